@@ -1,0 +1,103 @@
+//! Opening, funding and closing channels.
+
+use crate::agenda;
+use crate::execution::Party;
+use crate::key::Key;
+use crate::object::{Channel, Grant, Node, reserved};
+use crate::postings;
+use crate::refusal::{Refusal, Stop};
+use crate::result::OperationResult;
+use crate::sequence::Sequence;
+use crate::transaction::{FundChannel, OpenChannel};
+use crate::view::View;
+use ambar_base::{Amount, ErrorCode};
+
+/// Most grants that one channel is used with.
+pub const CHANNEL_GRANTS_MAX: usize = 64;
+
+pub(super) fn open(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &OpenChannel,
+) -> Result<OperationResult, Stop> {
+    check_grants(view, party, &record.grants)?;
+    if record.expires <= view.block.time || !record.session_key.is_point() {
+        let message = "a channel expires in the future and its session key is an Ed25519 key";
+        return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
+    }
+    let gateway: u64 =
+        view.named("node", record.gateway.did(), &Key::NodeNumber(record.gateway))?;
+    let _: Node = view.expect(&Key::Node(gateway))?;
+    let deposit = Amount::from(view.parameters()?.deposit);
+    view.require([Key::Balance(party.account), Key::Balance(reserved::DEPOSITS)])?;
+    postings::transfer(view, party.account, reserved::DEPOSITS, deposit)?;
+    let mut channel = Channel {
+        payer: party.account,
+        session_key: record.session_key,
+        gateway,
+        grants: record.grants.clone(),
+        unit_price_max: record.unit_price_max,
+        expires: record.expires,
+        funded: Amount::ZERO,
+        spent: Amount::ZERO,
+        settled: Sequence::default(),
+        closing: None,
+        deposit,
+    };
+    postings::fund_channel(view, party.account, &mut channel, record.amount)?;
+    let number = view.number(|numbers| &mut numbers.channels)?;
+    view.put(&Key::Channel(number), &channel);
+    Ok(OperationResult::Channel(number))
+}
+
+fn check_grants(view: &View<'_>, party: &Party, grants: &[u64]) -> Result<(), Stop> {
+    let ascending = grants.windows(2).all(|pair| pair[0] < pair[1]);
+    if !ascending || grants.len() > CHANNEL_GRANTS_MAX {
+        let message = format!("a channel names at most {CHANNEL_GRANTS_MAX} grants, ascending");
+        return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
+    }
+    view.require(grants.iter().map(|number| Key::Grant(*number)))?;
+    for number in grants {
+        let grant: Grant = view.named("grant", number, &Key::Grant(*number))?;
+        if grant.licensee != party.account {
+            let message = format!("grant {number} is somebody else's");
+            return Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
+        }
+    }
+    Ok(())
+}
+
+fn own_channel(view: &View<'_>, party: &Party, number: u64) -> Result<Channel, Stop> {
+    let channel: Channel = view.named("channel", number, &Key::Channel(number))?;
+    let refuse = |code, message: String| Err(Refusal::new(code, message).into());
+    if channel.payer != party.account {
+        return refuse(ErrorCode::NotAuthorised, format!("channel {number} is somebody else's"));
+    }
+    if channel.closing.is_some() {
+        return refuse(ErrorCode::ChannelClosed, format!("channel {number} is closing"));
+    }
+    Ok(channel)
+}
+
+pub(super) fn fund(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &FundChannel,
+) -> Result<OperationResult, Stop> {
+    let mut channel = own_channel(view, party, record.channel)?;
+    postings::fund_channel(view, party.account, &mut channel, record.amount)?;
+    view.put(&Key::Channel(record.channel), &channel);
+    Ok(OperationResult::Done)
+}
+
+pub(super) fn close(
+    view: &mut View<'_>,
+    party: &Party,
+    number: u64,
+) -> Result<OperationResult, Stop> {
+    let mut channel = own_channel(view, party, number)?;
+    channel.closing = Some(view.block.height.after(1));
+    view.put(&Key::Channel(number), &channel);
+    agenda::schedule_close(view, number)?;
+    Ok(OperationResult::Done)
+}

@@ -1,0 +1,131 @@
+//! Nodes, what they ask and serve; and what the council decides.
+
+use super::ownership::own_line;
+use crate::execution::Party;
+use crate::history::{History, TooManyChanges};
+use crate::key::Key;
+use crate::object::{Node, Parameters, Serve};
+use crate::postings;
+use crate::refusal::{Refusal, Stop};
+use crate::result::OperationResult;
+use crate::transaction::{AllowServing, RegisterNode, SetAsk};
+use crate::view::View;
+use ambar_base::{AccountId, Amount, Domain, Encode, ErrorCode, Weight};
+use ambar_receipt::Tariff;
+
+fn too_many(error: TooManyChanges) -> Refusal {
+    Refusal::new(ErrorCode::LimitExceeded, error.to_string())
+}
+
+pub(super) fn register(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &RegisterNode,
+) -> Result<OperationResult, Stop> {
+    let owner: crate::object::Account = view.expect(&Key::Account(party.account))?;
+    check_proof(view, &owner.id, record)?;
+    let by_key = Key::NodeNumber(record.key);
+    if view.get::<u64>(&by_key)?.is_some() {
+        let message = format!("node {} is registered", record.key.did());
+        return Err(Refusal::new(ErrorCode::KeyNameTaken, message).into());
+    }
+    let mut node = Node {
+        key: record.key,
+        owner: party.account,
+        ask: History::new(view.block.height, record.ask),
+        bond: Amount::ZERO,
+        next_batch: 0,
+        nonce: 0,
+    };
+    let bond = view.parameters()?.node_bond;
+    postings::bond(view, &mut node, bond)?;
+    let number = view.number(|numbers| &mut numbers.nodes)?;
+    view.put(&Key::Node(number), &node);
+    view.put(&by_key, &number);
+    Ok(OperationResult::Node(number))
+}
+
+fn check_proof(view: &View<'_>, owner: &AccountId, record: &RegisterNode) -> Result<(), Refusal> {
+    record
+        .key
+        .verify(Domain::Holder, view.block.network, &owner.to_bytes(), &record.proof)
+        .map_err(|error| Refusal::new(ErrorCode::SignatureInvalid, error.to_string()))
+}
+
+pub(super) fn set_ask(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &SetAsk,
+) -> Result<OperationResult, Stop> {
+    let key = Key::Node(record.node);
+    let mut node: Node = view.named("node", record.node, &key)?;
+    if node.owner != party.account {
+        let message = format!("node {} is somebody else's", record.node);
+        return Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
+    }
+    let (height, oldest) = (view.block.height, view.oldest()?);
+    node.ask.set(height.after(1), oldest, record.ask).map_err(too_many)?;
+    view.put(&key, &node);
+    Ok(OperationResult::Done)
+}
+
+pub(super) fn allow_serving(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &AllowServing,
+) -> Result<OperationResult, Stop> {
+    let (line, _) = own_line(view, party, &record.version)?;
+    let node: u64 = view.named("node", record.node.did(), &Key::NodeNumber(record.node))?;
+    let key = Key::Serve((line, node));
+    let (height, oldest) = (view.block.height, view.oldest()?);
+    let serve = match view.get::<Serve>(&key)? {
+        None => Serve { allowed: History::new(height, record.allowed) },
+        Some(mut serve) => {
+            serve.allowed.set(height.after(1), oldest, record.allowed).map_err(too_many)?;
+            serve
+        }
+    };
+    view.put(&key, &serve);
+    Ok(OperationResult::Done)
+}
+
+fn check_council(view: &View<'_>, party: &Party) -> Result<(), Stop> {
+    if view.governance()?.council == party.account {
+        return Ok(());
+    }
+    let message = "only the council changes the network's rules";
+    Err(Refusal::new(ErrorCode::NotAuthorised, message).into())
+}
+
+pub(super) fn set_parameters(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &Parameters,
+) -> Result<OperationResult, Stop> {
+    check_council(view, party)?;
+    let good = record.network_fee <= Weight::ONE && record.burn <= Weight::ONE;
+    let window = record.settlement_window >= view.parameters()?.settlement_window;
+    if !good || !window {
+        let message = "parts are at most the whole, and the settlement window never shrinks";
+        return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
+    }
+    let _: Vec<u8> = view.named("tariff", record.tariff, &Key::Tariff(record.tariff))?;
+    let (height, oldest) = (view.block.height, view.oldest()?);
+    let mut governance = view.governance()?;
+    governance.parameters.set(height.after(1), oldest, record.clone()).map_err(too_many)?;
+    view.put(&Key::Parameters, &governance);
+    Ok(OperationResult::Done)
+}
+
+pub(super) fn publish_tariff(
+    view: &mut View<'_>,
+    party: &Party,
+    bytes: &[u8],
+) -> Result<OperationResult, Stop> {
+    check_council(view, party)?;
+    Tariff::decode(bytes)
+        .map_err(|error| Refusal::new(ErrorCode::DocumentInvalid, error.to_string()))?;
+    let number = view.number(|numbers| &mut numbers.tariffs)?;
+    view.put(&Key::Tariff(number), &bytes.to_vec());
+    Ok(OperationResult::Tariff(number))
+}

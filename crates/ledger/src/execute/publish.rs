@@ -1,0 +1,283 @@
+//! Publishing a capsule version: whose line it continues, what its parents demand, under
+//! which grants it calls its components, and who its royalty goes to.
+
+use super::accounts::{escrow, number_of};
+use super::ownership::version_of;
+use crate::execution::Party;
+use crate::history::History;
+use crate::key::Key;
+use crate::object::{Account, Datanet, Grant, Line, Royalty, Version};
+use crate::plan::{self, Own};
+use crate::refusal::{Refusal, Stop};
+use crate::result::{OperationResult, VersionResult};
+use crate::transaction::Publish;
+use crate::view::{View, stored_terms};
+use ambar_base::{Amount, Cid, ErrorCode, Weight};
+use ambar_capsule::manifest::DatanetDeclaration;
+use ambar_capsule::{Contributor, ContributorTable, Manifest, Plan};
+use ambar_licence::{Right, Terms};
+
+/// Most levels of components below a capsule.
+pub const COMPONENT_DEPTH_MAX: u16 = 8;
+
+/// What is known of a version once everything it names was read.
+struct Draft<'a> {
+    id: Cid,
+    number: u64,
+    manifest: &'a Manifest,
+    terms: Terms,
+}
+
+pub(super) fn publish(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &Publish,
+) -> Result<OperationResult, Stop> {
+    let manifest = record.manifest.open(view.block.network).map_err(|error| Refusal::of(&error))?;
+    let id = record.manifest.id();
+    if view.get::<u64>(&Key::VersionNumber(id))?.is_some() {
+        let message = format!("capsule {id} is published");
+        return Err(Refusal::new(ErrorCode::NameTaken, message).into());
+    }
+    check_creator(view, party, record, &manifest)?;
+    let terms = terms_of(view, record, &manifest)?;
+    let number = view.number(|numbers| &mut numbers.versions)?;
+    let draft = Draft { id, number, manifest: &manifest, terms };
+    let (line_number, mut line) = line_of(view, party, &draft)?;
+    let parents = parents_of(view, party, &draft)?;
+    let (uses, depth) = components_of(view, party, record, &manifest)?;
+    datanet_of(view, record, &draft, &line.first)?;
+    let version = Version {
+        id,
+        creator: party.account,
+        line: line_number,
+        terms: manifest.terms,
+        plan: plan_of(&draft, &line, &parents)?,
+        uses,
+        depth,
+        datanet: manifest.datanet.is_some(),
+        height: view.block.height,
+    };
+    line.head = number;
+    view.put(&Key::Line(line_number), &line);
+    view.put(&Key::Version(number), &version);
+    view.put(&Key::VersionNumber(id), &number);
+    view.put(&Key::Manifest(number), &record.manifest);
+    Ok(OperationResult::Version(VersionResult { number, id, line: line_number }))
+}
+
+fn check_creator(
+    view: &View<'_>,
+    party: &Party,
+    record: &Publish,
+    manifest: &Manifest,
+) -> Result<(), Stop> {
+    let account: Account = view.expect(&Key::Account(party.account))?;
+    let signs = account.keys.is_some_and(|keys| keys.keys.contains(&record.manifest.key));
+    if account.id == manifest.creator && signs {
+        return Ok(());
+    }
+    let message = "a capsule is published by its creator and signed with a key of that account";
+    Err(Refusal::new(ErrorCode::NotAuthorised, message).into())
+}
+
+fn terms_of(view: &mut View<'_>, record: &Publish, manifest: &Manifest) -> Result<Terms, Stop> {
+    let key = Key::Terms(manifest.terms);
+    let known: Option<Vec<u8>> = view.get(&key)?;
+    let given = record.terms.clone().filter(|bytes| Cid::of(bytes) == manifest.terms);
+    let missing = || {
+        let message = format!("the terms {} are not given and not known", manifest.terms);
+        Refusal::new(ErrorCode::TermsInvalid, message)
+    };
+    let bytes = known.or(given).ok_or_else(missing)?;
+    let terms = Terms::from_document(&bytes)
+        .map_err(|error| Refusal::new(ErrorCode::TermsInvalid, error.to_string()))?;
+    view.put(&key, &bytes);
+    Ok(terms)
+}
+
+/// The line that a version continues, or a new one with its royalty lines.
+fn line_of(view: &mut View<'_>, party: &Party, draft: &Draft<'_>) -> Result<(u64, Line), Stop> {
+    let manifest = draft.manifest;
+    for previous in &manifest.previous {
+        check_previous(view, party, manifest, previous)?;
+    }
+    match manifest.previous.first() {
+        Some(previous) if !manifest.fork => super::ownership::own_line(view, party, previous),
+        _ => new_line(view, party, draft),
+    }
+}
+
+/// Whoever continues or merges the work of others gives them a share.
+fn check_previous(
+    view: &View<'_>,
+    party: &Party,
+    manifest: &Manifest,
+    previous: &Cid,
+) -> Result<(), Stop> {
+    let (_, version) = version_of(view, previous)?;
+    let line: Line = view.expect(&Key::Line(version.line))?;
+    let shares = manifest.derived_from.iter().any(|parent| parent.version == *previous);
+    if line.owner == party.account || shares {
+        return Ok(());
+    }
+    let message = format!("{previous} is somebody else's: name it in derived_from too");
+    Err(Refusal::new(ErrorCode::NotAuthorised, message).into())
+}
+
+fn new_line(view: &mut View<'_>, party: &Party, draft: &Draft<'_>) -> Result<(u64, Line), Stop> {
+    let declared = &draft.manifest.royalty;
+    view.require(declared.iter().map(|royalty| Key::AccountNumber(royalty.holder)))?;
+    let line_number = view.number(|numbers| &mut numbers.lines)?;
+    let mut royalty = Vec::with_capacity(declared.len());
+    for declaration in declared {
+        let holder = number_of(view, &declaration.holder)?;
+        let number = view.number(|numbers| &mut numbers.royalties)?;
+        let holder = History::new(view.block.height, holder);
+        view.put(&Key::Royalty(number), &Royalty { line: line_number, holder });
+        royalty.push((number, declaration.weight));
+    }
+    let line = Line { first: draft.id, owner: party.account, head: draft.number, royalty };
+    Ok((line_number, line))
+}
+
+/// Parents' plans with their shares, after their terms were heard.
+fn parents_of(
+    view: &View<'_>,
+    party: &Party,
+    draft: &Draft<'_>,
+) -> Result<Vec<(Weight, Plan)>, Stop> {
+    let mut plans = Vec::new();
+    for parent in &draft.manifest.derived_from {
+        let (_, version) = version_of(view, &parent.version)?;
+        let line: Line = view.expect(&Key::Line(version.line))?;
+        if line.owner != party.account {
+            let terms = stored_terms(view, version.terms)?;
+            check_derivative(draft, &parent.version, &terms, parent.share)?;
+        }
+        plans.push((parent.share, version.plan));
+    }
+    Ok(plans)
+}
+
+fn check_derivative(
+    draft: &Draft<'_>,
+    parent: &Cid,
+    terms: &Terms,
+    share: Weight,
+) -> Result<(), Refusal> {
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::NotAuthorised, message));
+    let rule = &terms.derivatives;
+    if !rule.allowed {
+        return refuse(format!("the terms of {parent} allow no derivatives"));
+    }
+    if share < rule.share {
+        return refuse(format!("the terms of {parent} ask a share of {}, not {share}", rule.share));
+    }
+    let least = draft.terms.minimum_price_per_call().share(share);
+    if least < Amount::from(rule.floor_per_call) {
+        let floor = rule.floor_per_call;
+        return refuse(format!(
+            "the terms of {parent} ask at least {floor} per call; this capsule's smallest call \
+             gives it {least}"
+        ));
+    }
+    Ok(())
+}
+
+/// Components with their grants, and how deep they go.
+fn components_of(
+    view: &View<'_>,
+    party: &Party,
+    record: &Publish,
+    manifest: &Manifest,
+) -> Result<(Vec<(u64, u64)>, u16), Stop> {
+    if record.grants.len() != manifest.uses.len() {
+        let message = "one grant is named for each component";
+        return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
+    }
+    let (mut uses, mut depth) = (Vec::new(), 0);
+    for (component, grant) in manifest.uses.iter().zip(&record.grants) {
+        let (number, version) = version_of(view, &component.version)?;
+        check_component(view, party, &version, *grant)?;
+        depth = depth.max(version.depth + 1);
+        uses.push((number, *grant));
+    }
+    if depth > COMPONENT_DEPTH_MAX {
+        let message = format!("components are nested deeper than {COMPONENT_DEPTH_MAX} levels");
+        return Err(Refusal::new(ErrorCode::LimitExceeded, message).into());
+    }
+    Ok((uses, depth))
+}
+
+fn check_component(
+    view: &View<'_>,
+    party: &Party,
+    version: &Version,
+    number: u64,
+) -> Result<(), Stop> {
+    let grant: Grant = view.named("grant", number, &Key::Grant(number))?;
+    let refuse = |what: &str| {
+        let message = format!("grant {number} {what} component {}", version.id);
+        Err(Refusal::new(ErrorCode::GrantMissing, message).into())
+    };
+    if grant.licensee != party.account || grant.line != version.line {
+        return refuse("is not this author's for");
+    }
+    if grant.terms != version.terms || grant.revoked.is_some() {
+        return refuse("does not hold for");
+    }
+    let terms = stored_terms(view, grant.terms)?;
+    if terms.grants.contains(&Right::Compose) {
+        Ok(())
+    } else {
+        refuse("does not allow to compose")
+    }
+}
+
+/// Opens the accounts of a datanet's contributors.
+fn datanet_of(
+    view: &mut View<'_>,
+    record: &Publish,
+    draft: &Draft<'_>,
+    first: &Cid,
+) -> Result<(), Stop> {
+    let Some(declaration) = &draft.manifest.datanet else { return Ok(()) };
+    let table = contributors_of(record, declaration)?;
+    let account = |contributor: &Contributor| contributor.account(first);
+    view.require(table.entries().iter().map(|entry| Key::AccountNumber(account(entry))))?;
+    let mut contributors = Vec::with_capacity(table.entries().len());
+    for entry in table.entries() {
+        contributors.push(match entry {
+            Contributor::Account(id) => number_of(view, id)?,
+            Contributor::Name(name) => escrow(view, account(entry), name)?,
+        });
+    }
+    let treasury = number_of(view, &declaration.treasury)?;
+    let datanet = Datanet { table: declaration.contributors, contributors, treasury };
+    view.put(&Key::Datanet(draft.number), &datanet);
+    Ok(())
+}
+
+fn contributors_of(
+    record: &Publish,
+    declaration: &DatanetDeclaration,
+) -> Result<ContributorTable, Refusal> {
+    let named = |bytes: &&Vec<u8>| Cid::of(bytes) == declaration.contributors;
+    let missing = || {
+        let message = format!("the contributor table {} is not given", declaration.contributors);
+        Refusal::new(ErrorCode::ManifestInvalid, message)
+    };
+    let bytes = record.contributors.as_ref().filter(named).ok_or_else(missing)?;
+    ContributorTable::decode(bytes)
+        .map_err(|error| Refusal::new(ErrorCode::ManifestInvalid, error.to_string()))
+}
+
+fn plan_of(draft: &Draft<'_>, line: &Line, parents: &[(Weight, Plan)]) -> Result<Plan, Refusal> {
+    let share = draft.manifest.own_share().unwrap_or_default();
+    let datanet = draft.manifest.datanet.as_ref().map(|datanet| (draft.number, datanet.share));
+    let own = Own { share, royalty: line.royalty.clone(), datanet };
+    let parents: Vec<_> = parents.iter().map(|(share, plan)| (*share, plan)).collect();
+    plan::flatten(&draft.id, &own, &parents)
+        .map_err(|error| Refusal::new(ErrorCode::ManifestInvalid, error.to_string()))
+}

@@ -1,0 +1,91 @@
+//! The invariants of the ledger, written once: property tests, the simulator and `audit`
+//! run this code over a whole state.
+
+use crate::key::Key;
+use crate::object::{Balance, Channel, Node};
+use ambar_base::codec::{self, Decode};
+use ambar_base::{Amount, DecodeError};
+
+/// Where all credits are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// What genesis issued.
+    pub issued: Amount,
+    /// In balances, pending included; burned credits are the balance of `burn`.
+    pub balances: Amount,
+    /// Left in channels.
+    pub channels: Amount,
+    /// In bonds.
+    pub bonds: Amount,
+}
+
+/// What is wrong with a state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// An object does not decode.
+    #[error("the object at {key:?} is damaged: {error}")]
+    Damaged {
+        /// Where.
+        key: Box<Key>,
+        /// How.
+        error: DecodeError,
+    },
+    /// A key does not decode.
+    #[error("a key of the state is damaged: {0}")]
+    Key(DecodeError),
+    /// The credits do not sum to what was issued.
+    #[error("{held} credits are held, {issued} were issued")]
+    Sum {
+        /// Sum of all places.
+        held: Amount,
+        /// What genesis issued.
+        issued: Amount,
+    },
+    /// A channel spent more than was put in.
+    #[error("channel {0} has spent more than was put in")]
+    Overspent(u64),
+    /// A sum does not fit.
+    #[error("the credits of the state do not fit their type")]
+    Overflow,
+}
+
+/// Checks a whole state.
+pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Holdings, Violation> {
+    let mut holdings = Holdings::default();
+    for (key, value) in state {
+        let key = Key::parse(key).map_err(Violation::Key)?;
+        holdings.add(&key, value)?;
+    }
+    let parts = [holdings.balances, holdings.channels, holdings.bonds];
+    let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
+    let issued = holdings.issued;
+    if held == issued { Ok(holdings) } else { Err(Violation::Sum { held, issued }) }
+}
+
+impl Holdings {
+    fn add(&mut self, key: &Key, value: &[u8]) -> Result<(), Violation> {
+        match key {
+            Key::Issued => self.issued = object(key, value)?,
+            Key::Balance(_) => {
+                let sum = object::<Balance>(key, value)?.sum().ok_or(Violation::Overflow)?;
+                self.balances = self.balances.checked_add(sum).ok_or(Violation::Overflow)?;
+            }
+            Key::Channel(number) => {
+                let channel: Channel = object(key, value)?;
+                let left = channel.funded.checked_sub(channel.spent);
+                let left = left.ok_or(Violation::Overspent(*number))?;
+                self.channels = self.channels.checked_add(left).ok_or(Violation::Overflow)?;
+            }
+            Key::Node(_) => {
+                let bond = object::<Node>(key, value)?.bond;
+                self.bonds = self.bonds.checked_add(bond).ok_or(Violation::Overflow)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn object<T: Decode>(key: &Key, value: &[u8]) -> Result<T, Violation> {
+    codec::decode(value).map_err(|error| Violation::Damaged { key: Box::new(key.clone()), error })
+}

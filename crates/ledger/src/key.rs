@@ -1,0 +1,86 @@
+//! Where each object lies in the state.
+
+use ambar_base::codec::{self, DecodeError};
+use ambar_base::{AccountId, Cid, Digest, Encode, Height, PublicKey, choice};
+
+choice! {
+    /// The key of an object. Its encoding begins with the tag, so objects of one type lie
+    /// together.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Key {
+        /// The network's [`Parameters`](crate::object::Parameters) with their history.
+        Parameters = 1,
+        /// The next free [`Numbers`](crate::object::Numbers).
+        Numbers = 2,
+        /// Credits ever issued.
+        Issued = 3,
+        /// An account's keys by number.
+        Account(u64) = 10,
+        /// An account's balance by number.
+        Balance(u64) = 11,
+        /// An account's number by id.
+        AccountNumber(AccountId) = 12,
+        /// The account that a first key opened.
+        FirstKey(PublicKey) = 13,
+        /// A registered name.
+        Name(String) = 20,
+        /// A capsule version by number.
+        Version(u64) = 21,
+        /// A version's number by id.
+        VersionNumber(Cid) = 22,
+        /// A version's signed manifest by number.
+        Manifest(u64) = 23,
+        /// A version line by number.
+        Line(u64) = 24,
+        /// A royalty line by number.
+        Royalty(u64) = 25,
+        /// A datanet by the number of its version.
+        Datanet(u64) = 26,
+        /// A terms document by id.
+        Terms(Cid) = 27,
+        /// A grant by number.
+        Grant(u64) = 30,
+        /// Calls counted on a grant in one period of its quota.
+        Quota((u64, u64)) = 31,
+        /// A channel by number.
+        Channel(u64) = 32,
+        /// A node by number.
+        Node(u64) = 40,
+        /// A node's number by key.
+        NodeNumber(PublicKey) = 41,
+        /// Whether a node may serve a version line: (line, node).
+        Serve((u64, u64)) = 42,
+        /// A tariff by number.
+        Tariff(u64) = 43,
+        /// The height at which a call settled.
+        Call(Digest) = 50,
+        /// What the beginning of a block does.
+        Agenda(Height) = 51,
+        /// A block's time.
+        Time(Height) = 52,
+        /// A settled batch: (gateway, number).
+        Batch((u64, u64)) = 53,
+        /// The facts of a settled batch in the order of their tree, kept for the settlement
+        /// window: (gateway, number).
+        Facts((u64, u64)) = 54,
+    }
+}
+
+impl Key {
+    /// The key's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    /// Reads a key of the state.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes)
+    }
+
+    /// The prefix of all keys that share this one's tag.
+    #[must_use]
+    pub fn table(&self) -> Vec<u8> {
+        self.to_bytes()[..1].to_vec()
+    }
+}

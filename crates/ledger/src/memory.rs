@@ -1,0 +1,103 @@
+//! A whole ledger in memory: for audits that replay a chain, for benches and tests.
+
+use crate::execution::{Execution, ROUNDS_MAX, Step};
+use crate::genesis::Genesis;
+use crate::invariants::{self, Holdings, Violation};
+use crate::query::State;
+use crate::refusal::Refusal;
+use crate::view::{BlockContext, Reads, Writes};
+use ambar_base::{ErrorCode, Height, Moment, NetworkId};
+use std::collections::BTreeMap;
+
+/// The state of a ledger as a map.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryLedger {
+    state: BTreeMap<Vec<u8>, Vec<u8>>,
+    network: NetworkId,
+    height: Height,
+    time: Moment,
+}
+
+/// A map in which every key has been read.
+struct Whole<'a>(&'a BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Reads for Whole<'_> {
+    fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        Some(self.0.get(key).map(Vec::as_slice))
+    }
+}
+
+impl State for MemoryLedger {
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.state.get(key).cloned())
+    }
+}
+
+impl MemoryLedger {
+    /// The ledger at height 0; nothing if genesis is not sound.
+    #[must_use]
+    pub fn new(genesis: &Genesis) -> Option<Self> {
+        let mut ledger = Self { network: genesis.network(), ..Self::default() };
+        ledger.write(genesis.writes()?);
+        Some(ledger)
+    }
+
+    /// The height of the block that is being built.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// The time of the block that is being built.
+    #[must_use]
+    pub fn time(&self) -> Moment {
+        self.time
+    }
+
+    /// Begins a block at the next height.
+    pub fn begin(&mut self, time: Moment) -> Result<(), Refusal> {
+        self.height = self.height.after(1);
+        self.time = time;
+        let execution = Execution::begin(self.block());
+        self.run(&execution).map(|_| ())
+    }
+
+    /// Applies a transaction to the block; its outcome.
+    pub fn apply(&mut self, transaction: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let execution = Execution::transaction(self.block(), transaction)?;
+        self.run(&execution)
+    }
+
+    /// Checks the invariants of the whole state.
+    pub fn check(&self) -> Result<Holdings, Violation> {
+        invariants::check(self.entries())
+    }
+
+    /// Keys and values, ascending.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.state.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    fn block(&self) -> BlockContext {
+        BlockContext { network: self.network, height: self.height, time: self.time }
+    }
+
+    fn run(&mut self, execution: &Execution) -> Result<Vec<u8>, Refusal> {
+        for _ in 0..ROUNDS_MAX {
+            if let Step::Done { writes, outcome } = execution.step(&Whole(&self.state))? {
+                self.write(writes);
+                return Ok(outcome);
+            }
+        }
+        Err(Refusal::new(ErrorCode::Internal, "an execution asks for keys that were read"))
+    }
+
+    fn write(&mut self, writes: Writes) {
+        for (key, value) in writes {
+            match value {
+                Some(value) => self.state.insert(key, value),
+                None => self.state.remove(&key),
+            };
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The objects of the ledger. Objects name one another by number; ids are looked up once,
+//! when something is created.
+
+use crate::history::History;
+use crate::sequence::Sequence;
+use ambar_base::{
+    AccountId, Amount, Cid, Digest, Height, KeySet, Moment, Price, PublicKey, Weight, record,
+};
+use ambar_capsule::Plan;
+
+/// Numbers of the reserved accounts, which genesis creates.
+pub mod reserved {
+    /// Credits sent here are destroyed.
+    pub const BURN: u64 = 0;
+    /// The network's own income.
+    pub const NETWORK: u64 = 1;
+    /// Deposits for objects that can be removed again.
+    pub const DEPOSITS: u64 = 2;
+    /// The names of the reserved accounts, by number.
+    pub const NAMES: [&str; 3] = ["burn", "network", "deposits"];
+}
+
+record! {
+    /// The rules that the council may change. What a call refers to is as of its
+    /// admission height.
+    pub struct Parameters {
+        /// What the network takes of a call's lines.
+        pub network_fee: Weight,
+        /// The part of it, and of transaction fees, that is burned.
+        pub burn: Weight,
+        /// What any transaction pays.
+        pub fee_base: Price,
+        /// What a transaction pays per byte that is not settlement.
+        pub fee_per_byte: Price,
+        /// What an object that can be removed again is deposited with.
+        pub deposit: Price,
+        /// Heights within which a call may settle after its admission.
+        pub settlement_window: u64,
+        /// Heights that income stays pending for challenges.
+        pub challenge_window: u64,
+        /// The tariff of new calls, by number.
+        pub tariff: u64,
+        /// The bond of a node.
+        pub node_bond: Price,
+    }
+}
+
+record! {
+    /// The parameters, their history, and who may change them.
+    pub struct Governance {
+        /// What holds and held.
+        pub parameters: History<Parameters>,
+        /// The account whose keys are the council.
+        pub council: u64,
+        /// Whether credits can be had from the faucet account.
+        pub development: bool,
+    }
+}
+
+record! {
+    /// The next free number of each kind of object.
+    #[derive(Default)]
+    pub struct Numbers {
+        /// Accounts.
+        pub accounts: u64,
+        /// Capsule versions.
+        pub versions: u64,
+        /// Version lines.
+        pub lines: u64,
+        /// Royalty lines.
+        pub royalties: u64,
+        /// Grants.
+        pub grants: u64,
+        /// Channels.
+        pub channels: u64,
+        /// Nodes.
+        pub nodes: u64,
+        /// Tariffs.
+        pub tariffs: u64,
+    }
+}
+
+record! {
+    /// Who may sign for an account. An escrow or reserved account has no keys.
+    pub struct Account {
+        /// Its id.
+        pub id: AccountId,
+        /// Its keys now, unless it is an escrow or reserved account.
+        pub keys: Option<KeySet>,
+        /// The digest of the key set that may recover it.
+        pub recovery: Option<Digest>,
+        /// The nonce of its next transaction.
+        pub nonce: u64,
+        /// What an escrow or reserved account is called.
+        pub name: Option<String>,
+    }
+}
+
+record! {
+    /// An account's money.
+    pub struct Balance {
+        /// The account's id, so that settlement need not read its keys.
+        pub account: AccountId,
+        /// What can be spent.
+        pub available: Amount,
+        /// What becomes available at a height, ascending, each height once.
+        pub pending: Vec<(Height, Amount)>,
+    }
+}
+
+record! {
+    /// A capsule version.
+    pub struct Version {
+        /// Its id.
+        pub id: Cid,
+        /// The account that made it.
+        pub creator: u64,
+        /// The version line it belongs to.
+        pub line: u64,
+        /// The terms that grants must have accepted to call it.
+        pub terms: Cid,
+        /// Who its royalty goes to.
+        pub plan: Plan,
+        /// Its components: version, and the grant under which the author calls it.
+        pub uses: Vec<(u64, u64)>,
+        /// Components below it at most, counted in levels.
+        pub depth: u16,
+        /// Whether it is a datanet.
+        pub datanet: bool,
+        /// When it was published.
+        pub height: Height,
+    }
+}
+
+record! {
+    /// A version line.
+    pub struct Line {
+        /// The id of its first version.
+        pub first: Cid,
+        /// Who may publish versions and license it.
+        pub owner: u64,
+        /// The latest version.
+        pub head: u64,
+        /// Its royalty lines and their parts of what the line keeps.
+        pub royalty: Vec<(u64, Weight)>,
+    }
+}
+
+record! {
+    /// A royalty line.
+    pub struct Royalty {
+        /// The version line it belongs to.
+        pub line: u64,
+        /// Who holds and held it.
+        pub holder: History<u64>,
+    }
+}
+
+record! {
+    /// A datanet version's contributors.
+    pub struct Datanet {
+        /// The contributor table, by id.
+        pub table: Cid,
+        /// The accounts by index in the table.
+        pub contributors: Vec<u64>,
+        /// Who is paid when a call used none of the records.
+        pub treasury: u64,
+    }
+}
+
+record! {
+    /// Terms accepted by a licensee.
+    pub struct Grant {
+        /// Who accepted them.
+        pub licensee: u64,
+        /// For which version line.
+        pub line: u64,
+        /// Which terms.
+        pub terms: Cid,
+        /// When.
+        pub accepted: Moment,
+        /// At which height.
+        pub height: Height,
+        /// From which height it no longer holds.
+        pub revoked: Option<Height>,
+    }
+}
+
+record! {
+    /// Money set aside for calls through one gateway.
+    pub struct Channel {
+        /// Who pays.
+        pub payer: u64,
+        /// The key that roots certificates.
+        pub session_key: PublicKey,
+        /// The gateway, by node number.
+        pub gateway: u64,
+        /// The grants it may be used with, ascending.
+        pub grants: Vec<u64>,
+        /// Most nano-credit per MU, royalty and node fee together, of any line.
+        pub unit_price_max: Price,
+        /// No call is admitted from then on.
+        pub expires: Moment,
+        /// Everything ever put in.
+        pub funded: Amount,
+        /// What calls took out.
+        pub spent: Amount,
+        /// Which sequence numbers have settled.
+        pub settled: Sequence,
+        /// At which height closing was asked for.
+        pub closing: Option<Height>,
+        /// What is given back with the remainder.
+        pub deposit: Amount,
+    }
+}
+
+record! {
+    /// A serving node or gateway.
+    pub struct Node {
+        /// The key it signs with.
+        pub key: PublicKey,
+        /// The account that its fees go to.
+        pub owner: u64,
+        /// What it asks per MU, now and before.
+        pub ask: History<Price>,
+        /// What it can lose.
+        pub bond: Amount,
+        /// The number of its next batch.
+        pub next_batch: u64,
+        /// The nonce of its next transaction.
+        pub nonce: u64,
+    }
+}
+
+record! {
+    /// Whether a node may serve a version line.
+    pub struct Serve {
+        /// It may or not, now and before.
+        pub allowed: History<bool>,
+    }
+}
+
+record! {
+    /// A settled batch.
+    pub struct Batch {
+        /// The digest of its signed header.
+        pub header: Digest,
+        /// How many leaves.
+        pub leaves: u64,
+        /// Their price.
+        pub price: Price,
+        /// When it settled.
+        pub height: Height,
+    }
+}
+
+record! {
+    /// A registered name.
+    pub struct Name {
+        /// Who registered it.
+        pub owner: u64,
+        /// The version line it stands for.
+        pub line: u64,
+    }
+}
+
+record! {
+    /// What the beginning of a block does.
+    #[derive(Default)]
+    pub struct Agenda {
+        /// Calls whose ids are forgotten.
+        pub calls: Vec<Digest>,
+        /// Channels that are paid out and removed.
+        pub channels: Vec<u64>,
+        /// Batches whose facts are forgotten.
+        pub facts: Vec<(u64, u64)>,
+    }
+}
+
+impl Balance {
+    /// The empty balance of an account.
+    #[must_use]
+    pub fn empty(account: AccountId) -> Self {
+        Self { account, available: Amount::ZERO, pending: Vec::new() }
+    }
+
+    /// What is still pending after `height`.
+    #[must_use]
+    pub fn pending_at(&self, height: Height) -> Amount {
+        let later = self.pending.iter().filter(|(release, _)| *release > height);
+        ambar_base::amount::total(later.map(|(_, amount)| *amount)).unwrap_or(Amount::ZERO)
+    }
+
+    /// What can be spent at `height`.
+    #[must_use]
+    pub fn available_at(&self, height: Height) -> Amount {
+        let due = self.pending.iter().filter(|(release, _)| *release <= height);
+        let due = ambar_base::amount::total(due.map(|(_, amount)| *amount));
+        due.and_then(|due| due.checked_add(self.available)).unwrap_or(self.available)
+    }
+
+    /// Everything.
+    #[must_use]
+    pub fn sum(&self) -> Option<Amount> {
+        let pending = self.pending.iter().map(|(_, amount)| *amount);
+        ambar_base::amount::total(pending.chain([self.available]))
+    }
+}
+
+impl Channel {
+    /// What calls may still take.
+    #[must_use]
+    pub fn remaining(&self) -> Amount {
+        self.funded.saturating_sub(self.spent)
+    }
+}

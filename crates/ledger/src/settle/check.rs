@@ -1,0 +1,344 @@
+//! One leaf: everything that must hold, and what it moves.
+
+use super::facts::Collector;
+use super::{Tables, refuse_bill};
+use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
+use crate::postings::Settlement;
+use crate::refusal::Refusal;
+use crate::view::BlockContext;
+use ambar_base::{Amount, ErrorCode, Height, Price};
+use ambar_licence::{Purpose, Right, Terms};
+use ambar_receipt::bill;
+use ambar_receipt::leaf::{DECLARATION_BYTES_MAX, LINES_MAX};
+use ambar_receipt::{CallOutcome, Leaf, Line, Payee};
+use std::collections::BTreeSet;
+
+/// How far a leaf's time may lie from its admission block's, milliseconds.
+pub const TIME_TOLERANCE_MS: u64 = 2_000;
+
+/// A payout with the account that it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payout {
+    /// The line that it comes from; nothing for the network fee.
+    pub line: Option<usize>,
+    /// In which role.
+    pub payee: Payee,
+    /// To whom.
+    pub account: u64,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// Checks a leaf and adds what it moves.
+pub(super) fn leaf(
+    block: BlockContext,
+    gateway: u64,
+    leaf: &Leaf,
+    tables: &mut Tables,
+    settlement: &mut Settlement,
+    facts: &mut Collector,
+) -> Result<(), Refusal> {
+    check_channel(block, gateway, leaf, tables)?;
+    facts.channel(leaf.channel);
+    if leaf.outcome == CallOutcome::Void {
+        return check_void(leaf).and_then(|()| settle_sequence(leaf, tables));
+    }
+    check_declarations(leaf, tables)?;
+    let parameters = parameters_at(tables, leaf.admitted, facts)?;
+    check_lines(leaf, tables, &parameters, facts)?;
+    bill::check_network_fee(leaf, parameters.network_fee).map_err(|e| refuse_bill(&e))?;
+    let price = leaf.price().ok_or_else(Refusal::overflow)?;
+    check_funds(leaf, tables, settlement, price)?;
+    pay(leaf, tables, &parameters, |payout| {
+        facts.payout(leaf.admitted, payout, tables);
+        settlement.earn(payout.account, payout.amount)
+    })?;
+    settlement.spend(leaf.channel, price)?;
+    count_quotas(leaf, tables)?;
+    tables.settle_call(leaf.call)?;
+    settle_sequence(leaf, tables)
+}
+
+fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(code, message))
+}
+
+fn channel<'a>(leaf: &Leaf, tables: &'a Tables) -> Result<&'a Channel, Refusal> {
+    tables.channels.get(&leaf.channel).ok_or_else(|| Refusal::unknown("channel", leaf.channel))
+}
+
+fn check_channel(
+    block: BlockContext,
+    gateway: u64,
+    leaf: &Leaf,
+    tables: &Tables,
+) -> Result<(), Refusal> {
+    let channel = channel(leaf, tables)?;
+    if channel.gateway != gateway {
+        return refuse(ErrorCode::AudienceMismatch, "the channel is open to another gateway");
+    }
+    let time = tables.times.get(&leaf.admitted).copied();
+    let near = time.is_some_and(|time| time.distance_ms(leaf.time) <= TIME_TOLERANCE_MS);
+    if leaf.admitted > block.height || !near {
+        let message = "the leaf's time is not that of its admission height";
+        return refuse(ErrorCode::ClockSkew, message);
+    }
+    if channel.closing.is_some_and(|closing| leaf.admitted >= closing) {
+        return refuse(ErrorCode::ChannelClosed, "admitted after the channel was closed");
+    }
+    if leaf.time >= channel.expires && leaf.outcome != CallOutcome::Void {
+        return refuse(ErrorCode::ChannelExpired, "admitted after the channel expired");
+    }
+    Ok(())
+}
+
+fn check_void(leaf: &Leaf) -> Result<(), Refusal> {
+    let blank = Leaf::void(leaf.channel, leaf.n, leaf.admitted, leaf.time);
+    if *leaf == blank {
+        return Ok(());
+    }
+    refuse(ErrorCode::ReceiptInvalid, "a void leaf carries nothing")
+}
+
+fn settle_sequence(leaf: &Leaf, tables: &mut Tables) -> Result<(), Refusal> {
+    let unknown = || Refusal::unknown("channel", leaf.channel);
+    let channel = tables.channels.get_mut(&leaf.channel).ok_or_else(unknown)?;
+    let settled = channel.settled.settle(leaf.n);
+    settled.map_err(|error| Refusal::new(ErrorCode::NonceStale, error.to_string()))
+}
+
+fn check_declarations(leaf: &Leaf, tables: &Tables) -> Result<(), Refusal> {
+    let long = |text: &Option<String>| {
+        text.as_ref().is_some_and(|text| text.len() > DECLARATION_BYTES_MAX)
+    };
+    if long(&leaf.purpose) || leaf.territory.is_some() {
+        return refuse(ErrorCode::ReceiptInvalid, "a declaration is too long or not known");
+    }
+    for line in &leaf.lines {
+        let terms = terms_of(grant(line, tables)?, tables)?;
+        if !permits(terms, leaf.purpose.as_deref()) {
+            let message = format!("grant {} is not for purpose {:?}", line.grant, leaf.purpose);
+            return refuse(ErrorCode::PurposeNotAllowed, message);
+        }
+    }
+    Ok(())
+}
+
+/// Whether terms permit a declared purpose, or that none is declared.
+fn permits(terms: &Terms, declared: Option<&str>) -> bool {
+    let purposes = &terms.purposes;
+    let Some(text) = declared else { return purposes.allow.is_empty() };
+    let Ok(purpose) = text.parse::<Purpose>() else { return false };
+    let allowed = purposes.allow.is_empty() || purposes.allow.contains(&purpose);
+    allowed && !purposes.deny.contains(&purpose)
+}
+
+fn parameters_at(
+    tables: &Tables,
+    height: Height,
+    facts: &mut Collector,
+) -> Result<Parameters, Refusal> {
+    let missing = || Refusal::new(ErrorCode::LedgerCorrupt, "no parameters at that height");
+    let (parameters, span) = tables.governance.parameters.at(height).ok_or_else(missing)?;
+    facts.fee(parameters, span);
+    Ok(parameters.clone())
+}
+
+fn grant<'a>(line: &Line, tables: &'a Tables) -> Result<&'a Grant, Refusal> {
+    tables.grants.get(&line.grant).ok_or_else(|| Refusal::unknown("grant", line.grant))
+}
+
+fn version<'a>(line: &Line, tables: &'a Tables) -> Result<&'a Version, Refusal> {
+    let unknown = || Refusal::unknown("capsule version", line.version);
+    tables.versions.get(&line.version).ok_or_else(unknown)
+}
+
+fn terms_of<'a>(grant: &Grant, tables: &'a Tables) -> Result<&'a Terms, Refusal> {
+    tables.terms.get(&grant.terms).ok_or_else(|| {
+        Refusal::new(ErrorCode::GrantMissing, "the grant is for other terms than the capsule's")
+    })
+}
+
+/// The called capsule by the caller's grant, every other line a component that a line
+/// before it uses, under that author's grant.
+fn check_lines(
+    leaf: &Leaf,
+    tables: &Tables,
+    parameters: &Parameters,
+    facts: &mut Collector,
+) -> Result<(), Refusal> {
+    if !(1..=LINES_MAX).contains(&leaf.lines.len()) {
+        return refuse(ErrorCode::LimitExceeded, format!("a call has 1 to {LINES_MAX} lines"));
+    }
+    let channel = channel(leaf, tables)?;
+    let mut components: BTreeSet<(u64, u64)> = BTreeSet::new();
+    for (index, line) in leaf.lines.iter().enumerate() {
+        let called = index == 0;
+        let named = if called {
+            channel.grants.contains(&line.grant) && grant(line, tables)?.licensee == channel.payer
+        } else {
+            components.contains(&(line.version, line.grant))
+        };
+        if !named {
+            let message = format!("line {index} is not covered by the channel or a component");
+            return refuse(ErrorCode::GrantMissing, message);
+        }
+        let right = if called { Right::Call } else { Right::Compose };
+        check_line(leaf, line, right, tables, parameters, facts)?;
+        components.extend(version(line, tables)?.uses.iter().copied());
+    }
+    Ok(())
+}
+
+fn check_line(
+    leaf: &Leaf,
+    line: &Line,
+    right: Right,
+    tables: &Tables,
+    parameters: &Parameters,
+    facts: &mut Collector,
+) -> Result<(), Refusal> {
+    let (grant, version) = (grant(line, tables)?, version(line, tables)?);
+    let terms = terms_of(grant, tables)?;
+    check_grant(leaf, grant, version, terms, right)?;
+    let node = tables.node(line.node)?;
+    let serves = tables.serves.get(&(version.line, line.node));
+    let allowed = serves.and_then(|serve| serve.allowed.at(leaf.admitted));
+    if !allowed.is_some_and(|(allowed, _)| *allowed) {
+        let message = format!("node {} may not serve {}", line.node, version.id);
+        return refuse(ErrorCode::NotAuthorised, message);
+    }
+    let ask = ask_at(node, line.node, leaf.admitted, facts)?;
+    if line.tariff != parameters.tariff {
+        return refuse(ErrorCode::ReceiptInvalid, "measured by another tariff than was in force");
+    }
+    let unknown = || Refusal::unknown("tariff", line.tariff);
+    let (_, tariff) = tables.tariffs.get(&line.tariff).ok_or_else(unknown)?;
+    let expected = bill::line_bill(&line.counters, &terms.price, tariff, ask);
+    let expected = expected.map_err(|error| refuse_bill(&error))?;
+    bill::check_line(line, &expected).map_err(|error| refuse_bill(&error))?;
+    let unit = terms.price.per_mu.checked_add(ask).ok_or_else(Refusal::overflow)?;
+    if unit > channel(leaf, tables)?.unit_price_max {
+        let message = format!("{unit} per MU is more than the channel allows");
+        return refuse(ErrorCode::PriceAboveLimit, message);
+    }
+    facts.line(line);
+    Ok(())
+}
+
+fn check_grant(
+    leaf: &Leaf,
+    grant: &Grant,
+    version: &Version,
+    terms: &Terms,
+    right: Right,
+) -> Result<(), Refusal> {
+    if grant.line != version.line || grant.terms != version.terms {
+        return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
+    }
+    if !terms.grants.contains(&right) {
+        let message = format!("the terms do not grant to {}", right.text());
+        return refuse(ErrorCode::GrantMissing, message);
+    }
+    if grant.height > leaf.admitted {
+        return refuse(ErrorCode::GrantMissing, "admitted before the grant was made");
+    }
+    if grant.revoked.is_some_and(|revoked| leaf.admitted >= revoked) {
+        return refuse(ErrorCode::GrantRevoked, "admitted after the grant was revoked");
+    }
+    if terms.expires(grant.accepted).is_some_and(|end| leaf.time >= end) {
+        return refuse(ErrorCode::GrantTermOver, "admitted after the grant's term");
+    }
+    Ok(())
+}
+
+fn ask_at(
+    node: &Node,
+    number: u64,
+    height: Height,
+    facts: &mut Collector,
+) -> Result<Price, Refusal> {
+    let unknown = || Refusal::unknown("node", number);
+    let (ask, span) = node.ask.at(height).ok_or_else(unknown)?;
+    facts.ask(number, *ask, span);
+    Ok(*ask)
+}
+
+fn check_funds(
+    leaf: &Leaf,
+    tables: &Tables,
+    settlement: &Settlement,
+    price: Price,
+) -> Result<(), Refusal> {
+    let channel = channel(leaf, tables)?;
+    let taken = settlement.spent(leaf.channel).checked_add(Amount::from(price));
+    if taken.is_some_and(|taken| taken <= channel.remaining()) {
+        return Ok(());
+    }
+    let message = format!("the channel holds {}, the call costs {price}", channel.remaining());
+    refuse(ErrorCode::ChannelEmpty, message)
+}
+
+fn count_quotas(leaf: &Leaf, tables: &mut Tables) -> Result<(), Refusal> {
+    for line in &leaf.lines {
+        let grant = grant(line, tables)?;
+        let Some(quota) = terms_of(grant, tables)?.quota else { continue };
+        let key = (line.grant, quota.period_of(leaf.time, grant.accepted));
+        let count = tables.quotas.entry(key).or_default();
+        if *count >= quota.calls {
+            let message = format!("grant {} has had its {} calls", line.grant, quota.calls);
+            return refuse(ErrorCode::QuotaExceeded, message);
+        }
+        *count += 1;
+    }
+    Ok(())
+}
+
+/// Hands every payout of a leaf to `post`, with the account that held the right to it at
+/// the leaf's admission height.
+pub(super) fn pay(
+    leaf: &Leaf,
+    tables: &Tables,
+    parameters: &Parameters,
+    mut post: impl FnMut(&Payout) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut result = Ok(());
+    let mut each = |line: Option<usize>, payee: Payee, amount: Amount| {
+        if result.is_ok() {
+            let account = account_of(payee, leaf.admitted, tables);
+            result = account.and_then(|account| post(&Payout { line, payee, account, amount }));
+        }
+    };
+    for (index, line) in leaf.lines.iter().enumerate() {
+        let plan = &version(line, tables)?.plan;
+        let paid = bill::pay_line(line, plan, |payee, amount| each(Some(index), payee, amount));
+        paid.map_err(|error| refuse_bill(&error))?;
+    }
+    bill::pay_network_fee(leaf.network_fee, parameters.burn, |payee, amount| {
+        each(None, payee, amount);
+    });
+    result
+}
+
+fn account_of(payee: Payee, height: Height, tables: &Tables) -> Result<u64, Refusal> {
+    let datanet = |number: u64| {
+        tables.datanets.get(&number).ok_or_else(|| Refusal::unknown("datanet", number))
+    };
+    match payee {
+        Payee::Royalty(number) => {
+            let royalty = tables.royalties.get(&number);
+            let holder = royalty.and_then(|royalty| royalty.holder.at(height));
+            holder
+                .map(|(holder, _)| *holder)
+                .ok_or_else(|| Refusal::unknown("royalty line", number))
+        }
+        Payee::Contributor(number, index) => {
+            let account = datanet(number)?.contributors.get(index as usize);
+            account.copied().ok_or_else(|| Refusal::unknown("contributor", index))
+        }
+        Payee::Treasury(number) => Ok(datanet(number)?.treasury),
+        Payee::Node(number) => Ok(tables.node(number)?.owner),
+        Payee::Network => Ok(reserved::NETWORK),
+        Payee::Burn => Ok(reserved::BURN),
+    }
+}

@@ -1,0 +1,140 @@
+//! Settlement: recomputing every bill of a batch, and posting it.
+//!
+//! The ledger believes no arithmetic of a gateway or node. From a leaf's counters it
+//! recomputes work, prices and splits as of the leaf's admission height, compares, and
+//! posts. A batch settles whole or not at all; the refusal names the leaf.
+
+mod check;
+mod facts;
+mod tables;
+
+use crate::agenda;
+use crate::key::Key;
+use crate::object::{Batch, Node, Parameters};
+use crate::postings::{self, Settlement};
+use crate::refusal::{Refusal, Stop};
+use crate::result::OperationResult;
+use crate::transaction::Settle;
+use crate::view::View;
+use ambar_base::{Digest, Encode, ErrorCode};
+use ambar_receipt::batch::BATCH_LEAVES_MAX;
+use ambar_receipt::{BatchHeader, BatchOutcome, SignedBatch, fact};
+pub use check::Payout;
+pub use tables::Tables;
+
+/// Settles a batch for the gateway that submits it.
+pub fn settle(
+    view: &mut View<'_>,
+    node: Option<u64>,
+    record: &Settle,
+) -> Result<OperationResult, Stop> {
+    let header = &record.batch.header;
+    check_shape(node, record)?;
+    let mut tables = Tables::read(view, header, &record.leaves)?;
+    let gateway = next_batch(view, &tables, header)?;
+    check_signatures(view, &tables, record)?;
+    let mut settlement = Settlement::default();
+    let mut facts = facts::Collector::default();
+    for (index, leaf) in record.leaves.iter().enumerate() {
+        check::leaf(view.block, header.gateway, leaf, &mut tables, &mut settlement, &mut facts)
+            .map_err(|refusal| at_leaf(index, leaf.channel, leaf.n, &refusal))?;
+    }
+    let facts = facts.in_order(header, &tables);
+    let outcome = BatchOutcome {
+        header: Digest::of(&header.to_bytes()),
+        facts: facts.len() as u64,
+        facts_root: fact::tree_of(&facts).root(),
+    };
+    view.put(&Key::Facts((header.gateway, header.number)), &facts);
+    finish(view, tables, settlement, record, gateway)?;
+    Ok(OperationResult::Settled(outcome))
+}
+
+fn at_leaf(index: usize, channel: u64, n: u64, refusal: &Refusal) -> Refusal {
+    let message = format!("leaf {index} (channel {channel}, number {n}): {}", refusal.message);
+    Refusal::new(refusal.code, message)
+}
+
+fn check_shape(node: Option<u64>, record: &Settle) -> Result<(), Refusal> {
+    let header = &record.batch.header;
+    if node != Some(header.gateway) {
+        let message = "a batch is settled by the gateway that signed it";
+        return Err(Refusal::new(ErrorCode::NotAuthorised, message));
+    }
+    if !(1..=BATCH_LEAVES_MAX).contains(&record.leaves.len()) {
+        let message = format!("a batch has 1 to {BATCH_LEAVES_MAX} leaves");
+        return Err(Refusal::new(ErrorCode::LimitExceeded, message));
+    }
+    Ok(())
+}
+
+/// The gateway, if the batch is its next.
+fn next_batch(view: &View<'_>, tables: &Tables, header: &BatchHeader) -> Result<Node, Stop> {
+    let gateway: Node = view.expect(&Key::Node(header.gateway))?;
+    debug_assert!(tables.nodes.contains_key(&header.gateway), "the gateway was read");
+    if gateway.next_batch == header.number {
+        return Ok(gateway);
+    }
+    let message =
+        format!("batch {} is not the gateway's next, {}", header.number, gateway.next_batch);
+    Err(Refusal::new(ErrorCode::NonceStale, message).into())
+}
+
+/// The header is that of the leaves, and everybody in it signed.
+fn check_signatures(view: &View<'_>, tables: &Tables, record: &Settle) -> Result<(), Refusal> {
+    let SignedBatch { header, signature, nodes } = &record.batch;
+    let invalid = |message: &str| Refusal::new(ErrorCode::SignatureInvalid, message);
+    let recomputed = BatchHeader::of(header.gateway, header.number, &record.leaves);
+    if recomputed.as_ref() != Some(header) {
+        return Err(invalid("the batch header is not that of its leaves"));
+    }
+    let (network, batch) = (view.block.network, (header.gateway, header.number));
+    let key = tables.node(header.gateway)?.key;
+    header
+        .verify(network, &key, signature)
+        .map_err(|_| invalid("the batch is not signed by its gateway"))?;
+    if nodes.len() != header.nodes.len() {
+        return Err(invalid("each node in a batch signs its lines"));
+    }
+    for (lines, signature) in header.nodes.iter().zip(nodes) {
+        let key = tables.node(lines.node)?.key;
+        lines
+            .verify(network, batch, &key, signature)
+            .map_err(|_| invalid(&format!("node {} has not signed its lines", lines.node)))?;
+    }
+    Ok(())
+}
+
+fn finish(
+    view: &mut View<'_>,
+    mut tables: Tables,
+    settlement: Settlement,
+    record: &Settle,
+    mut gateway: Node,
+) -> Result<(), Stop> {
+    let header = &record.batch.header;
+    let height = view.block.height;
+    let Parameters { challenge_window, .. } = view.parameters()?;
+    let release_at = postings::release_height(height, challenge_window);
+    settlement.post(view, &mut tables.channels, release_at)?;
+    tables.write(view);
+    let calls: Vec<Digest> = tables.settled_calls;
+    for call in &calls {
+        view.put(&Key::Call(*call), &height);
+    }
+    agenda::forget_batch(view, (header.gateway, header.number), calls)?;
+    gateway.next_batch += 1;
+    view.put(&Key::Node(header.gateway), &gateway);
+    let batch = Batch {
+        header: Digest::of(&header.to_bytes()),
+        leaves: header.leaves,
+        price: header.price,
+        height,
+    };
+    view.put(&Key::Batch((header.gateway, header.number)), &batch);
+    Ok(())
+}
+
+pub(crate) fn refuse_bill(error: &ambar_receipt::BillError) -> Refusal {
+    Refusal::new(ErrorCode::ReceiptInvalid, error.to_string())
+}

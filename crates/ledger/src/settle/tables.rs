@@ -1,0 +1,279 @@
+//! Everything a batch refers to, read in three rounds and decoded once.
+
+use crate::key::Key;
+use crate::object::{
+    Balance, Channel, Datanet, Governance, Grant, Node, Royalty, Serve, Version, reserved,
+};
+use crate::refusal::{Refusal, Stop};
+use crate::view::{View, stored_terms};
+use ambar_base::{AccountId, Cid, Digest, ErrorCode, Height, Moment};
+use ambar_capsule::Party;
+use ambar_licence::Terms;
+use ambar_receipt::{BatchHeader, Leaf, Line, Tariff};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a batch refers to, by number.
+#[derive(Debug)]
+pub struct Tables {
+    /// The network's rules.
+    pub governance: Governance,
+    /// Channels, which settlement changes.
+    pub channels: BTreeMap<u64, Channel>,
+    /// Capsule versions.
+    pub versions: BTreeMap<u64, Version>,
+    /// Grants.
+    pub grants: BTreeMap<u64, Grant>,
+    /// Nodes.
+    pub nodes: BTreeMap<u64, Node>,
+    /// Tariffs with their ids.
+    pub tariffs: BTreeMap<u64, (Cid, Tariff)>,
+    /// Terms by id.
+    pub terms: BTreeMap<Cid, Terms>,
+    /// Royalty lines in the plans.
+    pub royalties: BTreeMap<u64, Royalty>,
+    /// Datanets in the plans.
+    pub datanets: BTreeMap<u64, Datanet>,
+    /// Who may serve what: (line, node).
+    pub serves: BTreeMap<(u64, u64), Serve>,
+    /// Calls counted: (grant, period).
+    pub quotas: BTreeMap<(u64, u64), u64>,
+    /// Times of the admission heights.
+    pub times: BTreeMap<Height, Moment>,
+    /// Ids of the accounts that are paid or pay.
+    pub accounts: BTreeMap<u64, AccountId>,
+    /// Calls that this batch settles, and those that settled before.
+    pub settled_calls: Vec<Digest>,
+    known_calls: BTreeSet<Digest>,
+}
+
+fn sorted<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
+    let mut keys: Vec<K> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn lines(leaves: &[Leaf]) -> impl Iterator<Item = &Line> {
+    leaves.iter().flat_map(|leaf| &leaf.lines)
+}
+
+impl Tables {
+    /// Reads what the leaves refer to.
+    pub fn read(view: &View<'_>, header: &BatchHeader, leaves: &[Leaf]) -> Result<Self, Stop> {
+        let nodes = sorted(lines(leaves).map(|line| line.node).chain([header.gateway]));
+        let numbers = FirstRound::of(leaves, nodes);
+        view.require(numbers.keys(leaves))?;
+        let mut tables = Self::first(view, &numbers, leaves)?;
+        let pairs = tables.second_keys(leaves);
+        view.require(pairs.iter().flat_map(|keys| keys.iter().cloned()))?;
+        tables.second(view, leaves)?;
+        let accounts = tables.account_numbers();
+        let quotas = tables.quota_keys(leaves);
+        let balances = accounts.iter().map(|account| Key::Balance(*account));
+        view.require(balances.chain(quotas.iter().map(|key| Key::Quota(*key))))?;
+        tables.third(view, accounts, quotas)?;
+        Ok(tables)
+    }
+
+    fn first(view: &View<'_>, numbers: &FirstRound, leaves: &[Leaf]) -> Result<Self, Stop> {
+        let each = |list: &[u64]| list.to_vec();
+        let tariff = |number: u64| -> Result<(Cid, Tariff), Stop> {
+            let bytes: Vec<u8> = view.named("tariff", number, &Key::Tariff(number))?;
+            let tariff = Tariff::decode(&bytes)
+                .map_err(|error| Refusal::new(ErrorCode::LedgerCorrupt, error.to_string()))?;
+            Ok((Cid::of(&bytes), tariff))
+        };
+        let time = |height: Height| -> Result<Moment, Stop> {
+            let gone = || {
+                let message = format!("height {height} is outside the settlement window");
+                Refusal::new(ErrorCode::TransactionExpired, message)
+            };
+            Ok(view.get(&Key::Time(height))?.ok_or_else(gone)?)
+        };
+        let mut known_calls = BTreeSet::new();
+        for leaf in leaves.iter().filter(|leaf| leaf.call != Digest::ZERO) {
+            if view.get::<Height>(&Key::Call(leaf.call))?.is_some() {
+                known_calls.insert(leaf.call);
+            }
+        }
+        Ok(Self {
+            governance: view.governance()?,
+            channels: by_number(each(&numbers.channels), |n| {
+                view.named("channel", n, &Key::Channel(n))
+            })?,
+            versions: by_number(each(&numbers.versions), |n| {
+                view.named("capsule version", n, &Key::Version(n))
+            })?,
+            grants: by_number(each(&numbers.grants), |n| view.named("grant", n, &Key::Grant(n)))?,
+            nodes: by_number(each(&numbers.nodes), |n| view.named("node", n, &Key::Node(n)))?,
+            tariffs: by_number(each(&numbers.tariffs), tariff)?,
+            times: by_number(numbers.heights.clone(), time)?,
+            terms: BTreeMap::new(),
+            royalties: BTreeMap::new(),
+            datanets: BTreeMap::new(),
+            serves: BTreeMap::new(),
+            quotas: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            settled_calls: Vec::new(),
+            known_calls,
+        })
+    }
+
+    fn parties(&self) -> impl Iterator<Item = Party> + '_ {
+        self.versions.values().flat_map(|version| version.plan.entries().map(|(party, _)| party))
+    }
+
+    fn serve_keys(&self, leaves: &[Leaf]) -> Vec<(u64, u64)> {
+        let line = |line: &Line| Some((self.versions.get(&line.version)?.line, line.node));
+        sorted(lines(leaves).filter_map(line))
+    }
+
+    fn second_keys(&self, leaves: &[Leaf]) -> [Vec<Key>; 3] {
+        let terms = sorted(self.versions.values().map(|version| version.terms));
+        let parties = sorted(self.parties());
+        let party = |party: &Party| match party {
+            Party::Line(number) => Key::Royalty(*number),
+            Party::Datanet(number) => Key::Datanet(*number),
+        };
+        let serves = self.serve_keys(leaves);
+        [
+            terms.into_iter().map(Key::Terms).collect(),
+            parties.iter().map(party).collect(),
+            serves.into_iter().map(Key::Serve).collect(),
+        ]
+    }
+
+    fn second(&mut self, view: &View<'_>, leaves: &[Leaf]) -> Result<(), Stop> {
+        for id in sorted(self.versions.values().map(|version| version.terms)) {
+            self.terms.insert(id, stored_terms(view, id)?);
+        }
+        for party in sorted(self.parties()) {
+            match party {
+                Party::Line(number) => {
+                    self.royalties.insert(number, view.expect(&Key::Royalty(number))?);
+                }
+                Party::Datanet(number) => {
+                    self.datanets.insert(number, view.expect(&Key::Datanet(number))?);
+                }
+            }
+        }
+        for key in self.serve_keys(leaves) {
+            if let Some(serve) = view.get(&Key::Serve(key))? {
+                self.serves.insert(key, serve);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every account that may be paid or pays: few beside the leaves.
+    fn account_numbers(&self) -> Vec<u64> {
+        let payers = self.channels.values().map(|channel| channel.payer);
+        let licensees = self.grants.values().map(|grant| grant.licensee);
+        let owners = self.nodes.values().map(|node| node.owner);
+        let heights = || self.times.keys();
+        let holders = self.royalties.values().flat_map(|royalty| {
+            heights().filter_map(|height| royalty.holder.at(*height).map(|(holder, _)| *holder))
+        });
+        let datanets = self
+            .datanets
+            .values()
+            .flat_map(|datanet| datanet.contributors.iter().copied().chain([datanet.treasury]));
+        let reserved = [reserved::BURN, reserved::NETWORK];
+        sorted(payers.chain(licensees).chain(owners).chain(holders).chain(datanets).chain(reserved))
+    }
+
+    fn quota_keys(&self, leaves: &[Leaf]) -> Vec<(u64, u64)> {
+        let key = |leaf: &Leaf, line: &Line| {
+            let grant = self.grants.get(&line.grant)?;
+            let quota = self.terms.get(&grant.terms)?.quota?;
+            Some((line.grant, quota.period_of(leaf.time, grant.accepted)))
+        };
+        sorted(
+            leaves
+                .iter()
+                .flat_map(|leaf| leaf.lines.iter().filter_map(move |line| key(leaf, line))),
+        )
+    }
+
+    fn third(
+        &mut self,
+        view: &View<'_>,
+        accounts: Vec<u64>,
+        quotas: Vec<(u64, u64)>,
+    ) -> Result<(), Stop> {
+        for account in accounts {
+            let balance: Balance = view.expect(&Key::Balance(account))?;
+            self.accounts.insert(account, balance.account);
+        }
+        for key in quotas {
+            self.quotas.insert(key, view.get(&Key::Quota(key))?.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Writes what settlement changed.
+    pub fn write(&self, view: &mut View<'_>) {
+        for (number, channel) in &self.channels {
+            view.put(&Key::Channel(*number), channel);
+        }
+        for (key, count) in &self.quotas {
+            view.put(&Key::Quota(*key), count);
+        }
+    }
+
+    /// A node that the header or a line names.
+    pub fn node(&self, number: u64) -> Result<&Node, Refusal> {
+        self.nodes.get(&number).ok_or_else(|| Refusal::unknown("node", number))
+    }
+
+    /// Notes that a call settles, unless it has before.
+    pub fn settle_call(&mut self, call: Digest) -> Result<(), Refusal> {
+        if call == Digest::ZERO || !self.known_calls.insert(call) {
+            let message = format!("call {call} has settled before");
+            return Err(Refusal::new(ErrorCode::IdempotencyConflict, message));
+        }
+        self.settled_calls.push(call);
+        Ok(())
+    }
+}
+
+struct FirstRound {
+    channels: Vec<u64>,
+    versions: Vec<u64>,
+    grants: Vec<u64>,
+    nodes: Vec<u64>,
+    tariffs: Vec<u64>,
+    heights: Vec<Height>,
+}
+
+impl FirstRound {
+    fn of(leaves: &[Leaf], nodes: Vec<u64>) -> Self {
+        Self {
+            channels: sorted(leaves.iter().map(|leaf| leaf.channel)),
+            versions: sorted(lines(leaves).map(|line| line.version)),
+            grants: sorted(lines(leaves).map(|line| line.grant)),
+            nodes,
+            tariffs: sorted(lines(leaves).map(|line| line.tariff)),
+            heights: sorted(leaves.iter().map(|leaf| leaf.admitted)),
+        }
+    }
+
+    fn keys<'a>(&'a self, leaves: &'a [Leaf]) -> impl Iterator<Item = Key> + 'a {
+        let each = |list: &'a [u64], key: fn(u64) -> Key| list.iter().map(move |n| key(*n));
+        let calls = leaves.iter().filter(|leaf| leaf.call != Digest::ZERO);
+        each(&self.channels, Key::Channel)
+            .chain(each(&self.versions, Key::Version))
+            .chain(each(&self.grants, Key::Grant))
+            .chain(each(&self.nodes, Key::Node))
+            .chain(each(&self.tariffs, Key::Tariff))
+            .chain(self.heights.iter().map(|height| Key::Time(*height)))
+            .chain(calls.map(|leaf| Key::Call(leaf.call)))
+    }
+}
+
+fn by_number<K: Ord + Copy, T>(
+    numbers: Vec<K>,
+    read: impl Fn(K) -> Result<T, Stop>,
+) -> Result<BTreeMap<K, T>, Stop> {
+    numbers.into_iter().map(|number| Ok((number, read(number)?))).collect()
+}

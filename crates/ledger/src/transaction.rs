@@ -1,0 +1,324 @@
+//! Transactions: what accounts and nodes ask of the ledger.
+
+use crate::object::Parameters;
+use ambar_base::{
+    AccountId, Cid, Digest, Domain, Encode, Height, KeySet, Moment, NetworkId, Price, PublicKey,
+    SecretKey, Signature, SignedInception, choice, record,
+};
+use ambar_capsule::SignedManifest;
+use ambar_receipt::{Leaf, SignedBatch};
+
+/// The transaction format that this version reads.
+pub const TRANSACTION_VERSION: u16 = 1;
+/// Largest transaction, bytes.
+pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most operations of one transaction.
+pub const OPERATIONS_MAX: usize = 64;
+/// Most signatures of one transaction.
+pub const SIGNATURES_MAX: usize = 32;
+
+choice! {
+    /// Who acts.
+    pub enum Actor {
+        /// An account, by its keys.
+        Account(AccountId) = 1,
+        /// A node, by its key; it can only settle.
+        Node(u64) = 2,
+    }
+}
+
+record! {
+    /// What is signed.
+    pub struct Envelope {
+        /// The ledger it is for.
+        pub network: NetworkId,
+        /// The transaction format.
+        pub version: u16,
+        /// Who acts.
+        pub actor: Actor,
+        /// The actor's next nonce.
+        pub nonce: u64,
+        /// The last height at which it may apply.
+        pub expires: Height,
+        /// Who pays the fee, if not the actor or the node's owner.
+        pub fee_payer: Option<AccountId>,
+        /// The highest fee accepted.
+        pub fee_cap: Price,
+        /// What is asked, all or nothing.
+        pub operations: Vec<Operation>,
+    }
+}
+
+record! {
+    /// An envelope with its signatures.
+    pub struct SignedTransaction {
+        /// The envelope.
+        pub envelope: Envelope,
+        /// The actor's signatures.
+        pub signatures: Vec<(PublicKey, Signature)>,
+        /// The fee payer's signatures, if it is somebody else.
+        pub payer_signatures: Vec<(PublicKey, Signature)>,
+    }
+}
+
+choice! {
+    /// What a transaction asks.
+    pub enum Operation {
+        /// Opens an account. Anyone may submit it: the first key has signed.
+        CreateAccount(SignedInception) = 1,
+        /// Replaces the actor's keys.
+        RotateKeys(RotateKeys) = 2,
+        /// Moves credits.
+        Transfer(Transfer) = 3,
+        /// Publishes a capsule version.
+        Publish(Publish) = 10,
+        /// Registers a name for a version line.
+        RegisterName(RegisterName) = 11,
+        /// Gives a version line to another owner.
+        TransferLine(TransferLine) = 12,
+        /// Gives a royalty line to another holder.
+        TransferRoyalty(TransferRoyalty) = 13,
+        /// Accepts terms.
+        Accept(Accept) = 20,
+        /// Ends a grant.
+        RevokeGrant(u64) = 21,
+        /// Sets money aside for calls.
+        OpenChannel(OpenChannel) = 22,
+        /// Adds money to a channel.
+        FundChannel(FundChannel) = 23,
+        /// Asks for what is left of a channel.
+        CloseChannel(u64) = 24,
+        /// Registers a node.
+        RegisterNode(RegisterNode) = 30,
+        /// Changes what a node asks.
+        SetAsk(SetAsk) = 31,
+        /// Lets a node serve a version line, or no longer.
+        AllowServing(AllowServing) = 32,
+        /// Settles a batch of calls.
+        Settle(Settle) = 40,
+        /// Changes the network's rules.
+        SetParameters(Parameters) = 50,
+        /// Publishes a tariff.
+        PublishTariff(Vec<u8>) = 51,
+    }
+}
+
+record! {
+    /// See [`Operation::RotateKeys`].
+    pub struct RotateKeys {
+        /// The keys from now on.
+        pub keys: KeySet,
+        /// The digest of the key set that may recover the account.
+        pub recovery: Option<Digest>,
+    }
+}
+
+record! {
+    /// See [`Operation::Transfer`].
+    pub struct Transfer {
+        /// To whom.
+        pub to: AccountId,
+        /// How much.
+        pub amount: Price,
+    }
+}
+
+record! {
+    /// See [`Operation::Publish`].
+    pub struct Publish {
+        /// The manifest, signed by its creator, who is the actor.
+        pub manifest: SignedManifest,
+        /// The terms document, unless the ledger has it.
+        pub terms: Option<Vec<u8>>,
+        /// The contributor table of a dataset.
+        pub contributors: Option<Vec<u8>>,
+        /// The grants under which the components are called, in the manifest's order.
+        pub grants: Vec<u64>,
+    }
+}
+
+record! {
+    /// See [`Operation::RegisterName`].
+    pub struct RegisterName {
+        /// The name.
+        pub name: String,
+        /// Any version of the line.
+        pub version: Cid,
+    }
+}
+
+record! {
+    /// See [`Operation::TransferLine`].
+    pub struct TransferLine {
+        /// Any version of the line.
+        pub version: Cid,
+        /// The new owner.
+        pub to: AccountId,
+    }
+}
+
+record! {
+    /// See [`Operation::TransferRoyalty`].
+    pub struct TransferRoyalty {
+        /// The royalty line.
+        pub royalty: u64,
+        /// The new holder.
+        pub to: AccountId,
+    }
+}
+
+record! {
+    /// See [`Operation::Accept`].
+    pub struct Accept {
+        /// A version of the line.
+        pub version: Cid,
+        /// The terms that were read: refused if the version has others.
+        pub terms: Cid,
+    }
+}
+
+record! {
+    /// See [`Operation::OpenChannel`].
+    pub struct OpenChannel {
+        /// The key that roots certificates.
+        pub session_key: PublicKey,
+        /// The gateway's key.
+        pub gateway: PublicKey,
+        /// The grants it may be used with; empty for none.
+        pub grants: Vec<u64>,
+        /// What is put in.
+        pub amount: Price,
+        /// Most nano-credit per MU of any line.
+        pub unit_price_max: Price,
+        /// No call is admitted from then on.
+        pub expires: Moment,
+    }
+}
+
+record! {
+    /// See [`Operation::FundChannel`].
+    pub struct FundChannel {
+        /// The channel.
+        pub channel: u64,
+        /// What is added.
+        pub amount: Price,
+    }
+}
+
+record! {
+    /// See [`Operation::RegisterNode`].
+    pub struct RegisterNode {
+        /// The node's key.
+        pub key: PublicKey,
+        /// The node key's signature over the owner's account id: nobody registers a key
+        /// that is not theirs.
+        pub proof: Signature,
+        /// What it asks per MU.
+        pub ask: Price,
+    }
+}
+
+record! {
+    /// See [`Operation::SetAsk`].
+    pub struct SetAsk {
+        /// The node.
+        pub node: u64,
+        /// What it asks per MU.
+        pub ask: Price,
+    }
+}
+
+record! {
+    /// See [`Operation::AllowServing`].
+    pub struct AllowServing {
+        /// Any version of the line.
+        pub version: Cid,
+        /// The node's key.
+        pub node: PublicKey,
+        /// Whether it may.
+        pub allowed: bool,
+    }
+}
+
+record! {
+    /// See [`Operation::Settle`].
+    pub struct Settle {
+        /// The signed header.
+        pub batch: SignedBatch,
+        /// The leaves under it.
+        pub leaves: Vec<Leaf>,
+    }
+}
+
+impl Envelope {
+    /// The transaction's id: signatures do not change it.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Domain::Transaction.digest(&self.to_bytes())
+    }
+
+    /// One signature over the envelope.
+    #[must_use]
+    pub fn signature(&self, key: &SecretKey) -> (PublicKey, Signature) {
+        (key.public(), key.sign(Domain::Transaction, self.network, &self.to_bytes()))
+    }
+
+    /// Signs with one key.
+    #[must_use]
+    pub fn sign(self, key: &SecretKey) -> SignedTransaction {
+        let signatures = vec![self.signature(key)];
+        SignedTransaction { envelope: self, signatures, payer_signatures: Vec::new() }
+    }
+}
+
+impl RegisterNode {
+    /// The registration of a key by an account.
+    #[must_use]
+    pub fn new(network: NetworkId, key: &SecretKey, owner: &AccountId, ask: Price) -> Self {
+        let proof = key.sign(Domain::Holder, network, &owner.to_bytes());
+        Self { key: key.public(), proof, ask }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ambar_base::codec;
+    use proptest::prelude::*;
+
+    fn exemplar() -> SignedTransaction {
+        let transfer = Transfer { to: AccountId(Digest::of(b"to")), amount: Price(5) };
+        let key = SecretKey::from_seed(&[1; 32]);
+        let envelope = Envelope {
+            network: NetworkId(Digest::of(b"network")),
+            version: TRANSACTION_VERSION,
+            actor: Actor::Account(AccountId(Digest::of(b"from"))),
+            nonce: 7,
+            expires: Height(100),
+            fee_payer: None,
+            fee_cap: Price(1000),
+            operations: vec![Operation::Transfer(transfer), Operation::RevokeGrant(3)],
+        };
+        envelope.sign(&key)
+    }
+
+    /// The bytes of this exemplar are for ever; a change needs a new transaction version.
+    #[test]
+    fn conformance() {
+        let bytes = exemplar().to_bytes();
+        assert_eq!(
+            Digest::of(&bytes).to_string(),
+            "119af097fee3938ee083eef7235a5129ce3cc297771e119d220bfcf9317a7a8d"
+        );
+        assert_eq!(codec::decode(&bytes), Ok(exemplar()));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes: Vec<u8>) {
+            if let Ok(transaction) = codec::decode::<SignedTransaction>(&bytes) {
+                prop_assert_eq!(transaction.to_bytes(), bytes);
+            }
+        }
+    }
+}

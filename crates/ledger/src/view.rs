@@ -1,0 +1,142 @@
+//! The state as one transaction sees it: what was read, under what it has written.
+
+use crate::key::Key;
+use crate::object::{Governance, Numbers, Parameters};
+use crate::refusal::{Refusal, Stop};
+use ambar_base::codec;
+use ambar_base::{Cid, Decode, Encode, ErrorCode, Height, Moment, NetworkId};
+use ambar_licence::Terms;
+use std::collections::BTreeMap;
+
+/// What was read of the state.
+pub trait Reads {
+    /// The value of a key: nothing if it was not asked for, `Some(None)` if it is absent.
+    fn read(&self, key: &[u8]) -> Option<Option<&[u8]>>;
+}
+
+/// The block that a transaction is executed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockContext {
+    /// The ledger.
+    pub network: NetworkId,
+    /// The block's height.
+    pub height: Height,
+    /// The block's time.
+    pub time: Moment,
+}
+
+/// Net writes: a value, or nothing where a key is removed.
+pub type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// The state as one transaction sees it.
+pub struct View<'a> {
+    /// The block.
+    pub block: BlockContext,
+    reads: &'a dyn Reads,
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl<'a> View<'a> {
+    /// What was read, with nothing written.
+    #[must_use]
+    pub fn new(block: BlockContext, reads: &'a dyn Reads) -> Self {
+        Self { block, reads, writes: BTreeMap::new() }
+    }
+
+    /// Stops unless every key was read: asks for all that were not, at once.
+    pub fn require(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
+        let unread =
+            |key: &Vec<u8>| !self.writes.contains_key(key) && self.reads.read(key).is_none();
+        let mut missing: Vec<_> = keys.into_iter().map(|key| key.bytes()).filter(unread).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
+    }
+
+    /// The object at a key, if there is one.
+    pub fn get<T: Decode>(&self, key: &Key) -> Result<Option<T>, Stop> {
+        let bytes = key.bytes();
+        let value = match self.writes.get(&bytes) {
+            Some(written) => written.as_deref(),
+            None => match self.reads.read(&bytes) {
+                Some(read) => read,
+                None => return Err(Stop::Missing(vec![bytes])),
+            },
+        };
+        value.map(codec::decode).transpose().map_err(|error| {
+            let message = format!("the state at {key:?} is damaged: {error}");
+            Refusal::new(ErrorCode::LedgerCorrupt, message).into()
+        })
+    }
+
+    /// The object at a key that must be there.
+    pub fn expect<T: Decode>(&self, key: &Key) -> Result<T, Stop> {
+        let missing = || {
+            let message = format!("the state lacks {key:?}");
+            Stop::from(Refusal::new(ErrorCode::LedgerCorrupt, message))
+        };
+        self.get(key)?.ok_or_else(missing)
+    }
+
+    /// The object that a transaction names.
+    pub fn named<T: Decode>(
+        &self,
+        what: &str,
+        which: impl std::fmt::Display,
+        key: &Key,
+    ) -> Result<T, Stop> {
+        self.get(key)?.ok_or_else(|| Refusal::unknown(what, which).into())
+    }
+
+    /// Writes an object.
+    pub fn put<T: Encode>(&mut self, key: &Key, value: &T) {
+        self.writes.insert(key.bytes(), Some(value.to_bytes()));
+    }
+
+    /// Removes an object.
+    pub fn remove(&mut self, key: &Key) {
+        self.writes.insert(key.bytes(), None);
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn into_writes(self) -> Writes {
+        self.writes.into_iter().collect()
+    }
+
+    /// The network's rules and who may change them.
+    pub fn governance(&self) -> Result<Governance, Stop> {
+        self.expect(&Key::Parameters)
+    }
+
+    /// The parameters that hold now.
+    pub fn parameters(&self) -> Result<Parameters, Stop> {
+        Ok(self.governance()?.parameters.latest().clone())
+    }
+
+    /// The lowest height that a leaf may still refer to.
+    pub fn oldest(&self) -> Result<Height, Stop> {
+        let window = self.parameters()?.settlement_window;
+        Ok(Height(self.block.height.0.saturating_sub(window)))
+    }
+
+    /// Takes the next number of one kind.
+    pub fn number(&mut self, pick: impl Fn(&mut Numbers) -> &mut u64) -> Result<u64, Stop> {
+        let mut numbers: Numbers = self.expect(&Key::Numbers)?;
+        let next = pick(&mut numbers);
+        let number = *next;
+        *next = number.checked_add(1).ok_or_else(Refusal::overflow)?;
+        self.put(&Key::Numbers, &numbers);
+        Ok(number)
+    }
+}
+
+/// Terms that the ledger keeps, by id.
+pub fn stored_terms(view: &View<'_>, id: Cid) -> Result<Terms, Stop> {
+    let bytes: Vec<u8> = view.expect(&Key::Terms(id))?;
+    let damaged = |error| {
+        let message = format!("the terms {id} are damaged: {error}");
+        Refusal::new(ErrorCode::LedgerCorrupt, message)
+    };
+    Ok(Terms::from_document(&bytes).map_err(|error| damaged(error.to_string()))?)
+}

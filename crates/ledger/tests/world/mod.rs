@@ -1,0 +1,326 @@
+//! A small network for tests: named people, their keys, and shortcuts for what they do.
+#![expect(dead_code, reason = "each test file uses its own part")]
+
+use ambar_base::{
+    AccountId, Amount, Cid, Digest, Encode, ErrorCode, Height, Inception, Moment, NetworkId, Price,
+    SecretKey, Weight, codec,
+};
+use ambar_capsule::body::{DatasetBody, Modality, ModelBody, PromptBody};
+use ambar_capsule::chunks::ContentRoot;
+use ambar_capsule::manifest::{Component, Content, DatanetDeclaration, Parent, RoyaltyDeclaration};
+use ambar_capsule::{Body, Contributor, ContributorTable, Manifest, SignedManifest};
+use ambar_ledger::object::Channel;
+use ambar_ledger::query::State;
+use ambar_ledger::result::OperationResult;
+use ambar_ledger::transaction::{
+    Accept, Actor, AllowServing, Envelope, OpenChannel, Operation, Publish, RegisterNode, Settle,
+    TRANSACTION_VERSION, Transfer,
+};
+use ambar_ledger::{Genesis, Key, MemoryLedger, Refusal};
+use ambar_licence::{PriceRule, Right, Terms};
+use ambar_receipt::{
+    BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, Shares, SignedBatch, Tariff,
+    TransactionOutcome, bill, call_id,
+};
+use std::collections::BTreeMap;
+
+pub const START: Moment = Moment(1_800_000_000_000);
+pub const ASK: Price = Price(500);
+
+pub struct World {
+    pub ledger: MemoryLedger,
+    pub network: NetworkId,
+    pub genesis: Genesis,
+    faucet: SecretKey,
+    keys: BTreeMap<String, SecretKey>,
+}
+
+pub fn key(name: &str) -> SecretKey {
+    SecretKey::from_seed(&Digest::of(name.as_bytes()).0)
+}
+
+pub fn terms(rights: &[Right], per_mu: u64, per_call: u64) -> Terms {
+    let price = PriceRule { per_mu: Price(per_mu), per_call: Price(per_call), minimum: Price(0) };
+    let mut terms = Terms::granting(rights.iter().copied());
+    terms.price = price;
+    terms.derivatives.allowed = true;
+    terms
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Genesis)) -> Self {
+        let faucet = key("faucet");
+        let mut genesis = Genesis::development(faucet.public(), [7; 32]);
+        change(&mut genesis);
+        let ledger = MemoryLedger::new(&genesis).unwrap();
+        let network = genesis.network();
+        let keys = [("faucet".to_owned(), faucet.clone())].into();
+        let mut world = Self { ledger, network, genesis, faucet, keys };
+        world.block(1);
+        world
+    }
+
+    /// Begins a block `ms` later.
+    pub fn block(&mut self, ms: u64) {
+        let time = if self.ledger.time() == Moment(0) { START } else { self.ledger.time() };
+        self.ledger.begin(time.after(ms)).unwrap();
+    }
+
+    /// An account with a hundred credits.
+    pub fn person(&mut self, name: &str) -> AccountId {
+        let secret = key(name);
+        let inception = Inception::single(secret.public()).sign(self.network, &secret);
+        let id = inception.inception.id(self.network);
+        let amount = Price(100 * Price::CREDIT.0);
+        let operations = vec![
+            Operation::CreateAccount(inception),
+            Operation::Transfer(Transfer { to: id, amount }),
+        ];
+        self.keys.insert(name.into(), secret);
+        self.act("faucet", operations).unwrap();
+        id
+    }
+
+    pub fn id(&self, name: &str) -> AccountId {
+        Inception::single(key(name).public()).id(self.network)
+    }
+
+    pub fn balance(&self, id: AccountId) -> Amount {
+        let (_, _, balance) = self.ledger.account(&id.to_string()).unwrap();
+        balance.sum().unwrap()
+    }
+
+    pub fn envelope(&self, name: &str, operations: Vec<Operation>) -> Envelope {
+        let (_, account, _) = self.ledger.account(&self.id(name).to_string()).unwrap();
+        Envelope {
+            network: self.network,
+            version: TRANSACTION_VERSION,
+            actor: Actor::Account(account.id),
+            nonce: account.nonce,
+            expires: self.ledger.height().after(10),
+            fee_payer: None,
+            fee_cap: Price::CREDIT,
+            operations,
+        }
+    }
+
+    pub fn act(
+        &mut self,
+        name: &str,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<OperationResult>, Refusal> {
+        let signed = self.envelope(name, operations).sign(&self.keys[name]);
+        self.apply(&signed.to_bytes())
+    }
+
+    pub fn apply(&mut self, bytes: &[u8]) -> Result<Vec<OperationResult>, Refusal> {
+        let before = self.ledger.clone();
+        let outcome = self.ledger.apply(bytes).inspect_err(|_| {
+            assert_eq!(self.ledger, before, "a refused transaction changes nothing");
+        })?;
+        self.ledger.check().unwrap();
+        let outcome: TransactionOutcome = codec::decode(&outcome).unwrap();
+        Ok(outcome.results.iter().map(|result| codec::decode(result).unwrap()).collect())
+    }
+
+    /// The code with which an action is refused.
+    pub fn refused(&mut self, name: &str, operation: Operation) -> ErrorCode {
+        self.act(name, vec![operation]).unwrap_err().code
+    }
+
+    pub fn publish(
+        &mut self,
+        name: &str,
+        manifest: Manifest,
+        terms: &Terms,
+        contributors: Option<&ContributorTable>,
+        grants: Vec<u64>,
+    ) -> Result<(u64, Cid), Refusal> {
+        let manifest = Manifest { terms: terms.id(), creator: self.id(name), ..manifest };
+        let publish = Publish {
+            manifest: SignedManifest::sign(&manifest, self.network, &self.keys[name]),
+            terms: Some(terms.to_document()),
+            contributors: contributors.map(ContributorTable::encode),
+            grants,
+        };
+        match &self.act(name, vec![Operation::Publish(publish)])?[..] {
+            [OperationResult::Version(version)] => Ok((version.number, version.id)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn accept(&mut self, name: &str, version: Cid) -> Result<u64, Refusal> {
+        let (_, object) = self.ledger.version(&version).unwrap();
+        let accept = Accept { version, terms: object.terms };
+        match self.act(name, vec![Operation::Accept(accept)])?[..] {
+            [OperationResult::Grant(number)] => Ok(number),
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    /// Registers a node of this person with a key of its own, named after it.
+    pub fn node(&mut self, name: &str) -> u64 {
+        let secret = key(&format!("{name}'s node"));
+        let register = RegisterNode::new(self.network, &secret, &self.id(name), ASK);
+        match self.act(name, vec![Operation::RegisterNode(register)]).unwrap()[..] {
+            [OperationResult::Node(number)] => number,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn serve(&mut self, owner: &str, version: Cid, node: &str) {
+        let node = key(&format!("{node}'s node")).public();
+        let allow = AllowServing { version, node, allowed: true };
+        self.act(owner, vec![Operation::AllowServing(allow)]).unwrap();
+    }
+
+    pub fn channel(&mut self, payer: &str, node: &str, grants: Vec<u64>, amount: Price) -> u64 {
+        let open = OpenChannel {
+            session_key: key(&format!("{payer}'s session")).public(),
+            gateway: key(&format!("{node}'s node")).public(),
+            grants,
+            amount,
+            unit_price_max: Price(1_000_000_000),
+            expires: START.after(365 * Moment::DAY_MS),
+        };
+        match self.act(payer, vec![Operation::OpenChannel(open)]).unwrap()[..] {
+            [OperationResult::Channel(number)] => number,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn channel_state(&self, number: u64) -> Channel {
+        self.ledger.must("channel", number, &Key::Channel(number)).unwrap()
+    }
+
+    /// A line as an honest gateway writes it.
+    pub fn line(&self, version: u64, grant: u64, node: u64, counts: &[(Counter, u64)]) -> Line {
+        let object: ambar_ledger::object::Version =
+            self.ledger.must("version", version, &Key::Version(version)).unwrap();
+        let terms = self.ledger.terms(&object.terms).unwrap();
+        let counters = Counters::new(counts.iter().copied());
+        let node_object: ambar_ledger::object::Node =
+            self.ledger.must("node", node, &Key::Node(node)).unwrap();
+        let ask = *node_object.ask.latest();
+        let bill = bill::line_bill(&counters, &terms.price, &Tariff::standard(), ask).unwrap();
+        let bill::LineBill { mu, royalty, node_fee } = bill;
+        let shares = Vec::new();
+        Line { version, grant, node, tariff: 0, counters, mu, royalty, node_fee, shares }
+    }
+
+    /// A leaf as an honest gateway writes it.
+    pub fn leaf(&self, channel: u64, n: u64, lines: Vec<Line>) -> Leaf {
+        let sum = lines.iter().map(|line| line.royalty.0 + line.node_fee.0).sum();
+        let rate = self.genesis.parameters.network_fee;
+        Leaf {
+            call: call_id(channel, &Digest::of(b"holder"), &n.to_string()),
+            outcome: CallOutcome::Full,
+            lines,
+            network_fee: bill::network_fee(Price(sum), rate),
+            details: Digest::of(b"details"),
+            ..Leaf::void(channel, n, self.ledger.height(), self.ledger.time())
+        }
+    }
+
+    /// The settlement of leaves by the gateway of `name`, signed by it for every node.
+    pub fn settlement(&self, name: &str, gateway: u64, leaves: Vec<Leaf>) -> Envelope {
+        let secret = key(&format!("{name}'s node"));
+        let node: ambar_ledger::object::Node =
+            self.ledger.must("node", gateway, &Key::Node(gateway)).unwrap();
+        let header = BatchHeader::of(gateway, node.next_batch, &leaves).unwrap();
+        let batch = (gateway, node.next_batch);
+        let nodes =
+            header.nodes.iter().map(|lines| lines.sign(self.network, batch, &secret)).collect();
+        let signature = header.sign(self.network, &secret);
+        let batch = SignedBatch { header, signature, nodes };
+        Envelope {
+            network: self.network,
+            version: TRANSACTION_VERSION,
+            actor: Actor::Node(gateway),
+            nonce: node.nonce,
+            expires: Height(self.ledger.height().0 + 10),
+            fee_payer: None,
+            fee_cap: Price::CREDIT,
+            operations: vec![Operation::Settle(Settle { batch, leaves })],
+        }
+    }
+
+    pub fn settle(&mut self, name: &str, gateway: u64, leaves: Vec<Leaf>) -> Result<(), Refusal> {
+        let envelope = self.settlement(name, gateway, leaves);
+        let signed = envelope.sign(&key(&format!("{name}'s node")));
+        self.apply(&signed.to_bytes()).map(|_| ())
+    }
+}
+
+fn manifest(body: Body, holder: AccountId) -> Manifest {
+    Manifest {
+        ambar: 1,
+        body,
+        content: Content { bytes: 1, files: 1, table: ContentRoot([1; 32]) },
+        creator: holder,
+        datanet: None,
+        derived_from: Vec::new(),
+        description: String::new(),
+        extensions: Vec::new(),
+        fork: false,
+        name: "capsule".into(),
+        previous: Vec::new(),
+        royalty: vec![RoyaltyDeclaration { holder, weight: Weight::ONE }],
+        terms: Cid::of(b""),
+        uses: Vec::new(),
+    }
+}
+
+pub fn model(holder: AccountId) -> Manifest {
+    let body = ModelBody {
+        architecture: "llama".into(),
+        context_tokens: 2048,
+        format: "gguf".into(),
+        modality: Modality::Text,
+    };
+    manifest(Body::Model(body), holder)
+}
+
+pub fn derived(holder: AccountId, parents: &[(Cid, u32)]) -> Manifest {
+    let parents =
+        parents.iter().map(|(version, share)| Parent { share: Weight(*share), version: *version });
+    Manifest { derived_from: parents.collect(), ..model(holder) }
+}
+
+pub fn contributors(names: &[&str]) -> ContributorTable {
+    let names = names.iter().map(|name| Contributor::Name((*name).to_owned()));
+    ContributorTable::new(names.collect()).unwrap()
+}
+
+pub fn dataset(holder: AccountId, table: &ContributorTable) -> Manifest {
+    let body = DatasetBody { records: 2, media_type: "text/plain".into() };
+    let half = Weight(500_000_000);
+    let datanet = DatanetDeclaration {
+        contributors: Cid::of(&table.encode()),
+        methods: vec![(1, half), (2, half)],
+        share: Weight(900_000_000),
+        treasury: holder,
+    };
+    Manifest { datanet: Some(datanet), ..manifest(Body::Dataset(body), holder) }
+}
+
+pub fn prompt(holder: AccountId, model: Cid, datanet: Cid) -> Manifest {
+    let body = PromptBody {
+        context_bytes_max: 900,
+        passages_max: 3,
+        system: "Quote.".into(),
+        template: "{{passages}} {{question}}".into(),
+    };
+    let component = |role: &str, version| Component { role: role.into(), version };
+    let uses = vec![component("model", model), component("datanet", datanet)];
+    Manifest { uses, ..manifest(Body::Prompt(body), holder) }
+}
+
+pub fn shares(datanet: u64, method: u16, weights: &[(u32, u32)]) -> Shares {
+    let weights = weights.iter().map(|(index, weight)| (*index, Weight(*weight))).collect();
+    Shares { datanet, method, weights, evidence: Digest::of(b"evidence") }
+}

@@ -1,0 +1,129 @@
+//! Terms in plain sentences, in the order a lawyer reads: what, for what, how long, how
+//! often, at which price, passing on, derivatives, legal text.
+
+use crate::calendar;
+use crate::print::listed;
+use crate::terms::{LegalText, Period, Right, Term, Terms};
+
+impl Terms {
+    /// One sentence per clause, addressed to the licensee.
+    #[must_use]
+    pub fn explain(&self) -> Vec<String> {
+        let mut sentences = vec![self.explain_rights()];
+        sentences.extend(self.explain_purposes());
+        sentences.push(self.explain_term());
+        sentences.push(self.explain_quota());
+        sentences.push(self.explain_price());
+        sentences.push(self.explain_delegation());
+        sentences.push(self.explain_derivatives());
+        sentences.push(self.explain_text());
+        sentences
+    }
+
+    fn explain_rights(&self) -> String {
+        let acts: Vec<_> = self.grants.iter().map(|right| act(*right)).collect();
+        format!("You may {}.", acts.join("; "))
+    }
+
+    fn explain_purposes(&self) -> Vec<String> {
+        let (allow, deny) = (&self.purposes.allow, &self.purposes.deny);
+        let allowed = match allow.len() {
+            0 => "You may do so for any purpose.".to_owned(),
+            1 => format!("You may do so only for this purpose: {}.", listed(allow)),
+            _ => format!("You may do so only for these purposes: {}.", listed(allow)),
+        };
+        let denied = (!deny.is_empty()).then(|| format!("Never for: {}.", listed(deny)));
+        [Some(allowed), denied].into_iter().flatten().collect()
+    }
+
+    fn explain_term(&self) -> String {
+        match self.term {
+            None => "The grant has no end date.".to_owned(),
+            Some(Term::Days(1)) => "The grant ends 24 hours after you accept it.".to_owned(),
+            Some(Term::Days(days)) => format!("The grant ends {days} days after you accept it."),
+            Some(Term::Until(until)) => format!("The grant ends at {}.", calendar::print(until)),
+        }
+    }
+
+    fn explain_quota(&self) -> String {
+        let Some(quota) = self.quota else {
+            return "You may call as often as you like.".to_owned();
+        };
+        let calls = if quota.calls == 1 { "call" } else { "calls" };
+        let per = match quota.per {
+            Period::Day => "per UTC day",
+            Period::Month => "per UTC calendar month",
+            Period::Term => "in all",
+        };
+        format!("At most {} {calls} {per}.", quota.calls)
+    }
+
+    fn explain_price(&self) -> String {
+        let price = self.price;
+        let parts = [(price.per_mu, "per MU of work"), (price.per_call, "per call")];
+        let parts = parts.iter().filter(|(price, _)| !price.is_zero());
+        let mut parts: Vec<_> =
+            parts.map(|(price, unit)| format!("{price} credits {unit}")).collect();
+        if parts.is_empty() && price.minimum.is_zero() {
+            return "The owner asks no royalty; nodes and the network ask their own fees."
+                .to_owned();
+        }
+        if parts.is_empty() {
+            parts.push("nothing by work".to_owned());
+        }
+        let least = match price.minimum.is_zero() {
+            true => String::new(),
+            false => format!(", and at least {} credits per call", price.minimum),
+        };
+        format!(
+            "The owner asks {}{least}; node and network fees come on top.",
+            parts.join(" plus ")
+        )
+    }
+
+    fn explain_delegation(&self) -> String {
+        match self.delegation.depth {
+            0 => "You may not pass your certificate on.".to_owned(),
+            1 => "You may pass your certificate on, narrowed, once; nobody further.".to_owned(),
+            depth => {
+                format!("You may pass your certificate on, narrowed, up to {depth} times over.")
+            }
+        }
+    }
+
+    fn explain_derivatives(&self) -> String {
+        let derivatives = self.derivatives;
+        if !derivatives.allowed {
+            return "Nothing built on this may be published.".to_owned();
+        }
+        let floor = match derivatives.floor_per_call.is_zero() {
+            true => String::new(),
+            false => format!(", at least {} credits per call", derivatives.floor_per_call),
+        };
+        let share = derivatives.share;
+        format!(
+            "What is built on this may be published; {share} of its royalty is due here{floor}."
+        )
+    }
+
+    fn explain_text(&self) -> String {
+        match &self.text {
+            None => "No legal text is attached; these sentences are all there is.".to_owned(),
+            Some(LegalText::Spdx(text)) => format!("The legal text is {text} (SPDX)."),
+            Some(LegalText::Sha256(digest)) => {
+                format!("The legal text is the document whose SHA-256 is {digest}.")
+            }
+        }
+    }
+}
+
+fn act(right: Right) -> &'static str {
+    match right {
+        Right::Call => "call this through a gateway",
+        Right::Compose => "use it as a component of your own capsules",
+        Right::Fetch => "fetch its content",
+        Right::Derive => "build another capsule from it",
+        Right::Train => "train models on it",
+        Right::Compute => "run your own code where it lies",
+    }
+}

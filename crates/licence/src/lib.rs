@@ -1,0 +1,34 @@
+//! Licences: the terms language that owners write, the facts that certificates narrow
+//! it by, and the one pure function that decides whether a call may run.
+//!
+//! This crate knows no Biscuit, no HTTP, no ledger and no clock: the caller brings the
+//! facts and the time. It keeps no counters either; they come in with the situation.
+//!
+//! **Invariant**: a narrowing only takes away. Whatever chain of narrowings a
+//! certificate carries, [`decide`] allows nothing that its owner's terms and a shorter
+//! chain would refuse (the one exception is spelt out at [`decision`]).
+
+pub mod calendar;
+pub mod decision;
+pub mod denial;
+mod explain;
+pub mod narrowing;
+mod nearest;
+mod parse;
+mod print;
+pub mod problem;
+pub mod purpose;
+mod reader;
+pub mod terms;
+
+pub use decision::{
+    ChannelView, Decision, GrantView, LEDGER_AGE_MS_MAX, Request, Reservation, Situation, Spent,
+    decide,
+};
+pub use denial::Denial;
+pub use narrowing::{CertificateBlock, Narrowing, NarrowingError};
+pub use problem::{Position, Problem, TermsError, TermsErrors};
+pub use purpose::{Purpose, PurposeError};
+pub use terms::{
+    Delegation, Derivatives, LegalText, Period, PriceRule, Purposes, Quota, Right, Term, Terms,
+};

@@ -1,0 +1,23 @@
+//! Receipts: what a call used, what that is in measurement units, what it costs and who
+//! is paid, in a form that anyone recomputes offline.
+//!
+//! This crate knows no ledger state: what a bill refers to (terms, tariff, plan, ask) is
+//! handed in, by the ledger from its state and by the verifier from attested facts.
+//!
+//! **Invariant**: the payouts of a leaf sum to its price exactly, whatever the counters.
+
+pub mod batch;
+pub mod bill;
+pub mod counters;
+pub mod fact;
+pub mod leaf;
+pub mod outcome;
+pub mod tariff;
+
+pub use batch::{BatchHeader, NodeLines, SignedBatch};
+pub use bill::{BillError, LineBill, Payee};
+pub use counters::{Counter, Counters};
+pub use fact::Fact;
+pub use leaf::{CallOutcome, Details, Leaf, Line, Shares, call_id, opening};
+pub use outcome::{BatchOutcome, TransactionOutcome};
+pub use tariff::Tariff;
