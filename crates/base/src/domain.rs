@@ -75,6 +75,8 @@ domains! {
     Opening = "opening" / 1,
     /// The digest of a plan.
     Plan = "plan" / 1,
+    /// The seal of an exported receipt.
+    Receipt = "receipt" / 1,
     /// An order for breaking ties when weights are rounded.
     Remainder = "remainder" / 1,
     /// A key's signature over a request to a node's own API.

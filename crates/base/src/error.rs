@@ -82,6 +82,7 @@ codes! {
     CycleInLineage "cycle_in_lineage" 400 2 "a capsule cannot be built on itself";
     DatasetEmpty "dataset_empty" 400 2 "publish a directory with at least one non-empty record";
     DelegationTooDeep "delegation_too_deep" 403 3 "use a certificate that was passed on less often";
+    DiskFailed "disk_failed" 503 6 "check the disk, then start the node again";
     DiskFull "disk_full" 507 6 "free some space; nothing was lost";
     DocumentInvalid "document_invalid" 400 2 "the bytes are not a document of this kind";
     EngineBusy "engine_busy" 429 6 "try again in a moment";
@@ -103,6 +104,7 @@ codes! {
     LimitExceeded "limit_exceeded" 413 2 "send less";
     ManifestInvalid "manifest_invalid" 400 2 "correct the manifest";
     ManifestTooLarge "manifest_too_large" 413 2 "move long texts into extension documents";
+    MethodNotAllowed "method_not_allowed" 405 2 "use a method that this path takes";
     ModelUnsupported "model_unsupported" 400 2 "use a GGUF file of a supported architecture";
     NameTaken "name_taken" 409 3 "choose another name";
     NodeUnreachable "node_unreachable" 503 6 "start a node with `ambar start`, or set --node";

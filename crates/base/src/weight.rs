@@ -78,7 +78,9 @@ impl Encode for Weight {
 
 impl Decode for Weight {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Decode::decode(reader).map(Self)
+        let weight = Self(Decode::decode(reader)?);
+        let rule = DecodeError::Rule("a weight is at most the whole");
+        if weight <= Self::ONE { Ok(weight) } else { Err(rule) }
     }
 }
 

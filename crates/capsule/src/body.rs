@@ -154,9 +154,9 @@ pub struct PromptBody {
 }
 
 impl PromptBody {
-    /// The placeholder of the caller's text.
+    /// Where the caller's text goes.
     pub const QUESTION: &'static str = "{{question}}";
-    /// The placeholder of what was retrieved.
+    /// Where what was retrieved goes.
     pub const PASSAGES: &'static str = "{{passages}}";
 
     /// What is wrong with the template, if anything.

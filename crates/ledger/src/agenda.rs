@@ -1,47 +1,96 @@
-//! What happens at the beginning of a block: its time is noted, ids of calls and
-//! facts of batches whose settlement window is over are forgotten, channels whose window is over are paid out.
+//! What happens at the beginning of a block: its time is noted, ids of calls and facts of
+//! batches whose settlement window is over are forgotten, channels whose window is over are
+//! paid out.
+//!
+//! **Invariant**: the beginning of a block reads and writes a bounded number of keys
+//! whatever was scheduled for it; the rest is done at the next height. Nothing is ever done
+//! before its window is over.
 
 use crate::key::Key;
-use crate::object::{Agenda, Channel};
+use crate::object::{Agenda, Channel, ForgetBatch, reserved};
 use crate::postings;
 use crate::refusal::Stop;
 use crate::view::View;
 use ambar_base::{Digest, Height};
 
+/// Most calls that the beginning of one block forgets; one batch is always forgotten.
+pub const FORGET_CALLS_MAX: u64 = 32 * 1024;
+/// Most batches that the beginning of one block forgets.
+pub const FORGET_BATCHES_MAX: usize = 4096;
+/// Most channels that the beginning of one block pays out.
+pub const CLOSE_CHANNELS_MAX: usize = 4096;
+
 /// Runs the agenda of the view's block.
 pub fn begin(view: &mut View<'_>) -> Result<(), Stop> {
+    let height = view.block.height;
+    let next = Key::Agenda(height.after(1));
+    view.require([Key::Parameters, Key::Agenda(height), next.clone()])?;
+    note_time(view)?;
+    let Some(mut agenda) = view.get::<Agenda>(&Key::Agenda(height))? else { return Ok(()) };
+    let rest = agenda.split_rest();
+    let calls = |batch: &ForgetBatch| Key::Calls((batch.gateway, batch.number));
+    let channels = agenda.channels.iter().map(|number| Key::Channel(*number));
+    view.require(agenda.batches.iter().map(calls).chain(channels))?;
+    close(view, &agenda.channels)?;
+    for batch in &agenda.batches {
+        forget(view, batch)?;
+    }
+    view.remove(&Key::Agenda(height));
+    if rest != Agenda::default() {
+        let later = view.get::<Agenda>(&next)?.unwrap_or_default();
+        view.put(&next, &rest.followed_by(later));
+    }
+    Ok(())
+}
+
+fn note_time(view: &mut View<'_>) -> Result<(), Stop> {
     let height = view.block.height;
     let window = view.parameters()?.settlement_window;
     view.put(&Key::Time(height), &view.block.time.clone());
     if let Some(old) = height.0.checked_sub(window + 1) {
         view.remove(&Key::Time(Height(old)));
     }
-    let key = Key::Agenda(height);
-    let Some(agenda) = view.get::<Agenda>(&key)? else { return Ok(()) };
-    view.require(agenda.channels.iter().map(|number| Key::Channel(*number)))?;
-    for number in &agenda.channels {
-        close(view, *number)?;
-    }
-    for call in agenda.calls {
+    Ok(())
+}
+
+fn forget(view: &mut View<'_>, batch: &ForgetBatch) -> Result<(), Stop> {
+    let number = (batch.gateway, batch.number);
+    for call in view.expect::<Vec<Digest>>(&Key::Calls(number))? {
         view.remove(&Key::Call(call));
     }
-    for batch in agenda.facts {
-        view.remove(&Key::Facts(batch));
-    }
-    view.remove(&key);
+    view.remove(&Key::Calls(number));
+    view.remove(&Key::Facts(number));
     Ok(())
+}
+
+fn close(view: &mut View<'_>, numbers: &[u64]) -> Result<(), Stop> {
+    let channel = |number: &u64| view.expect::<Channel>(&Key::Channel(*number));
+    let mut channels = numbers.iter().map(channel).collect::<Result<Vec<_>, Stop>>()?;
+    let payers = channels.iter().map(|channel| Key::Balance(channel.payer));
+    view.require(payers.chain([Key::Balance(reserved::DEPOSITS)]))?;
+    for (number, channel) in numbers.iter().zip(&mut channels) {
+        postings::close_channel(view, channel)?;
+        view.remove(&Key::Channel(*number));
+    }
+    Ok(())
+}
+
+/// The agenda that what a transaction of this block schedules goes to.
+pub fn due(view: &View<'_>) -> Result<Key, Stop> {
+    let window = view.parameters()?.settlement_window;
+    Ok(Key::Agenda(view.block.height.after(window + 1)))
 }
 
 /// Forgets a batch's calls and facts when its settlement window is over.
 pub fn forget_batch(
     view: &mut View<'_>,
-    batch: (u64, u64),
-    calls: Vec<Digest>,
+    gateway: u64,
+    number: u64,
+    calls: &Vec<Digest>,
 ) -> Result<(), Stop> {
-    amend(view, |agenda| {
-        agenda.calls.extend(calls);
-        agenda.facts.push(batch);
-    })
+    view.put(&Key::Calls((gateway, number)), calls);
+    let calls = calls.len() as u64;
+    amend(view, |agenda| agenda.batches.push(ForgetBatch { gateway, number, calls }))
 }
 
 /// Pays a channel out when calls under way have had time to settle.
@@ -49,24 +98,57 @@ pub fn schedule_close(view: &mut View<'_>, channel: u64) -> Result<(), Stop> {
     amend(view, |agenda| agenda.channels.push(channel))
 }
 
-/// The height at which what a transaction of this block schedules happens.
-pub fn due(view: &View<'_>) -> Result<Height, Stop> {
-    let window = view.parameters()?.settlement_window;
-    Ok(view.block.height.after(window + 1))
-}
-
 fn amend(view: &mut View<'_>, change: impl FnOnce(&mut Agenda)) -> Result<(), Stop> {
-    let key = Key::Agenda(due(view)?);
+    let key = due(view)?;
     let mut agenda = view.get::<Agenda>(&key)?.unwrap_or_default();
     change(&mut agenda);
     view.put(&key, &agenda);
     Ok(())
 }
 
-fn close(view: &mut View<'_>, number: u64) -> Result<(), Stop> {
-    let key = Key::Channel(number);
-    let mut channel: Channel = view.expect(&key)?;
-    postings::close_channel(view, &mut channel)?;
-    view.remove(&key);
-    Ok(())
+impl Agenda {
+    /// Keeps what one block does; the rest.
+    fn split_rest(&mut self) -> Self {
+        let mut calls = 0;
+        let fits = |batch: &&ForgetBatch| {
+            calls += batch.calls;
+            calls <= FORGET_CALLS_MAX
+        };
+        let fit = self.batches.iter().take_while(fits).count().max(1);
+        let batches = fit.min(FORGET_BATCHES_MAX).min(self.batches.len());
+        let channels = CLOSE_CHANNELS_MAX.min(self.channels.len());
+        Self {
+            batches: self.batches.split_off(batches),
+            channels: self.channels.split_off(channels),
+        }
+    }
+
+    fn followed_by(mut self, later: Self) -> Self {
+        self.batches.extend(later.batches);
+        self.channels.extend(later.channels);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_does_a_bounded_part() {
+        let check = |calls: &[u64], channels: usize, expect| {
+            let batch = |calls: &u64| ForgetBatch { gateway: 1, number: 2, calls: *calls };
+            let channels = vec![7; channels];
+            let whole = Agenda { batches: calls.iter().map(batch).collect(), channels };
+            let mut now = whole.clone();
+            let rest = now.split_rest();
+            assert_eq!((now.batches.len(), now.channels.len()), expect);
+            assert_eq!(now.followed_by(rest), whole);
+        };
+        check(&[], 0, (0, 0));
+        check(&[8192; 3], 5, (3, 5));
+        check(&[8192; 5], CLOSE_CHANNELS_MAX + 1, (4, CLOSE_CHANNELS_MAX));
+        check(&[FORGET_CALLS_MAX + 1, 1], 0, (1, 0));
+        check(&[1; FORGET_BATCHES_MAX + 1], 0, (FORGET_BATCHES_MAX, 0));
+    }
 }

@@ -5,8 +5,8 @@
 
 use crate::fees;
 use crate::key::Key;
-use crate::object::{Account, Node};
-use crate::refusal::{Refusal, Stop};
+use crate::object::{Account, Node, reserved};
+use crate::refusal::{Gather, Refusal, Stop};
 use crate::transaction::{
     Actor, Envelope, OPERATIONS_MAX, Operation, SIGNATURES_MAX, SignedTransaction,
     TRANSACTION_BYTES_MAX, TRANSACTION_VERSION,
@@ -19,8 +19,9 @@ use ambar_base::{
     AccountId, Digest, Domain, ErrorCode, Height, KeySet, NetworkId, PublicKey, Signature,
 };
 use ambar_receipt::TransactionOutcome;
+use std::sync::OnceLock;
 
-/// Most rounds of reading: a settlement needs four.
+/// Most rounds of reading: a settlement needs five, a transfer of a line seven.
 pub const ROUNDS_MAX: usize = 8;
 
 /// What a step leads to.
@@ -47,7 +48,48 @@ pub struct Execution {
 #[derive(Debug)]
 enum Item {
     Begin,
-    Transaction(Box<SignedTransaction>),
+    Transaction(Box<Admitted>),
+}
+
+/// A transaction with the bytes that were signed.
+#[derive(Debug)]
+struct Admitted {
+    transaction: SignedTransaction,
+    payload: Vec<u8>,
+    /// The keys whose signatures were found good in an earlier round: signatures over
+    /// megabytes are checked once, not once per round.
+    verified: OnceLock<KeySet>,
+}
+
+impl Admitted {
+    fn new(transaction: SignedTransaction, bytes: &[u8]) -> Self {
+        // A value has one encoding: what precedes the signatures is the envelope.
+        let signatures = transaction.signatures.to_bytes().len();
+        let signatures = signatures + transaction.payer_signatures.to_bytes().len();
+        let payload = bytes[..bytes.len() - signatures].to_vec();
+        Self { transaction, payload, verified: OnceLock::new() }
+    }
+
+    /// Checks the actor's signatures.
+    fn verify(&self, keys: &KeySet) -> Result<(), Refusal> {
+        if self.verified.get() == Some(keys) {
+            return Ok(());
+        }
+        self.verify_signatures(keys, &self.transaction.signatures)?;
+        // Another step may have been faster: it verified the same bytes.
+        let _ = self.verified.set(keys.clone());
+        Ok(())
+    }
+
+    fn verify_signatures(
+        &self,
+        keys: &KeySet,
+        signatures: &[(PublicKey, Signature)],
+    ) -> Result<(), Refusal> {
+        let network = self.transaction.envelope.network;
+        keys.verify(Domain::Transaction, network, &self.payload, signatures)
+            .map_err(|error| Refusal::new(ErrorCode::SignatureInvalid, error.to_string()))
+    }
 }
 
 /// Reads a transaction without looking at the state: format, limits, network.
@@ -93,8 +135,8 @@ impl Execution {
 
     /// A transaction of a block.
     pub fn transaction(block: BlockContext, bytes: &[u8]) -> Result<Self, Refusal> {
-        let transaction = admit(block.network, bytes)?;
-        Ok(Self { block, item: Item::Transaction(Box::new(transaction)) })
+        let admitted = Admitted::new(admit(block.network, bytes)?, bytes);
+        Ok(Self { block, item: Item::Transaction(Box::new(admitted)) })
     }
 
     /// Executes with what was read so far.
@@ -102,7 +144,7 @@ impl Execution {
         let mut view = View::new(self.block, reads);
         let outcome = match &self.item {
             Item::Begin => agenda::begin(&mut view).map(|()| Vec::new()),
-            Item::Transaction(transaction) => apply(&mut view, transaction),
+            Item::Transaction(admitted) => apply(&mut view, admitted),
         };
         match outcome {
             Ok(outcome) => Ok(Step::Done { writes: view.into_writes(), outcome }),
@@ -120,42 +162,62 @@ pub(crate) struct Party {
     pub node: Option<u64>,
 }
 
-fn apply(view: &mut View<'_>, transaction: &SignedTransaction) -> Result<Vec<u8>, Stop> {
-    let envelope = &transaction.envelope;
+fn apply(view: &mut View<'_>, admitted: &Admitted) -> Result<Vec<u8>, Stop> {
+    let envelope = &admitted.transaction.envelope;
     if envelope.expires < view.block.height {
         let message = format!("the transaction expired at height {}", envelope.expires);
         return Err(Refusal::new(ErrorCode::TransactionExpired, message).into());
     }
-    view.require([Key::Parameters, Key::Numbers])?;
-    let party = authenticate(view, envelope, &transaction.signatures)?;
-    let payer = fee_payer(view, transaction, &party)?;
+    view.require(first_keys(envelope))?;
+    let mut gather = Gather::default();
+    let party = gather.take(authenticate(view, admitted))?;
+    let named = gather.take(named_payer(view, envelope))?;
+    gather.finish()?;
+    let party = party.ok_or_else(unfinished)?;
+    let payer = fee_payer(admitted, &party, named.flatten())?;
     let fee = fees::charge(view, envelope, payer)?;
-    let mut results = Vec::with_capacity(envelope.operations.len());
-    for operation in &envelope.operations {
-        results.push(execute::operation(view, &party, operation)?.to_bytes());
-    }
+    let results = execute::operations(view, &party, &envelope.operations)?;
     Ok(TransactionOutcome { fee, results }.to_bytes())
 }
 
-fn authenticate(
-    view: &mut View<'_>,
-    envelope: &Envelope,
-    signatures: &[(PublicKey, Signature)],
-) -> Result<Party, Stop> {
+/// The keys that an envelope needs whatever its operations.
+fn first_keys(envelope: &Envelope) -> impl Iterator<Item = Key> {
+    let actor = match &envelope.actor {
+        Actor::Account(id) => Key::AccountNumber(*id),
+        Actor::Node(number) => Key::Node(*number),
+    };
+    let payer = envelope.fee_payer.map(Key::AccountNumber);
+    let fixed = [
+        Key::Parameters,
+        Key::Numbers,
+        Key::Balance(reserved::BURN),
+        Key::Balance(reserved::NETWORK),
+        actor,
+    ];
+    fixed.into_iter().chain(payer)
+}
+
+fn unfinished() -> Refusal {
+    Refusal::new(ErrorCode::Internal, "a round ended without asking for what it lacked")
+}
+
+fn authenticate(view: &mut View<'_>, admitted: &Admitted) -> Result<Party, Stop> {
+    let envelope = &admitted.transaction.envelope;
     match &envelope.actor {
         Actor::Account(id) => {
             let (number, mut account) = account_of(view, id)?;
             check_nonce(envelope.nonce, account.nonce)?;
-            verify(envelope, id, account.keys.as_ref(), signatures)?;
+            admitted.verify(keys_of(&account)?)?;
             account.nonce += 1;
             view.put(&Key::Account(number), &account);
             Ok(Party { account: number, node: None })
         }
         Actor::Node(number) => {
             let mut node: Node = view.named("node", number, &Key::Node(*number))?;
+            view.require([Key::Balance(node.owner)])?;
             check_nonce(envelope.nonce, node.nonce)?;
             check_node_operations(envelope)?;
-            verify_keys(envelope, &KeySet::single(node.key), signatures)?;
+            admitted.verify(&KeySet::single(node.key))?;
             node.nonce += 1;
             view.put(&Key::Node(*number), &node);
             Ok(Party { account: node.owner, node: Some(*number) })
@@ -177,37 +239,33 @@ fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::NotAuthorised, "a node's key can only settle"))
 }
 
-pub(crate) fn account_of(view: &View<'_>, id: &AccountId) -> Result<(u64, Account), Stop> {
+fn account_of(view: &View<'_>, id: &AccountId) -> Result<(u64, Account), Stop> {
     let number: u64 = view.named("account", id, &Key::AccountNumber(*id))?;
+    view.require([Key::Account(number), Key::Balance(number)])?;
     Ok((number, view.expect(&Key::Account(number))?))
 }
 
-fn verify(
-    envelope: &Envelope,
-    id: &AccountId,
-    keys: Option<&KeySet>,
-    signatures: &[(PublicKey, Signature)],
-) -> Result<(), Refusal> {
-    let keyless = || Refusal::new(ErrorCode::NotAuthorised, format!("account {id} has no keys"));
-    verify_keys(envelope, keys.ok_or_else(keyless)?, signatures)
+fn keys_of(account: &Account) -> Result<&KeySet, Refusal> {
+    let keyless =
+        || Refusal::new(ErrorCode::NotAuthorised, format!("account {} has no keys", account.id));
+    account.keys.as_ref().ok_or_else(keyless)
 }
 
-fn verify_keys(
-    envelope: &Envelope,
-    keys: &KeySet,
-    signatures: &[(PublicKey, Signature)],
-) -> Result<(), Refusal> {
-    let payload = envelope.to_bytes();
-    keys.verify(Domain::Transaction, envelope.network, &payload, signatures)
-        .map_err(|error| Refusal::new(ErrorCode::SignatureInvalid, error.to_string()))
+/// The account that the envelope names as fee payer.
+fn named_payer(view: &View<'_>, envelope: &Envelope) -> Result<Option<(u64, Account)>, Stop> {
+    envelope.fee_payer.map(|id| account_of(view, &id)).transpose()
 }
 
-fn fee_payer(view: &View<'_>, transaction: &SignedTransaction, party: &Party) -> Result<u64, Stop> {
-    let envelope = &transaction.envelope;
-    let Some(id) = &envelope.fee_payer else { return Ok(party.account) };
-    let (number, account) = account_of(view, id)?;
+/// Who pays the fee: somebody else than the acting party signs for that.
+fn fee_payer(
+    admitted: &Admitted,
+    party: &Party,
+    named: Option<(u64, Account)>,
+) -> Result<u64, Refusal> {
+    let Some((number, account)) = named else { return Ok(party.account) };
     if number != party.account {
-        verify(envelope, id, account.keys.as_ref(), &transaction.payer_signatures)?;
+        let signatures = &admitted.transaction.payer_signatures;
+        admitted.verify_signatures(keys_of(&account)?, signatures)?;
     }
     Ok(number)
 }

@@ -21,7 +21,8 @@ record! {
         pub development: bool,
         /// The key that signs blocks.
         pub validator: PublicKey,
-        /// The keys that change parameters until voting exists.
+        /// The keys that change parameters until voting exists. They also hold the
+        /// allocation of the first of them that has one.
         pub council: KeySet,
         /// Who has how much.
         pub allocations: Vec<Allocation>,
@@ -83,7 +84,8 @@ impl Genesis {
         ambar_base::Inception::single(key).id(self.network())
     }
 
-    /// The state at height 0; nothing if allocations overflow or exceed their limit.
+    /// The state at height 0; nothing if allocations overflow or exceed their limit, if
+    /// parameters or council are not sound, or if no key of the council has an allocation.
     #[must_use]
     pub fn writes(&self) -> Option<Writes> {
         let mut state = State::default();
@@ -91,17 +93,20 @@ impl Genesis {
             state.reserved(number as u64, name);
         }
         let mut issued = Amount::ZERO;
-        if self.allocations.len() > ALLOCATIONS_MAX {
+        let sound = self.council.check().is_ok() && self.parameters.is_sound();
+        if !sound || self.allocations.len() > ALLOCATIONS_MAX {
             return None;
-        }
-        for allocation in &self.allocations {
-            let amount = Amount::from(allocation.amount);
-            state.keyed(self.account(allocation.key), allocation.key, amount);
-            issued = issued.checked_add(amount)?;
         }
         let council = self.council.keys.iter().find_map(|key| {
             self.allocations.iter().position(|allocation| allocation.key == *key)
         })?;
+        for (index, allocation) in self.allocations.iter().enumerate() {
+            let amount = Amount::from(allocation.amount);
+            let single = || KeySet::single(allocation.key);
+            let keys = if index == council { self.council.clone() } else { single() };
+            state.keyed(self.account(allocation.key), allocation.key, keys, amount);
+            issued = issued.checked_add(amount)?;
+        }
         let governance = Governance {
             parameters: History::new(Height(0), self.parameters.clone()),
             council: reserved::NAMES.len() as u64 + council as u64,
@@ -145,10 +150,9 @@ impl State {
         self.account(&account, Amount::ZERO);
     }
 
-    fn keyed(&mut self, id: AccountId, key: PublicKey, amount: Amount) {
-        self.put(&Key::FirstKey(key), &self.accounts.clone());
-        let keys = Some(KeySet::single(key));
-        let account = Account { id, keys, recovery: None, nonce: 0, name: None };
+    fn keyed(&mut self, id: AccountId, first: PublicKey, keys: KeySet, amount: Amount) {
+        self.put(&Key::FirstKey(first), &self.accounts.clone());
+        let account = Account { id, keys: Some(keys), recovery: None, nonce: 0, name: None };
         self.account(&account, amount);
     }
 }

@@ -63,6 +63,9 @@ choice! {
         /// The facts of a settled batch in the order of their tree, kept for the settlement
         /// window: (gateway, number).
         Facts((u64, u64)) = 54,
+        /// The calls that a batch settled, kept for the settlement window: (gateway,
+        /// number).
+        Calls((u64, u64)) = 55,
     }
 }
 

@@ -8,6 +8,9 @@ use ambar_base::{
 };
 use ambar_capsule::Plan;
 
+/// Longest settlement or challenge window, heights: four months of a block each second.
+pub const WINDOW_HEIGHTS_MAX: u64 = 10_000_000;
+
 /// Numbers of the reserved accounts, which genesis creates.
 pub mod reserved {
     /// Credits sent here are destroyed.
@@ -121,14 +124,26 @@ record! {
         pub terms: Cid,
         /// Who its royalty goes to.
         pub plan: Plan,
-        /// Its components: version, and the grant under which the author calls it.
+        /// Its components: version, and the grant under which the owner calls it.
         pub uses: Vec<(u64, u64)>,
+        /// Its components under the grants of the owner before, if the line changed hands.
+        pub former_uses: Option<FormerUses>,
         /// Components below it at most, counted in levels.
         pub depth: u16,
         /// Whether it is a datanet.
         pub datanet: bool,
         /// When it was published.
         pub height: Height,
+    }
+}
+
+record! {
+    /// Components under grants that calls admitted earlier still settle by.
+    pub struct FormerUses {
+        /// The last height of admission.
+        pub last: Height,
+        /// Version, and the grant under which the owner called it.
+        pub uses: Vec<(u64, u64)>,
     }
 }
 
@@ -268,12 +283,23 @@ record! {
     /// What the beginning of a block does.
     #[derive(Default)]
     pub struct Agenda {
-        /// Calls whose ids are forgotten.
-        pub calls: Vec<Digest>,
+        /// Batches whose calls and facts are forgotten.
+        pub batches: Vec<ForgetBatch>,
         /// Channels that are paid out and removed.
         pub channels: Vec<u64>,
-        /// Batches whose facts are forgotten.
-        pub facts: Vec<(u64, u64)>,
+    }
+}
+
+record! {
+    /// A batch whose calls and facts are forgotten.
+    #[derive(Copy)]
+    pub struct ForgetBatch {
+        /// The gateway.
+        pub gateway: u64,
+        /// The batch's number.
+        pub number: u64,
+        /// How many calls it settled.
+        pub calls: u64,
     }
 }
 
@@ -304,6 +330,28 @@ impl Balance {
     pub fn sum(&self) -> Option<Amount> {
         let pending = self.pending.iter().map(|(_, amount)| *amount);
         ambar_base::amount::total(pending.chain([self.available]))
+    }
+}
+
+impl Parameters {
+    /// Whether every part is at most the whole and every window within its limit.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let parts = [self.network_fee, self.burn].into_iter().all(|part| part <= Weight::ONE);
+        let windows = [self.settlement_window, self.challenge_window];
+        parts && windows.into_iter().all(|window| window <= WINDOW_HEIGHTS_MAX)
+    }
+}
+
+impl Version {
+    /// The components that a call admitted at `height` may have, with their grants. At the
+    /// height at which the line changed hands both owners' grants hold.
+    pub fn uses_at(&self, height: Height) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let former = self.former_uses.as_ref();
+        let before = former.filter(|former| height <= former.last);
+        let now = former.is_none_or(|former| former.last <= height);
+        let now = if now { self.uses.as_slice() } else { &[] };
+        before.map_or(&[][..], |former| &former.uses).iter().chain(now).copied()
     }
 }
 

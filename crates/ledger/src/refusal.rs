@@ -70,3 +70,33 @@ impl From<Refusal> for Stop {
         Self::Refused(refusal)
     }
 }
+
+/// Goes on after a missing key, so that everything asks for its keys in the same round. A
+/// round that lacks keys has no effect, so what is done after a missing key is only asked.
+#[derive(Debug, Default)]
+pub struct Gather {
+    missing: Vec<Vec<u8>>,
+}
+
+impl Gather {
+    /// The value; nothing if keys are missing. A refusal counts only if nothing was
+    /// missing before: otherwise the next round decides.
+    pub fn take<T>(&mut self, result: Result<T, Stop>) -> Result<Option<T>, Stop> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Stop::Missing(keys)) => {
+                self.missing.extend(keys);
+                Ok(None)
+            }
+            Err(refused) if self.missing.is_empty() => Err(refused),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Stops if keys were missing: asks for all of them, each once.
+    pub fn finish(mut self) -> Result<(), Stop> {
+        self.missing.sort_unstable();
+        self.missing.dedup();
+        if self.missing.is_empty() { Ok(()) } else { Err(Stop::Missing(self.missing)) }
+    }
+}

@@ -34,6 +34,16 @@ impl Sequence {
         n < self.base || self.bit(n).is_some_and(|(word, bit)| self.has(word, bit))
     }
 
+    /// The first number above all that have settled.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let start = self.base - self.base % 64;
+        let last = self.words.iter().rposition(|word| *word != 0);
+        let end =
+            last.map(|at| start + 64 * at as u64 + 64 - u64::from(self.words[at].leading_zeros()));
+        end.unwrap_or_default().max(self.base)
+    }
+
     /// Settles a number.
     pub fn settle(&mut self, n: u64) -> Result<(), SequenceError> {
         if self.contains(n) {
@@ -91,6 +101,7 @@ mod tests {
                 prop_assert_eq!(sequence.settle(n).is_ok(), fresh);
                 let base = (0..).find(|n| !set.contains(n)).unwrap();
                 prop_assert_eq!(sequence.base, base);
+                prop_assert_eq!(sequence.end(), set.last().map_or(0, |last| last + 1));
                 prop_assert!((0..310).all(|n| sequence.contains(n) == set.contains(&n)));
             }
             prop_assert_eq!(codec::decode(&sequence.to_bytes()), Ok(sequence));

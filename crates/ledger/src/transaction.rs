@@ -154,6 +154,9 @@ record! {
         pub version: Cid,
         /// The new owner.
         pub to: AccountId,
+        /// The new owner's grants for the components of the line's latest version, in the
+        /// manifest's order.
+        pub grants: Vec<u64>,
     }
 }
 

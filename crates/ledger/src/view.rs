@@ -45,24 +45,39 @@ impl<'a> View<'a> {
 
     /// Stops unless every key was read: asks for all that were not, at once.
     pub fn require(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
-        let unread =
-            |key: &Vec<u8>| !self.writes.contains_key(key) && self.reads.read(key).is_none();
+        let unread = |key: &Vec<u8>| self.value(key).is_none();
         let mut missing: Vec<_> = keys.into_iter().map(|key| key.bytes()).filter(unread).collect();
         missing.sort_unstable();
         missing.dedup();
         if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
     }
 
+    /// Whether there is an object at each key; asks for all that were not read, at once.
+    pub fn present(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<bool>, Stop> {
+        let mut missing = Vec::new();
+        let mut present = Vec::new();
+        for key in keys {
+            let bytes = key.bytes();
+            match self.value(&bytes) {
+                Some(value) => present.push(value.is_some()),
+                None => missing.push(bytes),
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() { Ok(present) } else { Err(Stop::Missing(missing)) }
+    }
+
+    /// What was written or read at a key: nothing if it was neither.
+    fn value(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let written = self.writes.get(key).map(Option::as_deref);
+        written.or_else(|| self.reads.read(key))
+    }
+
     /// The object at a key, if there is one.
     pub fn get<T: Decode>(&self, key: &Key) -> Result<Option<T>, Stop> {
         let bytes = key.bytes();
-        let value = match self.writes.get(&bytes) {
-            Some(written) => written.as_deref(),
-            None => match self.reads.read(&bytes) {
-                Some(read) => read,
-                None => return Err(Stop::Missing(vec![bytes])),
-            },
-        };
+        let Some(value) = self.value(&bytes) else { return Err(Stop::Missing(vec![bytes])) };
         value.map(codec::decode).transpose().map_err(|error| {
             let message = format!("the state at {key:?} is damaged: {error}");
             Refusal::new(ErrorCode::LedgerCorrupt, message).into()
@@ -111,7 +126,10 @@ impl<'a> View<'a> {
 
     /// The parameters that hold now.
     pub fn parameters(&self) -> Result<Parameters, Stop> {
-        Ok(self.governance()?.parameters.latest().clone())
+        let governance = self.governance()?;
+        let now = governance.parameters.at(self.block.height);
+        let missing = || Refusal::new(ErrorCode::LedgerCorrupt, "no parameters hold now");
+        Ok(now.ok_or_else(missing)?.0.clone())
     }
 
     /// The lowest height that a leaf may still refer to.

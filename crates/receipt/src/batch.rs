@@ -7,7 +7,7 @@
 use crate::leaf::{Leaf, Line};
 use ambar_base::keys::BadSignature;
 use ambar_base::{
-    Digest, Domain, Encode, NetworkId, Price, PublicKey, SecretKey, Signature, record, tree,
+    Digest, Domain, Encode, NetworkId, Price, PublicKey, SecretKey, Signature, Writer, record, tree,
 };
 use std::collections::BTreeMap;
 
@@ -56,22 +56,19 @@ record! {
     }
 }
 
-record! {
-    /// A line as its node signs it.
-    struct ServedLine {
-        channel: u64,
-        n: u64,
-        index: u64,
-        line: Line,
-    }
-}
-
-/// The hash of a line in its node's tree.
+/// The hash of a line in its node's tree: of channel, sequence number, index and line.
 #[must_use]
 pub fn line_hash(leaf: &Leaf, index: usize) -> Option<Digest> {
-    let line = leaf.lines.get(index)?.clone();
-    let served = ServedLine { channel: leaf.channel, n: leaf.n, index: index as u64, line };
-    Some(tree::leaf_hash(&served.to_bytes()))
+    Some(served_line_hash(leaf, index, leaf.lines.get(index)?))
+}
+
+fn served_line_hash(leaf: &Leaf, index: usize, line: &Line) -> Digest {
+    let mut writer = Writer::new();
+    leaf.channel.encode(&mut writer);
+    leaf.n.encode(&mut writer);
+    (index as u64).encode(&mut writer);
+    line.encode(&mut writer);
+    tree::leaf_hash(&writer.into_bytes())
 }
 
 /// The hashes of every node's lines, in the order of leaves and lines.
@@ -80,7 +77,7 @@ pub fn lines_by_node(leaves: &[Leaf]) -> BTreeMap<u64, Vec<Digest>> {
     let mut nodes: BTreeMap<u64, Vec<Digest>> = BTreeMap::new();
     for leaf in leaves {
         for (index, line) in leaf.lines.iter().enumerate() {
-            nodes.entry(line.node).or_default().extend(line_hash(leaf, index));
+            nodes.entry(line.node).or_default().push(served_line_hash(leaf, index, line));
         }
     }
     nodes
@@ -182,6 +179,14 @@ mod tests {
         let signature = lines.sign(NETWORK, (1, 0), &key);
         assert!(lines.verify(NETWORK, (1, 0), &key.public(), &signature).is_ok());
         assert!(lines.verify(NETWORK, (1, 1), &key.public(), &signature).is_err());
+    }
+
+    /// What a node signs of a line is for ever; a change needs a new batch version.
+    #[test]
+    fn conformance() {
+        let hash = line_hash(&sample(), 0).unwrap().to_string();
+        assert_eq!(hash, "7290f5af3022067dcc9b722f56e2fbd1780ab214e1aa17100b3d13052254304b");
+        assert_eq!(line_hash(&sample(), 1), None);
     }
 
     #[test]

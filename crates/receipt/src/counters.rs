@@ -2,7 +2,6 @@
 
 use ambar_base::choice;
 use ambar_base::codec::{Decode, DecodeError, Encode, Reader, Writer};
-use std::collections::BTreeMap;
 
 choice! {
     /// What is counted. Each counter is recomputable from input and output.
@@ -36,46 +35,63 @@ impl Counter {
     }
 }
 
-/// Counters above zero.
+/// Counters; one that is zero is not written. An array, because every validator reads one
+/// per line of every call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters(BTreeMap<Counter, u64>);
+pub struct Counters([u64; Counter::ALL.len()]);
 
 impl Counters {
-    /// These counters without those that are zero.
+    /// These counters; of one that stands twice the last counts.
     #[must_use]
     pub fn new(counts: impl IntoIterator<Item = (Counter, u64)>) -> Self {
-        Self(counts.into_iter().filter(|(_, count)| *count > 0).collect())
+        let mut counters = Self::default();
+        counts.into_iter().for_each(|(counter, count)| counters.0[counter as usize] = count);
+        counters
     }
 
-    /// Counters and counts, ascending by counter.
+    /// Counters above zero and their counts, ascending by counter.
     pub fn iter(&self) -> impl Iterator<Item = (Counter, u64)> + '_ {
-        self.0.iter().map(|(counter, count)| (*counter, *count))
+        Counter::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
     }
 
     /// The count, zero if nothing was counted.
     #[must_use]
     pub fn get(&self, counter: Counter) -> u64 {
-        self.0.get(&counter).copied().unwrap_or_default()
+        self.0[counter as usize]
     }
 
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.iter().next().is_none()
     }
 }
 
 impl Encode for Counters {
+    /// A map of the counters above zero.
     fn encode(&self, writer: &mut Writer) {
-        self.0.encode(writer);
+        writer.varint(self.iter().count() as u128);
+        for pair in self.iter() {
+            pair.encode(writer);
+        }
     }
 }
 
 impl Decode for Counters {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let counts = BTreeMap::<Counter, u64>::decode(reader)?;
-        let positive = counts.values().all(|count| *count > 0);
-        if positive { Ok(Self(counts)) } else { Err(DecodeError::Rule("a zero is not counted")) }
+        let (mut counters, mut last) = (Self::default(), None);
+        for _ in 0..reader.length()? {
+            let (counter, count) = <(Counter, u64)>::decode(reader)?;
+            if count == 0 {
+                return Err(DecodeError::Rule("a zero is not counted"));
+            }
+            if last >= Some(counter) {
+                return Err(DecodeError::Rule("counters ascend strictly"));
+            }
+            counters.0[counter as usize] = count;
+            last = Some(counter);
+        }
+        Ok(counters)
     }
 }
 
@@ -91,5 +107,15 @@ mod tests {
         assert_eq!(codec::decode(&[1, 1, 5]), Ok(counters));
         assert!(codec::decode::<Counters>(&[1, 1, 0]).is_err());
         assert!(codec::decode::<Counters>(&[2, 2, 5, 1, 5]).is_err());
+        assert!(codec::decode::<Counters>(&[2, 1, 5, 1, 5]).is_err());
+    }
+
+    /// [`Counters`] is indexed by what `ALL` lists.
+    #[test]
+    fn all_lists_each_counter_at_its_own_place() {
+        let places: Vec<_> = Counter::ALL.iter().map(|counter| *counter as usize).collect();
+        assert_eq!(places, [0, 1, 2, 3]);
+        let every = Counters::new(Counter::ALL.map(|counter| (counter, 7)));
+        assert_eq!(codec::decode(&every.to_bytes()), Ok(every));
     }
 }

@@ -216,7 +216,10 @@ pub(crate) mod tests {
     /// The bytes of this exemplar are for ever; a change needs a new batch version.
     #[test]
     fn conformance() {
-        assert_eq!(Digest::of(&sample().to_bytes()).to_string(), "1756f60e0934098e55d4815bd6001738b3215e50d8c45c97f2349c5201a6cb66");
+        assert_eq!(
+            Digest::of(&sample().to_bytes()).to_string(),
+            "1756f60e0934098e55d4815bd6001738b3215e50d8c45c97f2349c5201a6cb66"
+        );
     }
 
     #[test]

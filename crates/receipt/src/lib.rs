@@ -9,15 +9,20 @@
 pub mod batch;
 pub mod bill;
 pub mod counters;
+pub mod export;
 pub mod fact;
 pub mod leaf;
 pub mod outcome;
+pub mod subject;
 pub mod tariff;
+pub mod verify;
 
 pub use batch::{BatchHeader, NodeLines, SignedBatch};
 pub use bill::{BillError, LineBill, Payee};
 pub use counters::{Counter, Counters};
+pub use export::{ReceiptDocument, ReceiptId};
 pub use fact::Fact;
 pub use leaf::{CallOutcome, Details, Leaf, Line, Shares, call_id, opening};
 pub use outcome::{BatchOutcome, TransactionOutcome};
 pub use tariff::Tariff;
+pub use verify::{Check, Report, verify};

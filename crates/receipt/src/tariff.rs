@@ -117,6 +117,9 @@ mod tests {
     /// The id of the standard tariff is for ever.
     #[test]
     fn conformance() {
-        assert_eq!(Tariff::standard().id().to_string(), "bafyreibo5bonkc6cwemgmv2voiig4d7svzknipmhvytbucsgovwdxeomwa");
+        assert_eq!(
+            Tariff::standard().id().to_string(),
+            "bafyreibo5bonkc6cwemgmv2voiig4d7svzknipmhvytbucsgovwdxeomwa"
+        );
     }
 }

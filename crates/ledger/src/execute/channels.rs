@@ -20,6 +20,9 @@ pub(super) fn open(
     party: &Party,
     record: &OpenChannel,
 ) -> Result<OperationResult, Stop> {
+    let grants = record.grants.iter().take(CHANNEL_GRANTS_MAX).map(|number| Key::Grant(*number));
+    let fixed = [Key::NodeNumber(record.gateway), Key::Balance(reserved::DEPOSITS)];
+    view.require(grants.chain(fixed))?;
     check_grants(view, party, &record.grants)?;
     if record.expires <= view.block.time || !record.session_key.is_point() {
         let message = "a channel expires in the future and its session key is an Ed25519 key";
@@ -29,7 +32,6 @@ pub(super) fn open(
         view.named("node", record.gateway.did(), &Key::NodeNumber(record.gateway))?;
     let _: Node = view.expect(&Key::Node(gateway))?;
     let deposit = Amount::from(view.parameters()?.deposit);
-    view.require([Key::Balance(party.account), Key::Balance(reserved::DEPOSITS)])?;
     postings::transfer(view, party.account, reserved::DEPOSITS, deposit)?;
     let mut channel = Channel {
         payer: party.account,
@@ -56,7 +58,6 @@ fn check_grants(view: &View<'_>, party: &Party, grants: &[u64]) -> Result<(), St
         let message = format!("a channel names at most {CHANNEL_GRANTS_MAX} grants, ascending");
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }
-    view.require(grants.iter().map(|number| Key::Grant(*number)))?;
     for number in grants {
         let grant: Grant = view.named("grant", number, &Key::Grant(*number))?;
         if grant.licensee != party.account {

@@ -8,14 +8,31 @@ mod ownership;
 mod publish;
 
 use crate::execution::Party;
-use crate::refusal::Stop;
+use crate::refusal::{Gather, Stop};
 use crate::result::OperationResult;
 use crate::settle;
 use crate::transaction::Operation;
 use crate::view::View;
+use ambar_base::Encode;
+
+/// Executes operations in order; their encoded results. While keys are missing the rest
+/// is executed too, so that the number of rounds is that of one operation.
+pub(crate) fn operations(
+    view: &mut View<'_>,
+    party: &Party,
+    operations: &[Operation],
+) -> Result<Vec<Vec<u8>>, Stop> {
+    let mut gather = Gather::default();
+    let mut results = Vec::with_capacity(operations.len());
+    for one in operations {
+        let result = gather.take(operation(view, party, one))?;
+        results.extend(result.map(|result| result.to_bytes()));
+    }
+    gather.finish().map(|()| results)
+}
 
 /// Executes one operation for a party.
-pub(crate) fn operation(
+fn operation(
     view: &mut View<'_>,
     party: &Party,
     operation: &Operation,

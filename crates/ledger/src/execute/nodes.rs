@@ -4,13 +4,13 @@ use super::ownership::own_line;
 use crate::execution::Party;
 use crate::history::{History, TooManyChanges};
 use crate::key::Key;
-use crate::object::{Node, Parameters, Serve};
+use crate::object::{Node, Parameters, Serve, WINDOW_HEIGHTS_MAX};
 use crate::postings;
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::{AllowServing, RegisterNode, SetAsk};
 use crate::view::View;
-use ambar_base::{AccountId, Amount, Domain, Encode, ErrorCode, Weight};
+use ambar_base::{AccountId, Amount, Domain, Encode, ErrorCode};
 use ambar_receipt::Tariff;
 
 fn too_many(error: TooManyChanges) -> Refusal {
@@ -74,6 +74,7 @@ pub(super) fn allow_serving(
     party: &Party,
     record: &AllowServing,
 ) -> Result<OperationResult, Stop> {
+    view.require([Key::VersionNumber(record.version), Key::NodeNumber(record.node)])?;
     let (line, _) = own_line(view, party, &record.version)?;
     let node: u64 = view.named("node", record.node.did(), &Key::NodeNumber(record.node))?;
     let key = Key::Serve((line, node));
@@ -103,10 +104,12 @@ pub(super) fn set_parameters(
     record: &Parameters,
 ) -> Result<OperationResult, Stop> {
     check_council(view, party)?;
-    let good = record.network_fee <= Weight::ONE && record.burn <= Weight::ONE;
-    let window = record.settlement_window >= view.parameters()?.settlement_window;
-    if !good || !window {
-        let message = "parts are at most the whole, and the settlement window never shrinks";
+    let latest = view.governance()?.parameters.latest().settlement_window;
+    if !record.is_sound() || record.settlement_window < latest {
+        let message = format!(
+            "parts are at most the whole, windows at most {WINDOW_HEIGHTS_MAX} heights, and the \
+             settlement window never shrinks"
+        );
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }
     let _: Vec<u8> = view.named("tariff", record.tariff, &Key::Tariff(record.tariff))?;

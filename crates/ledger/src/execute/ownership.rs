@@ -1,14 +1,16 @@
 //! Names, and giving version lines and royalty lines to others.
 
 use super::accounts::number_of;
+use super::publish::check_component;
 use crate::execution::Party;
 use crate::key::Key;
-use crate::object::{Line, Name, Royalty, Version};
+use crate::object::{FormerUses, Grant, Line, Name, Royalty, Version};
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::{RegisterName, TransferLine, TransferRoyalty};
 use crate::view::View;
 use ambar_base::{Cid, ErrorCode};
+use ambar_capsule::manifest::COMPONENTS_MAX;
 
 /// Longest registered name, bytes.
 pub const REGISTERED_NAME_BYTES_MAX: usize = 64;
@@ -36,6 +38,7 @@ pub(super) fn register_name(
     record: &RegisterName,
 ) -> Result<OperationResult, Stop> {
     check_name(&record.name)?;
+    view.require([Key::Name(record.name.clone()), Key::VersionNumber(record.version)])?;
     let (line, _) = own_line(view, party, &record.version)?;
     let key = Key::Name(record.name.clone());
     let taken = view.get::<Name>(&key)?.is_some_and(|name| name.owner != party.account);
@@ -66,25 +69,57 @@ pub(super) fn transfer_line(
     party: &Party,
     record: &TransferLine,
 ) -> Result<OperationResult, Stop> {
+    let grants = record.grants.iter().take(COMPONENTS_MAX).map(|number| Key::Grant(*number));
+    let fixed = [Key::AccountNumber(record.to), Key::VersionNumber(record.version)];
+    view.require(grants.chain(fixed))?;
     let to = number_of(view, &record.to)?;
     let (number, mut line) = own_line(view, party, &record.version)?;
-    check_components(view, &line, to)?;
+    transfer_components(view, line.head, to, &record.grants)?;
     line.owner = to;
     view.put(&Key::Line(number), &line);
     Ok(OperationResult::Done)
 }
 
-/// Whoever owns a capsule holds the grants for its components.
-fn check_components(view: &View<'_>, line: &Line, to: u64) -> Result<(), Stop> {
-    let head: Version = view.expect(&Key::Version(line.head))?;
-    for (_, grant) in &head.uses {
-        let grant: crate::object::Grant = view.expect(&Key::Grant(*grant))?;
-        if grant.licensee != to {
-            let message = "the new owner holds no grant for a component of the capsule";
-            return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
-        }
+/// Calls admitted from now on use the components under the new owner's grants.
+fn transfer_components(
+    view: &mut View<'_>,
+    number: u64,
+    to: u64,
+    grants: &[u64],
+) -> Result<(), Stop> {
+    let key = Key::Version(number);
+    let mut head: Version = view.expect(&key)?;
+    if grants.len() != head.uses.len() {
+        let message = "one grant of the new owner is named for each component";
+        return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
     }
+    if head.uses.is_empty() {
+        return Ok(());
+    }
+    let oldest = view.oldest()?;
+    if head.former_uses.as_ref().is_some_and(|former| former.last >= oldest) {
+        let message = "the line has changed hands within the settlement window";
+        return Err(Refusal::new(ErrorCode::LimitExceeded, message).into());
+    }
+    let uses: Vec<_> =
+        head.uses.iter().zip(grants).map(|((version, _), grant)| (*version, *grant)).collect();
+    check_components(view, to, &uses)?;
+    let former = std::mem::replace(&mut head.uses, uses);
+    head.former_uses = Some(FormerUses { last: view.block.height, uses: former });
+    view.put(&key, &head);
     Ok(())
+}
+
+fn check_components(view: &View<'_>, owner: u64, uses: &[(u64, u64)]) -> Result<(), Stop> {
+    let versions = uses.iter().map(|(version, _)| Key::Version(*version));
+    let grant = |number: u64| view.get::<Grant>(&Key::Grant(number)).transpose();
+    let grants = uses.iter().filter_map(|(_, number)| grant(*number));
+    let terms = grants.map(|grant| Ok(Key::Terms(grant?.terms))).collect::<Result<Vec<_>, Stop>>();
+    view.require(versions.chain(terms?))?;
+    uses.iter().try_for_each(|(version, grant)| {
+        let version: Version = view.expect(&Key::Version(*version))?;
+        check_component(view, owner, &version, *grant)
+    })
 }
 
 pub(super) fn transfer_royalty(
@@ -92,8 +127,9 @@ pub(super) fn transfer_royalty(
     party: &Party,
     record: &TransferRoyalty,
 ) -> Result<OperationResult, Stop> {
-    let to = number_of(view, &record.to)?;
     let key = Key::Royalty(record.royalty);
+    view.require([Key::AccountNumber(record.to), key.clone()])?;
+    let to = number_of(view, &record.to)?;
     let mut royalty: Royalty = view.named("royalty line", record.royalty, &key)?;
     if *royalty.holder.latest() != party.account {
         let message = format!("royalty line {} is held by somebody else", record.royalty);

@@ -13,7 +13,7 @@ use crate::result::{OperationResult, VersionResult};
 use crate::transaction::Publish;
 use crate::view::{View, stored_terms};
 use ambar_base::{Amount, Cid, ErrorCode, Weight};
-use ambar_capsule::manifest::DatanetDeclaration;
+use ambar_capsule::manifest::{COMPONENTS_MAX, DatanetDeclaration};
 use ambar_capsule::{Contributor, ContributorTable, Manifest, Plan};
 use ambar_licence::{Right, Terms};
 
@@ -35,6 +35,7 @@ pub(super) fn publish(
 ) -> Result<OperationResult, Stop> {
     let manifest = record.manifest.open(view.block.network).map_err(|error| Refusal::of(&error))?;
     let id = record.manifest.id();
+    require(view, party, record, &manifest)?;
     if view.get::<u64>(&Key::VersionNumber(id))?.is_some() {
         let message = format!("capsule {id} is published");
         return Err(Refusal::new(ErrorCode::NameTaken, message).into());
@@ -54,6 +55,7 @@ pub(super) fn publish(
         terms: manifest.terms,
         plan: plan_of(&draft, &line, &parents)?,
         uses,
+        former_uses: None,
         depth,
         datanet: manifest.datanet.is_some(),
         height: view.block.height,
@@ -64,6 +66,37 @@ pub(super) fn publish(
     view.put(&Key::VersionNumber(id), &number);
     view.put(&Key::Manifest(number), &record.manifest);
     Ok(OperationResult::Version(VersionResult { number, id, line: line_number }))
+}
+
+/// Asks for what a publication refers to: by what it names, by the numbers of that, and by
+/// the lines of those.
+fn require(
+    view: &View<'_>,
+    party: &Party,
+    record: &Publish,
+    manifest: &Manifest,
+) -> Result<(), Stop> {
+    let named: Vec<Cid> = named(manifest).collect();
+    let own = [Key::VersionNumber(record.manifest.id()), Key::Terms(manifest.terms)];
+    let holders = manifest.royalty.iter().map(|royalty| royalty.holder);
+    let treasury = manifest.datanet.iter().map(|datanet| datanet.treasury);
+    let grants = record.grants.iter().take(COMPONENTS_MAX).map(|number| Key::Grant(*number));
+    let first = own.into_iter().chain(named.iter().map(|id| Key::VersionNumber(*id)));
+    let accounts = holders.chain(treasury).map(Key::AccountNumber);
+    view.require(first.chain(accounts).chain(grants).chain([Key::Account(party.account)]))?;
+    let number = |id: &Cid| view.get::<u64>(&Key::VersionNumber(*id)).transpose();
+    let numbers = named.iter().filter_map(number).collect::<Result<Vec<_>, Stop>>()?;
+    view.require(numbers.iter().map(|number| Key::Version(*number)))?;
+    let version = |number: &u64| view.expect::<Version>(&Key::Version(*number));
+    let versions = numbers.iter().map(version).collect::<Result<Vec<_>, Stop>>()?;
+    view.require(versions.iter().flat_map(|one| [Key::Line(one.line), Key::Terms(one.terms)]))
+}
+
+/// The versions that a manifest names.
+fn named(manifest: &Manifest) -> impl Iterator<Item = Cid> {
+    let parents = manifest.derived_from.iter().map(|parent| parent.version);
+    let components = manifest.uses.iter().map(|component| component.version);
+    manifest.previous.iter().copied().chain(parents).chain(components)
 }
 
 fn check_creator(
@@ -199,7 +232,7 @@ fn components_of(
     let (mut uses, mut depth) = (Vec::new(), 0);
     for (component, grant) in manifest.uses.iter().zip(&record.grants) {
         let (number, version) = version_of(view, &component.version)?;
-        check_component(view, party, &version, *grant)?;
+        check_component(view, party.account, &version, *grant)?;
         depth = depth.max(version.depth + 1);
         uses.push((number, *grant));
     }
@@ -210,9 +243,10 @@ fn components_of(
     Ok((uses, depth))
 }
 
-fn check_component(
+/// Whoever owns a capsule holds grants to compose its components.
+pub(super) fn check_component(
     view: &View<'_>,
-    party: &Party,
+    owner: u64,
     version: &Version,
     number: u64,
 ) -> Result<(), Stop> {
@@ -221,8 +255,8 @@ fn check_component(
         let message = format!("grant {number} {what} component {}", version.id);
         Err(Refusal::new(ErrorCode::GrantMissing, message).into())
     };
-    if grant.licensee != party.account || grant.line != version.line {
-        return refuse("is not this author's for");
+    if grant.licensee != owner || grant.line != version.line {
+        return refuse("is not the owner's for");
     }
     if grant.terms != version.terms || grant.revoked.is_some() {
         return refuse("does not hold for");

@@ -185,7 +185,7 @@ fn check_lines(
         }
         let right = if called { Right::Call } else { Right::Compose };
         check_line(leaf, line, right, tables, parameters, facts)?;
-        components.extend(version(line, tables)?.uses.iter().copied());
+        components.extend(version(line, tables)?.uses_at(leaf.admitted));
     }
     Ok(())
 }
@@ -240,8 +240,9 @@ fn check_grant(
         let message = format!("the terms do not grant to {}", right.text());
         return refuse(ErrorCode::GrantMissing, message);
     }
-    if grant.height > leaf.admitted {
-        return refuse(ErrorCode::GrantMissing, "admitted before the grant was made");
+    if grant.height > leaf.admitted || version.height > leaf.admitted {
+        let message = "admitted before the grant was made or the capsule published";
+        return refuse(ErrorCode::GrantMissing, message);
     }
     if grant.revoked.is_some_and(|revoked| leaf.admitted >= revoked) {
         return refuse(ErrorCode::GrantRevoked, "admitted after the grant was revoked");

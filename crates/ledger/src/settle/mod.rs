@@ -118,11 +118,12 @@ fn finish(
     let release_at = postings::release_height(height, challenge_window);
     settlement.post(view, &mut tables.channels, release_at)?;
     tables.write(view);
-    let calls: Vec<Digest> = tables.settled_calls;
+    let mut calls: Vec<Digest> = tables.settled_calls;
+    calls.sort_unstable();
     for call in &calls {
         view.put(&Key::Call(*call), &height);
     }
-    agenda::forget_batch(view, (header.gateway, header.number), calls)?;
+    agenda::forget_batch(view, header.gateway, header.number, &calls)?;
     gateway.next_batch += 1;
     view.put(&Key::Node(header.gateway), &gateway);
     let batch = Batch {

@@ -1,10 +1,11 @@
 //! Everything a batch refers to, read in three rounds and decoded once.
 
+use crate::agenda;
 use crate::key::Key;
 use crate::object::{
     Balance, Channel, Datanet, Governance, Grant, Node, Royalty, Serve, Version, reserved,
 };
-use crate::refusal::{Refusal, Stop};
+use crate::refusal::{Gather, Refusal, Stop};
 use crate::view::{View, stored_terms};
 use ambar_base::{AccountId, Cid, Digest, ErrorCode, Height, Moment};
 use ambar_capsule::Party;
@@ -62,8 +63,16 @@ impl Tables {
     pub fn read(view: &View<'_>, header: &BatchHeader, leaves: &[Leaf]) -> Result<Self, Stop> {
         let nodes = sorted(lines(leaves).map(|line| line.node).chain([header.gateway]));
         let numbers = FirstRound::of(leaves, nodes);
-        view.require(numbers.keys(leaves))?;
-        let mut tables = Self::first(view, &numbers, leaves)?;
+        let calls =
+            sorted(leaves.iter().map(|leaf| leaf.call).filter(|call| *call != Digest::ZERO));
+        let mut gather = Gather::default();
+        gather.take(view.require(numbers.keys().chain([agenda::due(view)?])))?;
+        let settled = gather.take(view.present(calls.iter().map(|call| Key::Call(*call))))?;
+        gather.finish()?;
+        let settled = calls.into_iter().zip(settled.unwrap_or_default());
+        let mut tables = Self::first(view, &numbers)?;
+        tables.known_calls =
+            settled.filter(|(_, settled)| *settled).map(|(call, _)| call).collect();
         let pairs = tables.second_keys(leaves);
         view.require(pairs.iter().flat_map(|keys| keys.iter().cloned()))?;
         tables.second(view, leaves)?;
@@ -75,7 +84,7 @@ impl Tables {
         Ok(tables)
     }
 
-    fn first(view: &View<'_>, numbers: &FirstRound, leaves: &[Leaf]) -> Result<Self, Stop> {
+    fn first(view: &View<'_>, numbers: &FirstRound) -> Result<Self, Stop> {
         let each = |list: &[u64]| list.to_vec();
         let tariff = |number: u64| -> Result<(Cid, Tariff), Stop> {
             let bytes: Vec<u8> = view.named("tariff", number, &Key::Tariff(number))?;
@@ -90,12 +99,6 @@ impl Tables {
             };
             Ok(view.get(&Key::Time(height))?.ok_or_else(gone)?)
         };
-        let mut known_calls = BTreeSet::new();
-        for leaf in leaves.iter().filter(|leaf| leaf.call != Digest::ZERO) {
-            if view.get::<Height>(&Key::Call(leaf.call))?.is_some() {
-                known_calls.insert(leaf.call);
-            }
-        }
         Ok(Self {
             governance: view.governance()?,
             channels: by_number(each(&numbers.channels), |n| {
@@ -115,7 +118,7 @@ impl Tables {
             quotas: BTreeMap::new(),
             accounts: BTreeMap::new(),
             settled_calls: Vec::new(),
-            known_calls,
+            known_calls: BTreeSet::new(),
         })
     }
 
@@ -258,16 +261,16 @@ impl FirstRound {
         }
     }
 
-    fn keys<'a>(&'a self, leaves: &'a [Leaf]) -> impl Iterator<Item = Key> + 'a {
-        let each = |list: &'a [u64], key: fn(u64) -> Key| list.iter().map(move |n| key(*n));
-        let calls = leaves.iter().filter(|leaf| leaf.call != Digest::ZERO);
+    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        fn each(list: &[u64], key: fn(u64) -> Key) -> impl Iterator<Item = Key> + '_ {
+            list.iter().map(move |number| key(*number))
+        }
         each(&self.channels, Key::Channel)
             .chain(each(&self.versions, Key::Version))
             .chain(each(&self.grants, Key::Grant))
             .chain(each(&self.nodes, Key::Node))
             .chain(each(&self.tariffs, Key::Tariff))
             .chain(self.heights.iter().map(|height| Key::Time(*height)))
-            .chain(calls.map(|leaf| Key::Call(leaf.call)))
     }
 }
 

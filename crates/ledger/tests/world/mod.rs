@@ -1,5 +1,9 @@
 //! A small network for tests: named people, their keys, and shortcuts for what they do.
-#![expect(dead_code, reason = "each test file uses its own part")]
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and a test that cannot go on panics"
+)]
 
 use ambar_base::{
     AccountId, Amount, Cid, Digest, Encode, ErrorCode, Height, Inception, Moment, NetworkId, Price,
@@ -9,6 +13,7 @@ use ambar_capsule::body::{DatasetBody, Modality, ModelBody, PromptBody};
 use ambar_capsule::chunks::ContentRoot;
 use ambar_capsule::manifest::{Component, Content, DatanetDeclaration, Parent, RoyaltyDeclaration};
 use ambar_capsule::{Body, Contributor, ContributorTable, Manifest, SignedManifest};
+use ambar_ledger::execution::{ROUNDS_MAX, Writes};
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
@@ -16,7 +21,7 @@ use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, Envelope, OpenChannel, Operation, Publish, RegisterNode, Settle,
     TRANSACTION_VERSION, Transfer,
 };
-use ambar_ledger::{Genesis, Key, MemoryLedger, Refusal};
+use ambar_ledger::{BlockContext, Execution, Genesis, Key, MemoryLedger, Reads, Refusal, Step};
 use ambar_licence::{PriceRule, Right, Terms};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, Shares, SignedBatch, Tariff,
@@ -27,12 +32,23 @@ use std::collections::BTreeMap;
 pub const START: Moment = Moment(1_800_000_000_000);
 pub const ASK: Price = Price(500);
 
+#[derive(Clone)]
 pub struct World {
     pub ledger: MemoryLedger,
     pub network: NetworkId,
     pub genesis: Genesis,
     faucet: SecretKey,
     keys: BTreeMap<String, SecretKey>,
+}
+
+/// What an execution has asked for.
+#[derive(Default)]
+struct Asked(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+
+impl Reads for Asked {
+    fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.0.get(key).map(Option::as_deref)
+    }
 }
 
 pub fn key(name: &str) -> SecretKey {
@@ -67,7 +83,33 @@ impl World {
     /// Begins a block `ms` later.
     pub fn block(&mut self, ms: u64) {
         let time = if self.ledger.time() == Moment(0) { START } else { self.ledger.time() };
-        self.ledger.begin(time.after(ms)).unwrap();
+        let (height, time) = (self.ledger.height().after(1), time.after(ms));
+        let block = BlockContext { network: self.network, height, time };
+        let cold = self.in_rounds(&Execution::begin(block)).unwrap();
+        self.ledger.begin(time).unwrap();
+        self.assert_written(cold.0);
+    }
+
+    /// What an execution gives that reads only what it asked for, in rounds.
+    fn in_rounds(&self, execution: &Execution) -> Result<(Writes, Vec<u8>), Refusal> {
+        let mut reads = Asked::default();
+        for _ in 0..=ROUNDS_MAX {
+            match execution.step(&reads)? {
+                Step::Done { writes, outcome } => return Ok((writes, outcome)),
+                Step::Need(keys) => {
+                    assert!(keys.iter().all(|key| !reads.0.contains_key(key)), "asked twice");
+                    let read = |key: Vec<u8>| (self.ledger.value(&key).unwrap(), key);
+                    reads.0.extend(keys.into_iter().map(read).map(|(value, key)| (key, value)));
+                }
+            }
+        }
+        panic!("more than {ROUNDS_MAX} rounds of reading: {execution:?}");
+    }
+
+    fn assert_written(&self, writes: Writes) {
+        for (key, value) in writes {
+            assert_eq!(self.ledger.value(&key).unwrap(), value, "rounds change nothing");
+        }
     }
 
     /// An account with a hundred credits.
@@ -119,9 +161,15 @@ impl World {
 
     pub fn apply(&mut self, bytes: &[u8]) -> Result<Vec<OperationResult>, Refusal> {
         let before = self.ledger.clone();
-        let outcome = self.ledger.apply(bytes).inspect_err(|_| {
+        let (height, time) = (before.height(), before.time());
+        let block = BlockContext { network: self.network, height, time };
+        let cold = Execution::transaction(block, bytes).and_then(|one| self.in_rounds(&one));
+        let hot = self.ledger.apply(bytes);
+        assert_eq!(hot, cold.clone().map(|(_, outcome)| outcome), "rounds change nothing");
+        let outcome = hot.inspect_err(|_| {
             assert_eq!(self.ledger, before, "a refused transaction changes nothing");
         })?;
+        self.assert_written(cold.unwrap().0);
         self.ledger.check().unwrap();
         let outcome: TransactionOutcome = codec::decode(&outcome).unwrap();
         Ok(outcome.results.iter().map(|result| codec::decode(result).unwrap()).collect())

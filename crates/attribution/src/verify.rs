@@ -1,0 +1,177 @@
+//! Checking claimed shares: evidence is read strictly, shares are computed again and
+//! compared. Whether the evidence is true of the corpus needs the corpus: see `corpus`.
+
+use crate::evidence::{Evidence, EvidenceError};
+use crate::method::{Attributor, Method};
+use crate::shares::{MethodShares, SharesError, shares};
+use ambar_base::{Cid, Coded, Digest, ErrorCode, Weight};
+
+/// Why claimed shares do not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The evidence cannot be read.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// Evidence and mix do not give shares.
+    #[error(transparent)]
+    Shares(#[from] SharesError),
+    /// Other methods than the evidence gives, or in another order.
+    #[error("shares of {claimed} methods are claimed, the evidence gives others ({expected})")]
+    Methods {
+        /// Number of methods claimed.
+        claimed: usize,
+        /// Number of methods recomputed.
+        expected: usize,
+    },
+    /// A root that is not that of the evidence.
+    #[error("the evidence of method {} has root {expected}, not {claimed}", .method.name())]
+    Root {
+        /// The method.
+        method: Method,
+        /// Root claimed.
+        claimed: Digest,
+        /// Root recomputed.
+        expected: Digest,
+    },
+    /// Weights that the evidence does not give.
+    #[error("method {} gives contributor {contributor} {expected}, not {claimed}", .method.name())]
+    Weight {
+        /// The method.
+        method: Method,
+        /// The first contributor that differs.
+        contributor: u32,
+        /// Weight claimed.
+        claimed: Weight,
+        /// Weight recomputed.
+        expected: Weight,
+    },
+    /// The same weights, but not each contributor once in ascending order.
+    #[error("the weights of method {} are not in ascending order of contributors", .0.name())]
+    Order(Method),
+}
+
+impl Coded for VerifyError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::ReceiptInvalid
+    }
+}
+
+/// Computes shares again from evidence documents and compares them with those claimed.
+/// The parameters are those of [`shares`]; evidence that found nothing may be left out.
+pub fn verify(
+    claimed: &[MethodShares],
+    evidence: &[&[u8]],
+    total: Weight,
+    mix: &[(Method, Weight)],
+    call: Digest,
+    datanet: Cid,
+) -> Result<(), VerifyError> {
+    let evidence: Vec<Evidence> =
+        evidence.iter().map(|bytes| Evidence::decode(bytes)).collect::<Result<_, _>>()?;
+    check_roots(claimed, &evidence)?;
+    let expected = shares(total, mix, &evidence, call, datanet)?;
+    let methods = |shares: &[MethodShares]| shares.iter().map(|s| s.method).collect::<Vec<_>>();
+    if methods(claimed) != methods(&expected) {
+        let (claimed, expected) = (claimed.len(), expected.len());
+        return Err(VerifyError::Methods { claimed, expected });
+    }
+    claimed.iter().zip(&expected).try_for_each(|(claimed, expected)| compare(claimed, expected))
+}
+
+/// The root says which evidence is meant, so it is compared before what follows from it.
+fn check_roots(claimed: &[MethodShares], evidence: &[Evidence]) -> Result<(), VerifyError> {
+    for share in claimed {
+        let method = share.method;
+        if let Some(piece) = evidence.iter().find(|piece| piece.method() == method) {
+            let (claimed, expected) = (share.evidence_root, piece.root());
+            if claimed != expected {
+                return Err(VerifyError::Root { method, claimed, expected });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare(claimed: &MethodShares, expected: &MethodShares) -> Result<(), VerifyError> {
+    if claimed == expected {
+        return Ok(());
+    }
+    let method = claimed.method;
+    let weight = |share: &MethodShares, contributor| {
+        let found = share.weights.iter().find(|(other, _)| *other == contributor);
+        found.map_or(Weight::ZERO, |(_, weight)| *weight)
+    };
+    let named =
+        claimed.weights.iter().chain(&expected.weights).map(|(contributor, _)| *contributor);
+    let differs = |c: &u32| weight(claimed, *c) != weight(expected, *c);
+    Err(match named.into_iter().find(differs) {
+        Some(contributor) => {
+            let (claimed, expected) = (weight(claimed, contributor), weight(expected, contributor));
+            VerifyError::Weight { method, contributor, claimed, expected }
+        }
+        None => VerifyError::Order(method),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{retrieval, span};
+
+    const MIX: [(Method, Weight); 2] =
+        [(Method::Retrieval, Weight(700_000_000)), (Method::VerbatimSpan, Weight(300_000_000))];
+
+    fn evidence() -> [Evidence; 2] {
+        let retrieval = Evidence::Retrieval(retrieval::tests::sample());
+        [retrieval, Evidence::VerbatimSpan(span::tests::sample())]
+    }
+
+    fn verified(claimed: &[MethodShares], total: Weight) -> Result<(), VerifyError> {
+        let bytes = evidence().map(|piece| piece.encode());
+        let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+        verify(claimed, &bytes, total, &MIX, Digest::of(b"call"), Cid::of(b"datanet"))
+    }
+
+    fn honest() -> Vec<MethodShares> {
+        let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
+        shares(Weight(1_000_001), &MIX, &evidence(), call, datanet).unwrap()
+    }
+
+    #[test]
+    fn honest_shares_hold() {
+        assert_eq!(verified(&honest(), Weight(1_000_001)), Ok(()));
+    }
+
+    #[test]
+    fn every_lie_is_named() {
+        let check = |change: &dyn Fn(&mut Vec<MethodShares>),
+                     expect: &dyn Fn(&VerifyError) -> bool| {
+            let mut claimed = honest();
+            change(&mut claimed);
+            let error = verified(&claimed, Weight(1_000_001)).unwrap_err();
+            assert!(expect(&error), "{error}");
+        };
+        check(&|s| s[0].weights[0].1.0 += 1, &|e| {
+            matches!(e, VerifyError::Weight { method: Method::Retrieval, contributor: 2, .. })
+        });
+        check(&|s| s[1].weights.push((77, Weight(1))), &|e| {
+            matches!(e, VerifyError::Weight { contributor: 77, expected: Weight::ZERO, .. })
+        });
+        check(&|s| s[0].weights.push((2, Weight(9))), &|e| matches!(e, VerifyError::Order(_)));
+        check(&|s| s[0].weights.reverse(), &|e| matches!(e, VerifyError::Order(_)));
+        check(&|s| s[1].evidence_root = Digest::ZERO, &|e| matches!(e, VerifyError::Root { .. }));
+        check(&|s| drop(s.pop()), &|e| {
+            matches!(e, VerifyError::Methods { claimed: 1, expected: 2 })
+        });
+        check(&|s| s.reverse(), &|e| matches!(e, VerifyError::Methods { .. }));
+    }
+
+    #[test]
+    fn another_total_call_or_evidence_fails() {
+        assert!(matches!(verified(&honest(), Weight(1_000_002)), Err(VerifyError::Weight { .. })));
+        let nothing = verify(&honest(), &[], Weight(1), &MIX, Digest::ZERO, Cid::of(b"datanet"));
+        assert_eq!(nothing, Err(VerifyError::Methods { claimed: 2, expected: 0 }));
+        let garbage = verify(&[], &[b"x"], Weight(1), &MIX, Digest::ZERO, Cid::of(b"datanet"));
+        assert!(matches!(garbage, Err(VerifyError::Evidence(_))));
+    }
+}

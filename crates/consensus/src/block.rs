@@ -1,0 +1,70 @@
+//! A final block, and how its header follows from its body.
+
+use crate::error::StoreError;
+use ambar_base::codec::Writer;
+use ambar_base::finality::{OutcomeProof, SignedHeader, root_over};
+use ambar_base::tree::{Tree, leaf_hash};
+use ambar_base::{Digest, Domain, Encode, record};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// Net writes in ascending order of keys; `None` removes a key.
+pub type Writes = BTreeMap<Vec<u8>, Option<Bytes>>;
+
+record! {
+    /// A final block.
+    pub struct Block {
+        /// The header and what makes it final.
+        pub finality: SignedHeader,
+        /// The transactions in the order of execution.
+        pub transactions: Vec<Vec<u8>>,
+        /// The beginning's outcome, then each transaction's. Genesis has none.
+        pub outcomes: Vec<Vec<u8>>,
+    }
+}
+
+impl Block {
+    /// Whether the header commits to this body.
+    #[must_use]
+    pub fn body_agrees(&self) -> bool {
+        let header = &self.finality.header;
+        header.outcomes as usize == self.outcomes.len()
+            && header.transactions_root == root_of(&self.transactions)
+            && header.outcomes_root == root_of(&self.outcomes)
+    }
+
+    /// The proof of the outcome at `index`, if there is one.
+    #[must_use]
+    pub fn proof(&self, index: u64) -> Option<OutcomeProof> {
+        let at = usize::try_from(index).ok().filter(|at| *at < self.outcomes.len())?;
+        let tree = Tree::new(self.outcomes.iter().map(|outcome| leaf_hash(outcome)).collect());
+        Some(OutcomeProof { block: self.finality.clone(), index, path: tree.path(at) })
+    }
+
+    /// Reads a block that this process or an earlier one wrote.
+    pub(crate) fn from_store(bytes: &[u8]) -> Result<Self, StoreError> {
+        ambar_base::codec::decode(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+}
+
+/// The RFC 9162 root over items in order.
+pub(crate) fn root_of(items: &[Vec<u8>]) -> Digest {
+    root_over(items.iter().map(Vec::as_slice))
+}
+
+/// The digest of net writes: their count, then key and new value of each, ascending, in
+/// the encoding of a map from byte strings to optional byte strings.
+#[must_use]
+pub fn writes_digest(writes: &Writes) -> Digest {
+    let mut writer = Writer::new();
+    writer.varint(writes.len() as u128);
+    for (key, value) in writes {
+        key.encode(&mut writer);
+        writer.tag(u8::from(value.is_some()));
+        if let Some(value) = value {
+            writer.varint(value.len() as u128);
+            writer.raw(value);
+        }
+    }
+    Domain::Block.digest(&writer.into_bytes())
+}

@@ -1,0 +1,107 @@
+//! What the rest of Ambar sees of an engine: the trait that a BFT engine will stand
+//! behind as well.
+
+use crate::block::Block;
+use crate::error::{Fault, StoreError, SubmitError};
+use crate::machine::Refusal;
+use crate::state::StateView;
+use ambar_base::finality::{BlockHeader, OutcomeProof};
+use ambar_base::{Digest, Height, Moment};
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+/// An engine that orders transactions into final blocks.
+pub trait Consensus: Send + Sync {
+    /// Queues a transaction at once and yields its outcome when it is final and durable.
+    /// Submitting a waiting transaction again waits for the same outcome; submitting a
+    /// final one yields the outcome it had. Dropping the future does not withdraw it.
+    /// Admission, with its signature checks, runs on the caller's thread before this
+    /// returns, so that callers share the work.
+    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'static, Result<Committed, SubmitError>>;
+
+    /// The newest final block.
+    fn head(&self) -> Head;
+
+    /// Follows [`Consensus::head`].
+    fn watch(&self) -> watch::Receiver<Head>;
+
+    /// The state as of the newest final block. Views are for short use: an open one keeps
+    /// the space of what has changed since.
+    fn read(&self) -> Result<StateView, StoreError>;
+
+    /// The final block at a height, `None` above the head.
+    fn block(&self, height: Height) -> Result<Option<Block>, StoreError>;
+
+    /// The proof of an outcome, `None` if there is none at this place.
+    fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError>;
+
+    /// What became of a transaction.
+    fn fate(&self, id: &Digest) -> Result<Fate, StoreError>;
+
+    /// How the engine is.
+    fn status(&self) -> Status;
+
+    /// Refuses what waits, stops, and resolves when the store is closed.
+    fn shutdown(&self) -> BoxFuture<'static, ()>;
+}
+
+/// A final transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Its block.
+    pub height: Height,
+    /// Its block's consensus time.
+    pub time: Moment,
+    /// Its place among the block's outcomes, at least 1.
+    pub index: u64,
+    /// Its outcome.
+    pub outcome: Vec<u8>,
+}
+
+/// The newest final block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its height.
+    pub height: Height,
+    /// Its consensus time.
+    pub time: Moment,
+    /// The digest of its header.
+    pub digest: Digest,
+}
+
+impl From<&BlockHeader> for Head {
+    fn from(header: &BlockHeader) -> Self {
+        Self { height: header.height, time: header.time, digest: header.digest() }
+    }
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It waits, or its block waits for space on the disk.
+    Waiting,
+    /// It is final.
+    Final {
+        /// Its block.
+        height: Height,
+        /// Its place among the block's outcomes.
+        index: u64,
+    },
+    /// It was refused not long ago.
+    Refused(Refusal),
+    /// Never seen, or refused too long ago to remember.
+    Unknown,
+}
+
+/// How an engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It makes blocks.
+    Running,
+    /// It cannot make a block durable, and tries again at each submission and heartbeat.
+    Stalled(StoreError),
+    /// It has stopped for good; reads go on.
+    Halted(Fault),
+    /// It was shut down.
+    Stopped,
+}

@@ -1,0 +1,152 @@
+//! The ledger as consensus sees it.
+//!
+//! Nothing here knows what a transaction means. A machine is pure: the same context, item
+//! and values read give the same writes and outcome on every machine, for ever.
+
+use ambar_base::{Digest, ErrorCode, Height, Moment, NetworkId};
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// The ledger as consensus sees it. Pure: no clock, disk or randomness.
+pub trait StateMachine: Send + Sync + 'static {
+    /// Stateless admission: decode, limits, signatures. Never reads state.
+    fn admit(&self, transaction: &[u8]) -> Result<Admission, Refusal>;
+
+    /// Opens an item of a block: what can be known of it without state is worked out once,
+    /// before its steps.
+    fn open<'a>(
+        &self,
+        block: &BlockContext,
+        item: Item<'a>,
+    ) -> Result<Box<dyn Execution + 'a>, Refusal>;
+}
+
+/// An item of a block while it is executed.
+pub trait Execution {
+    /// What the item does, as a function of context, item and what was read, or which keys
+    /// it needs besides. At most [`ROUNDS_MAX`](crate::limits::ROUNDS_MAX) rounds of
+    /// reading; an item that wants more is refused. A refusal of [`Item::Begin`] halts the
+    /// chain.
+    fn step(&self, read: &ReadSet) -> Result<Step, Refusal>;
+}
+
+/// What a step of an execution leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// These keys must be read first.
+    Need(Vec<Vec<u8>>),
+    /// The item applies.
+    Done(Applied),
+}
+
+/// What a transaction says about itself before any state is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Its identity: equal ids are one transaction, which is final at most once.
+    pub id: Digest,
+    /// The last height at which it may be final.
+    pub expiry: Height,
+    /// Its priority when not all fit: what it offers per byte, nano-credit.
+    pub fee_per_byte: u64,
+}
+
+/// The block in which an item runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockContext {
+    /// The ledger.
+    pub network: NetworkId,
+    /// The block's height, at least 1.
+    pub height: Height,
+    /// Consensus time.
+    pub time: Moment,
+}
+
+/// What runs in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// Runs first in every block: releases, expiries.
+    Begin,
+    /// A transaction's bytes.
+    Transaction(&'a [u8]),
+}
+
+/// A key and its new value; `None` removes it.
+pub type Write = (Vec<u8>, Option<Vec<u8>>);
+
+/// What an item did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Its writes; of several to one key the last counts.
+    pub writes: Vec<Write>,
+    /// Its outcome, which the block commits to.
+    pub outcome: Vec<u8>,
+}
+
+/// Why an item is not applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The public code.
+    pub code: ErrorCode,
+    /// What happened, for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// The machine looked at a key for which it never asked: a fault of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("key {} was not asked for", hex(.0))]
+pub struct NotAsked(pub Vec<u8>);
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl From<NotAsked> for Refusal {
+    fn from(error: NotAsked) -> Self {
+        Self::new(ErrorCode::Internal, error.to_string())
+    }
+}
+
+/// What an item has read: absent keys are in it too.
+#[derive(Clone, Debug, Default)]
+pub struct ReadSet {
+    values: HashMap<Vec<u8>, Option<Bytes>>,
+}
+
+impl ReadSet {
+    /// The value of a key that was asked for, `None` if the state has none.
+    pub fn get(&self, key: &[u8]) -> Result<Option<&[u8]>, NotAsked> {
+        let value = self.values.get(key).ok_or_else(|| NotAsked(key.to_vec()))?;
+        Ok(value.as_deref())
+    }
+
+    /// Whether the key was asked for.
+    #[must_use]
+    pub fn asked(&self, key: &[u8]) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// The number of keys asked for.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Adds what was read. Engines and tests of machines do this; machines do not.
+    pub fn insert(&mut self, key: Vec<u8>, value: Option<Bytes>) {
+        self.values.insert(key, value);
+    }
+}

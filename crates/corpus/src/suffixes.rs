@@ -1,0 +1,177 @@
+//! The sorted array of suffixes that begin at a word, and searches in it.
+//!
+//! Only word starts are kept: a span begins at a word, so no other suffix can be
+//! evidence, and the array is six times smaller on English. The order is that of the
+//! full suffix array, computed by libsais (SA-IS: Nong, Zhang and Chan, 2009).
+
+use crate::buckets::Buckets;
+use crate::error::CorpusError;
+use crate::integers::Integers;
+use crate::words::words;
+use libsais::SuffixArrayConstruction;
+
+/// First bytes that separate words, as ranges: see [`crate::words::ends_word`].
+const SEPARATING: [(u8, u8); 5] =
+    [(0, b'0'), (b'9' + 1, b'A'), (b'Z' + 1, b'a'), (b'z' + 1, 0x80), (0xe2, 0xe3)];
+
+/// The positions of word starts in the order of their suffixes.
+pub fn build(text: &[u8]) -> Result<Vec<u32>, CorpusError> {
+    let all: Vec<i32> = SuffixArrayConstruction::for_text(text)
+        .in_owned_buffer32()
+        .single_threaded()
+        .run()
+        .map_err(|error| CorpusError::SuffixArray(format!("{error:?}")))?
+        .into_vec();
+    let mut begins = vec![false; text.len()];
+    words(text).for_each(|word| begins[word.start] = true);
+    Ok(all.into_iter().map(|at| at as u32).filter(|at| begins[*at as usize]).collect())
+}
+
+/// Sorted suffixes over their text.
+#[derive(Clone, Copy, Debug)]
+pub struct Suffixes<'a> {
+    pub text: &'a [u8],
+    pub positions: Integers<'a>,
+    pub buckets: Buckets<'a>,
+}
+
+/// Where the suffixes that begin with a span of whole words lie: up to one range per
+/// class of separating bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matches {
+    ranges: [(usize, usize); SEPARATING.len()],
+}
+
+impl Matches {
+    /// Number of occurrences.
+    pub fn count(&self) -> usize {
+        self.ranges.iter().map(|(low, high)| high - low).sum()
+    }
+}
+
+impl<'a> Suffixes<'a> {
+    /// Length of the longest prefix of `pattern` that begins a suffix, if that is at
+    /// least `bytes_min`; otherwise some shorter length or zero.
+    pub fn longest(&self, pattern: &[u8], bytes_min: usize) -> usize {
+        let (mut low, mut high) = (0, self.positions.len());
+        if bytes_min >= self.buckets.depth() {
+            if pattern.len() < bytes_min {
+                return 0;
+            }
+            (low, high) = self.buckets.range(pattern);
+        }
+        let (_, length) = self.insertion(pattern, low, high);
+        length
+    }
+
+    /// Where `pattern` would be inserted in `low..high`, and the length of the longest
+    /// match beside that place. Bytes that both bounds share with the pattern are not
+    /// compared again (Manber and Myers, "Suffix arrays", 1993, section 2).
+    fn insertion(&self, pattern: &[u8], mut low: usize, mut high: usize) -> (usize, usize) {
+        let (mut common_low, mut common_high) = (0, 0);
+        while low < high {
+            let middle = low.midpoint(high);
+            let suffix = &self.text[self.positions.at(middle) as usize..];
+            let known = common_low.min(common_high);
+            let common = known + common_bytes(&suffix[known..], &pattern[known..]);
+            if common < pattern.len() && suffix.get(common) < pattern.get(common) {
+                (low, common_low) = (middle + 1, common);
+            } else {
+                (high, common_high) = (middle, common);
+            }
+        }
+        (low, common_low.max(common_high))
+    }
+
+    /// The occurrences of `span`, a stretch of whole words without zero bytes, as whole
+    /// words.
+    pub fn matches(&self, span: &[u8]) -> Matches {
+        let (mut low, mut high) = (0, self.positions.len());
+        if span.len() >= self.buckets.depth() {
+            (low, high) = self.buckets.range(span);
+        }
+        let (low, _) = self.insertion(span, low, high);
+        let high = self.positions.partition(low, high, |at| self.suffix(at).starts_with(span));
+        // Every document ends with a zero byte, so a byte follows each occurrence.
+        let next = |at: u32| self.text[at as usize + span.len()];
+        let from = |byte: u8| self.positions.partition(low, high, |at| next(at) < byte);
+        Matches { ranges: SEPARATING.map(|(first, end)| (from(first), from(end))) }
+    }
+
+    fn suffix(&self, at: u32) -> &'a [u8] {
+        &self.text[at as usize..]
+    }
+
+    /// The positions of occurrences, in no order of the text.
+    pub fn positions(&self, matches: &Matches) -> impl Iterator<Item = u32> + use<'a> {
+        let positions = self.positions;
+        let indices = matches.ranges.into_iter().flat_map(|(low, high)| low..high);
+        indices.map(move |index| positions.at(index))
+    }
+}
+
+/// Length of the common prefix.
+fn common_bytes(one: &[u8], other: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let blocks = one.as_chunks::<BLOCK>().0.iter().zip(other.as_chunks::<BLOCK>().0);
+    let equal = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let rest = one[equal..].iter().zip(&other[equal..]);
+    equal + rest.take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::ends_word;
+    use crate::{buckets, integers};
+    use proptest::prelude::*;
+
+    #[test]
+    fn separating_ranges_are_the_bytes_that_end_words() {
+        for byte in 0..=u8::MAX {
+            let within = SEPARATING.iter().any(|(low, high)| (*low..*high).contains(&byte));
+            assert_eq!(within, ends_word(byte), "{byte:#x}");
+        }
+    }
+
+    fn with_suffixes(text: &[u8], check: impl FnOnce(Suffixes<'_>)) {
+        let order = build(text).unwrap();
+        let (table, positions) = (buckets::build(text, &order), integers::to_bytes(&order));
+        let buckets = Buckets::open(&table).unwrap();
+        check(Suffixes { text, positions: Integers::new(&positions), buckets });
+    }
+
+    /// Every occurrence as whole words, by looking everywhere.
+    fn brute_force(text: &[u8], span: &[u8]) -> Vec<u32> {
+        let starts: Vec<usize> = words(text).map(|word| word.start).collect();
+        let fits = |at: &usize| text[*at..].starts_with(span) && ends_word(text[at + span.len()]);
+        starts.into_iter().filter(fits).map(|at| at as u32).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_brute_force_finds(
+            documents in proptest::collection::vec("[ab .é’]{1,40}", 1..5),
+            pattern in "[abc .é’]{1,12}",
+        ) {
+            let text: Vec<u8> = documents.iter().flat_map(|d| [d.as_bytes(), b"\0"].concat()).collect();
+            with_suffixes(&text, |suffixes| {
+                let starts: Vec<usize> = words(&text).map(|word| word.start).collect();
+                let common = |at: &usize| common_bytes(&text[*at..], pattern.as_bytes());
+                let longest = starts.iter().map(common).max().unwrap_or(0);
+                assert_eq!(suffixes.longest(pattern.as_bytes(), 1), longest);
+                let at_least = suffixes.longest(pattern.as_bytes(), 4);
+                assert!(at_least == longest || (at_least < 4 && longest < 4));
+                let parts: Vec<_> = words(pattern.as_bytes()).collect();
+                if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
+                    let span = &pattern.as_bytes()[first.start..last.end];
+                    let matches = suffixes.matches(span);
+                    let mut found: Vec<u32> = suffixes.positions(&matches).collect();
+                    found.sort_unstable();
+                    assert_eq!(matches.count(), found.len());
+                    assert_eq!(found, brute_force(&text, span));
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! The bytes of every object and operation are for ever: a change of one of these digests
+//! is a new format with a version and a migration, never an accident.
+
+use ambar_base::{
+    AccountId, Amount, Cid, Decode, Digest, Encode, Height, Inception, KeySet, Moment, NetworkId,
+    Price, SecretKey, Signature, Weight, codec,
+};
+use ambar_capsule::{Party, Plan, SignedManifest};
+use ambar_ledger::history::History;
+use ambar_ledger::object::{
+    Account, Agenda, Balance, Batch, Channel, Datanet, ForgetBatch, FormerUses, Governance, Grant,
+    Line, Name, Node, Numbers, Parameters, Royalty, Serve, Version,
+};
+use ambar_ledger::sequence::Sequence;
+use ambar_ledger::transaction::{
+    Accept, AllowServing, FundChannel, OpenChannel, Operation, Publish, RegisterName, RegisterNode,
+    RotateKeys, SetAsk, Settle, Transfer, TransferLine, TransferRoyalty,
+};
+use ambar_ledger::{Genesis, Key};
+use ambar_receipt::{
+    BatchHeader, CallOutcome, Counter, Counters, Leaf, Line as LeafLine, Shares, SignedBatch,
+};
+use std::fmt::Debug;
+
+const NETWORK: NetworkId = NetworkId(Digest::ZERO);
+
+fn check<T: Encode + Decode + Debug + PartialEq>(what: &str, value: &T, expect: &str) {
+    let bytes = value.to_bytes();
+    assert_eq!(Digest::of(&bytes).to_string(), expect, "{what}");
+    assert_eq!(codec::decode::<T>(&bytes).as_ref(), Ok(value), "{what}");
+}
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32])
+}
+
+fn account(name: &str) -> AccountId {
+    AccountId::reserved(name)
+}
+
+fn keys() -> KeySet {
+    let mut keys = vec![key(1).public(), key(2).public()];
+    keys.sort_unstable();
+    KeySet { keys, threshold: 2 }
+}
+
+fn parameters() -> Parameters {
+    Parameters {
+        network_fee: Weight(1),
+        burn: Weight(2),
+        fee_base: Price(3),
+        fee_per_byte: Price(4),
+        deposit: Price(5),
+        settlement_window: 6,
+        challenge_window: 7,
+        tariff: 8,
+        node_bond: Price(9),
+    }
+}
+
+fn changed<T>(first: T, then: T) -> History<T> {
+    let mut history = History::new(Height(3), first);
+    history.set(Height(300), Height(0), then).unwrap();
+    history
+}
+
+fn settled() -> Sequence {
+    let mut sequence = Sequence::default();
+    for n in [0, 1, 5, 200] {
+        sequence.settle(n).unwrap();
+    }
+    sequence
+}
+
+fn version() -> Version {
+    let weights = [(Party::Line(4), Weight(1)), (Party::Datanet(5), Weight(999_999_999))];
+    Version {
+        id: Cid::of(b"version"),
+        creator: 1,
+        line: 2,
+        terms: Cid::of(b"terms"),
+        plan: Plan::new(weights.into()).unwrap(),
+        uses: vec![(6, 7), (8, 9)],
+        former_uses: Some(FormerUses { last: Height(10), uses: vec![(6, 11), (8, 12)] }),
+        depth: 3,
+        datanet: true,
+        height: Height(13),
+    }
+}
+
+fn leaf() -> Leaf {
+    let shares = Shares {
+        datanet: 5,
+        method: 1,
+        weights: vec![(0, Weight(3)), (200, Weight(4))],
+        evidence: Digest::of(b"evidence"),
+    };
+    let line = LeafLine {
+        version: 1,
+        grant: 2,
+        node: 3,
+        tariff: 4,
+        counters: Counters::new([(Counter::TokensIn, 300), (Counter::EmbeddingTokens, 1)]),
+        mu: ambar_base::Mu(1 << 70),
+        royalty: Price(5),
+        node_fee: Price(6),
+        shares: vec![shares],
+    };
+    Leaf {
+        outcome: CallOutcome::Partial,
+        call: Digest::of(b"call"),
+        purpose: Some("research".into()),
+        lines: vec![line],
+        network_fee: Price(7),
+        ..Leaf::void(8, 9, Height(10), Moment(1_800_000_000_000))
+    }
+}
+
+fn settle() -> Settle {
+    let leaves = vec![leaf(), Leaf::void(8, 10, Height(10), Moment(1))];
+    let header = BatchHeader::of(3, 0, &leaves).unwrap();
+    let nodes = vec![Signature([2; 64])];
+    Settle { batch: SignedBatch { header, signature: Signature([1; 64]), nodes }, leaves }
+}
+
+#[test]
+fn accounts_and_rules() {
+    let value = Account {
+        id: account("a"),
+        keys: Some(keys()),
+        recovery: Some(Digest::of(b"recovery")),
+        nonce: 300,
+        name: Some("Ada".into()),
+    };
+    check("account", &value, "c7023af93b888a95550d3e2aaca7c22a8afe45610d9c134d0166eb4c927051c8");
+    let pending = vec![(Height(5), Amount(6)), (Height(7), Amount(1 << 100))];
+    let value = Balance { account: account("a"), available: Amount(4), pending };
+    check("balance", &value, "eef62dd865c98767586dfc94de15879fecd2932038da8b0862969b7b5ef058e7");
+    check(
+        "parameters",
+        &parameters(),
+        "47e4ee7f211f73265dd17658f6e21c1318bd6c81f37598e20a2756299542efcf",
+    );
+    let history = changed(parameters(), Parameters { tariff: 9, ..parameters() });
+    let value = Governance { parameters: history, council: 3, development: true };
+    check("governance", &value, "b7cdceb62724564e86f6e6eea889e10a1487e1c7b45147b74cb89d7bdcbda93c");
+    let value = Numbers {
+        accounts: 1,
+        versions: 2,
+        lines: 3,
+        royalties: 4,
+        grants: 5,
+        channels: 6,
+        nodes: 7,
+        tariffs: 8,
+    };
+    check("numbers", &value, "66840dda154e8a113c31dd0ad32f7f3a366a80e8136979d8f5a101d3d29d6f72");
+    let genesis = Genesis::development(key(1).public(), [7; 32]);
+    check("genesis", &genesis, "ccd5d1a8c77901c333e5e1db45cbfe0267c1046562a0d82e84b83992d4063cff");
+}
+
+#[test]
+fn capsules() {
+    check(
+        "version",
+        &version(),
+        "b1158ac2ea1b60769642687082297a06c6083a3fea78adb13c9ce3b97fc2cf59",
+    );
+    let royalty = vec![(4, Weight::ONE)];
+    let value = Line { first: Cid::of(b"first"), owner: 1, head: 2, royalty };
+    check("line", &value, "68cd77396da82c38078f723f960e5ceffcdadd9d6aacbcacf6f5c1a3a75db125");
+    check(
+        "royalty",
+        &Royalty { line: 1, holder: changed(2, 300) },
+        "5bdbac4701ab809af5ea3cc422b31bdd5ba04088a11cbdb6a7d4996db6f16548",
+    );
+    let table = Cid::of(b"table");
+    let value = Datanet { table, contributors: vec![1, 300], treasury: 2 };
+    check("datanet", &value, "126ce86e194ea556bfa5e16850427379b0d43606d64ff1662402ce12c3242388");
+    check(
+        "name",
+        &Name { owner: 1, line: 2 },
+        "a12871fee210fb8619291eaea194581cbd2531e4b23759d225f6806923f63222",
+    );
+}
+
+#[test]
+fn licences_and_channels() {
+    let value = Grant {
+        licensee: 1,
+        line: 2,
+        terms: Cid::of(b"terms"),
+        accepted: Moment(1_800_000_000_000),
+        height: Height(3),
+        revoked: Some(Height(4)),
+    };
+    check("grant", &value, "24d5faefc654955ad66c832abcdc9d49c863209633d3d45255d4d48b7290df4d");
+    let value = Channel {
+        payer: 1,
+        session_key: key(3).public(),
+        gateway: 2,
+        grants: vec![3, 4],
+        unit_price_max: Price(5),
+        expires: Moment(6),
+        funded: Amount(8),
+        spent: Amount(7),
+        settled: settled(),
+        closing: Some(Height(9)),
+        deposit: Amount(10),
+    };
+    check("channel", &value, "0f7d4552cad4ad6a18452f92057fbf62a5db7f8d1e9a6ca175d590ee7489fd88");
+}
+
+#[test]
+fn nodes_and_batches() {
+    let value = Node {
+        key: key(4).public(),
+        owner: 1,
+        ask: changed(Price(2), Price(300)),
+        bond: Amount(3),
+        next_batch: 4,
+        nonce: 5,
+    };
+    check("node", &value, "483158036bcd378c8dfa39feeaee77869e9ff5b943bcff78c56fc057b5f099d3");
+    check(
+        "serve",
+        &Serve { allowed: changed(true, false) },
+        "dca591d36fd3d5aeb3496056ba2c5182034471f38a1c140ca88a263a030b9fec",
+    );
+    let header = Digest::of(b"header");
+    let value = Batch { header, leaves: 2, price: Price(3), height: Height(4) };
+    check("batch", &value, "6406150f60e029090e617e553e9d08679ba3c17f29894aae8d00f7b825a9249b");
+    let batches = vec![ForgetBatch { gateway: 1, number: 2, calls: 300 }];
+    check(
+        "agenda",
+        &Agenda { batches, channels: vec![5, 6] },
+        "7151a489279ea3aac31f8b95fb941cb4ec0f015e178b2f569a1df463c72e4772",
+    );
+}
+
+#[test]
+fn operations_of_accounts() {
+    let inception = Inception { first: key(1).public(), keys: keys(), recovery: None };
+    let checks = [
+        (
+            Operation::CreateAccount(inception.sign(NETWORK, &key(1))),
+            "7c8fb17e6a0baf872df8b67cc3423600b68d264e55303491d3f7a9da3daf9b85",
+        ),
+        (
+            Operation::RotateKeys(RotateKeys { keys: keys(), recovery: None }),
+            "09a2e3ab92344c5a12e84620bdd36e74116bcc3500ee1736782609c9c0c520b4",
+        ),
+        (
+            Operation::Transfer(Transfer { to: account("a"), amount: Price(300) }),
+            "83421d13995f93a8698b77ce4348fc777972c9b7ccec85fad2f31c8e1c26d5e0",
+        ),
+        (
+            Operation::SetParameters(parameters()),
+            "b4cd5e44447ecb14c41f2e10a32dc52609112c30fc87422095ff0f230f4aee67",
+        ),
+        (
+            Operation::PublishTariff(vec![1, 2, 3]),
+            "5972c56c2d14ccc460adead0f3a90ee9d770356b8e24bd63bee6286c1b8fb310",
+        ),
+    ];
+    for (operation, expect) in checks {
+        check(&format!("{operation:?}"), &operation, expect);
+    }
+}
+
+#[test]
+fn operations_on_capsules() {
+    let id = Cid::of(b"version");
+    let manifest = SignedManifest {
+        bytes: b"manifest".to_vec(),
+        key: key(1).public(),
+        signature: Signature([1; 64]),
+    };
+    let terms = Some(b"terms".to_vec());
+    let publish = Publish { manifest, terms, contributors: None, grants: vec![1, 300] };
+    let (name, to) = ("lab/model".to_owned(), account("a"));
+    let line = TransferLine { version: id, to, grants: vec![3] };
+    let accept = Accept { version: id, terms: Cid::of(b"terms") };
+    let checks = [
+        (
+            Operation::Publish(publish),
+            "1ad3ec36b5ae10a8fec8afd30262539ce2e8182f190127f64903fabb2d10429d",
+        ),
+        (
+            Operation::RegisterName(RegisterName { name, version: id }),
+            "98df468852b70d39eb3c16967875057268a79d469093a3248be9acc56ec2d89c",
+        ),
+        (
+            Operation::TransferLine(line),
+            "b3c8a094a055f1aab20548d6c51c6c034be914c775fcd8442ad80e30039621da",
+        ),
+        (
+            Operation::TransferRoyalty(TransferRoyalty { royalty: 300, to }),
+            "687e6fecd930f6b645c5d649e2d7a8cc024a273eb50c8e9ebf58f3a085658c87",
+        ),
+        (
+            Operation::Accept(accept),
+            "fd9781c79da0c6474fa56d28a61b796b3a19817a8f9753e62c85fbd1ba54502c",
+        ),
+        (
+            Operation::RevokeGrant(300),
+            "8f6c2f855ee5557d12ca4a5cff99c15322bd3899c3ad65bea599b8cc32e03f67",
+        ),
+    ];
+    for (operation, expect) in checks {
+        check(&format!("{operation:?}"), &operation, expect);
+    }
+}
+
+#[test]
+fn operations_of_payers_and_nodes() {
+    let open = OpenChannel {
+        session_key: key(3).public(),
+        gateway: key(4).public(),
+        grants: vec![1, 2],
+        amount: Price(3),
+        unit_price_max: Price(4),
+        expires: Moment(5),
+    };
+    let register = RegisterNode::new(NETWORK, &key(4), &account("a"), Price(300));
+    let (version, node) = (Cid::of(b"version"), key(4).public());
+    let allow = AllowServing { version, node, allowed: true };
+    let checks = [
+        (
+            Operation::OpenChannel(open),
+            "3cb6d7d0189371ae2072695b290f8070e7e89189aa6cda5b0ef9da3d401a0f80",
+        ),
+        (
+            Operation::FundChannel(FundChannel { channel: 1, amount: Price(300) }),
+            "142a0760fce1cb685fa6ce7d1a3e84763c5b837037843940a3b3ba2ee0d09a74",
+        ),
+        (
+            Operation::CloseChannel(300),
+            "b4e8eeb0bbae0c2a9cdc0978cf7ffaf8f2ef66da196dfa806bfae36daa39171f",
+        ),
+        (
+            Operation::RegisterNode(register),
+            "5b7b842e43964602644c4e4198a7c41d8477775f796ee44c37c1c75c52fdd3da",
+        ),
+        (
+            Operation::SetAsk(SetAsk { node: 1, ask: Price(300) }),
+            "284d18576bd00ee10ec56c1ebe771fd8a3a882749f413da941fae79c3788aae2",
+        ),
+        (
+            Operation::AllowServing(allow),
+            "3ced243c571433479a3ceae53203db30ec8e85ea8f9ad7e2bc7d42fb7b0dcf21",
+        ),
+        (
+            Operation::Settle(settle()),
+            "503715bd94d35f7063ea4c3d596efb9c77ffcf9778155e79f63930084c5ad9c2",
+        ),
+    ];
+    for (operation, expect) in checks {
+        check(&format!("{operation:?}"), &operation, expect);
+    }
+}
+
+/// Keys decide where objects lie: one of each.
+#[test]
+fn keys_of_the_state() {
+    let (pair, cid, digest) = ((1, 300), Cid::of(b"x"), Digest::of(b"x"));
+    let keys = [
+        Key::Parameters,
+        Key::Numbers,
+        Key::Issued,
+        Key::Account(300),
+        Key::Balance(300),
+        Key::AccountNumber(account("a")),
+        Key::FirstKey(key(1).public()),
+        Key::Name("name".into()),
+        Key::Version(300),
+        Key::VersionNumber(cid),
+        Key::Manifest(300),
+        Key::Line(300),
+        Key::Royalty(300),
+        Key::Datanet(300),
+        Key::Terms(cid),
+        Key::Grant(300),
+        Key::Quota(pair),
+        Key::Channel(300),
+        Key::Node(300),
+        Key::NodeNumber(key(1).public()),
+        Key::Serve(pair),
+        Key::Tariff(300),
+        Key::Call(digest),
+        Key::Agenda(Height(300)),
+        Key::Time(Height(300)),
+        Key::Batch(pair),
+        Key::Facts(pair),
+        Key::Calls(pair),
+    ];
+    check(
+        "keys",
+        &keys.to_vec(),
+        "2e3d779da9fec5b5c4d1887ce897f9409f6c0c38460968605d1c2e1da72d3cc4",
+    );
+}
