@@ -5,6 +5,8 @@
 //!
 //! `cargo run --release -p ambar-ledger --example ledger_bench`
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has no figures")]
+
 #[path = "../tests/world/mod.rs"]
 mod world;
 

@@ -21,7 +21,8 @@ use ambar_base::{
 use ambar_receipt::TransactionOutcome;
 use std::sync::OnceLock;
 
-/// Most rounds of reading: a settlement needs five, a transfer of a line seven.
+/// Most rounds of reading; what a transaction needs does not grow with its operations. The
+/// engine has the same limit.
 pub const ROUNDS_MAX: usize = 8;
 
 /// What a step leads to.

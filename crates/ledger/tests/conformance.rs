@@ -1,6 +1,8 @@
 //! The bytes of every object and operation are for ever: a change of one of these digests
 //! is a new format with a version and a migration, never an accident.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use ambar_base::{
     AccountId, Amount, Cid, Decode, Digest, Encode, Height, Inception, KeySet, Moment, NetworkId,
     Price, SecretKey, Signature, Weight, codec,

@@ -1,17 +1,20 @@
 //! Time on the ledger: pending income, changed rules, and what is over is forgotten.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod world;
 
 use ambar_base::{Amount, Encode, ErrorCode, Height, KeySet, Price, Weight};
+use ambar_ledger::agenda::CLOSE_CHANNELS_MAX;
 use ambar_ledger::genesis::Allocation;
 use ambar_ledger::object::{Batch, Parameters, WINDOW_HEIGHTS_MAX};
 use ambar_ledger::postings::PENDING_MAX;
 use ambar_ledger::query::State;
-use ambar_ledger::transaction::{SignedTransaction, Transfer};
+use ambar_ledger::transaction::{OPERATIONS_MAX, OpenChannel, SignedTransaction, Transfer};
 use ambar_ledger::{Genesis, Key, MemoryLedger, Operation, Refusal};
 use ambar_licence::Right;
 use ambar_receipt::{Counter, Leaf, Tariff, bill};
-use world::{World, key, model, terms};
+use world::{START, World, key, model, terms};
 
 /// A model that a caller's channel is open to.
 struct Shop {
@@ -259,4 +262,44 @@ fn what_is_over_is_forgotten() {
     assert_eq!((batch.leaves, Some(batch.price)), (1, leaf.price()));
     assert_eq!(shop.settle(leaf).unwrap_err().code, ErrorCode::TransactionExpired);
     shop.world.ledger.check().unwrap();
+}
+
+/// More channels than the beginning of one block pays out.
+#[test]
+fn a_crowd_that_closes_at_once_is_paid_out_over_several_heights() {
+    let mut shop = shop(|parameters| parameters.settlement_window = 2);
+    let crowd = CLOSE_CHANNELS_MAX as u64 + 5;
+    let open = OpenChannel {
+        session_key: key("session").public(),
+        gateway: key("operator's node").public(),
+        grants: vec![],
+        amount: Price(1),
+        unit_price_max: Price(1),
+        expires: START.after(1_000_000),
+    };
+    let first = shop.channel + 1;
+    let numbers: Vec<_> = (first..first + crowd).collect();
+    let before = shop.world.balance(shop.world.id("caller"));
+    let opening = |_: &u64| Operation::OpenChannel(open.clone());
+    let closing = |number: &u64| Operation::CloseChannel(*number);
+    let each: [&dyn Fn(&u64) -> Operation; 2] = [&opening, &closing];
+    for operation in each {
+        for numbers in numbers.chunks(OPERATIONS_MAX) {
+            shop.world.act("caller", numbers.iter().map(operation).collect()).unwrap();
+        }
+    }
+    let left = |shop: &Shop| {
+        let held = |number: &&u64| {
+            shop.world.ledger.value(&Key::Channel(**number).bytes()).unwrap().is_some()
+        };
+        numbers.iter().filter(held).count()
+    };
+    let mut lefts = Vec::new();
+    for _ in 0..4 {
+        shop.world.block(1000);
+        shop.world.ledger.check().unwrap();
+        lefts.push(left(&shop));
+    }
+    assert_eq!(lefts, [numbers.len(), numbers.len(), 5, 0]);
+    assert_eq!(shop.world.balance(shop.world.id("caller")), before);
 }

@@ -1,10 +1,15 @@
 //! One call crosses every kind of party, and the ledger believes nothing it can recompute.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod world;
 
 use ambar_base::{AccountId, Amount, Digest, ErrorCode, Height, Price, Weight};
-use ambar_ledger::Operation;
-use ambar_ledger::transaction::{SetAsk, TransferRoyalty};
+use ambar_capsule::Manifest;
+use ambar_ledger::object::Version;
+use ambar_ledger::query::State;
+use ambar_ledger::transaction::{SetAsk, TransferLine, TransferRoyalty};
+use ambar_ledger::{Key, Operation};
 use ambar_licence::{Period, Quota, Right};
 use ambar_receipt::{CallOutcome, Counter, Leaf};
 use world::{World, contributors, dataset, model, prompt, shares, terms};
@@ -313,4 +318,53 @@ fn quota_and_funds_bound_what_settles() {
     world.block(ambar_base::Moment::DAY_MS);
     let tomorrow = leaf(&world, rich, 2);
     world.settle("operator", node, vec![tomorrow]).unwrap();
+}
+
+/// Calls under way when a capsule is sold settle by the seller's grants for its components,
+/// later ones by the buyer's.
+#[test]
+fn components_are_called_under_the_owners_grants() {
+    let mut story = story();
+    let under_way = story.leaf(0);
+    let to = story.world.person("buyer");
+    let id = |story: &Story, part: usize| {
+        let number = story.parts[part].0;
+        let version: Version = story.world.ledger.must("", "", &Key::Version(number)).unwrap();
+        version.id
+    };
+    let (llm, datanet) = (id(&story, 1), id(&story, 2));
+    let grants = vec![
+        story.world.accept("buyer", llm).unwrap(),
+        story.world.accept("buyer", datanet).unwrap(),
+    ];
+    let sale = TransferLine { version: id(&story, 0), to, grants: grants.clone() };
+    story.world.act("author", vec![Operation::TransferLine(sale)]).unwrap();
+    story.world.block(1000);
+    let mut later = story.leaf(1);
+    assert_eq!(story.refused(later.clone()), ErrorCode::GrantMissing);
+    (later.lines[1].grant, later.lines[2].grant) = (grants[0], grants[1]);
+    story.settle(vec![under_way, later]).unwrap();
+}
+
+#[test]
+fn nothing_is_called_before_it_is_published() {
+    let mut story = story();
+    let early = story.leaf(0);
+    story.world.block(1000);
+    let number = story.parts[1].0;
+    let object: Version = story.world.ledger.must("", "", &Key::Version(number)).unwrap();
+    let rule = story.world.ledger.terms(&object.terms).unwrap();
+    let developer = story.world.id("developer");
+    let next = Manifest { previous: vec![object.id], royalty: vec![], ..model(developer) };
+    let (newer, _) = story.world.publish("developer", next, &rule, None, vec![]).unwrap();
+    let open = |story: &mut Story| {
+        let grant = story.world.accept("caller", object.id).unwrap();
+        (grant, story.world.channel("caller", "operator", vec![grant], Price::CREDIT))
+    };
+    let (grant, channel) = open(&mut story);
+    let line = story.world.line(newer, grant, story.node, &[]);
+    let good = story.world.leaf(channel, 0, vec![line]);
+    let Leaf { admitted, time, .. } = early;
+    assert_eq!(story.refused(Leaf { admitted, time, ..good.clone() }), ErrorCode::GrantMissing);
+    story.settle(vec![good]).unwrap();
 }

@@ -1,9 +1,8 @@
 //! One leaf: everything that must hold, and what it moves.
 
 use super::facts::Collector;
-use super::{Tables, refuse_bill};
+use super::{Effects, Progress, Tables, refuse_bill};
 use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
-use crate::postings::Settlement;
 use crate::refusal::Refusal;
 use crate::view::BlockContext;
 use ambar_base::{Amount, ErrorCode, Height, Price};
@@ -29,51 +28,71 @@ pub struct Payout {
     pub amount: Amount,
 }
 
+/// A line with what it refers to, looked up once.
+struct Part<'a> {
+    line: &'a Line,
+    grant: &'a Grant,
+    version: &'a Version,
+    terms: &'a Terms,
+}
+
 /// Checks a leaf and adds what it moves.
 pub(super) fn leaf(
     block: BlockContext,
     gateway: u64,
     leaf: &Leaf,
-    tables: &mut Tables,
-    settlement: &mut Settlement,
-    facts: &mut Collector,
+    tables: &Tables,
+    effects: &mut Effects<'_>,
 ) -> Result<(), Refusal> {
-    check_channel(block, gateway, leaf, tables)?;
+    let Effects { progress, settlement, facts } = effects;
+    let channel = progress.channel(leaf.channel)?;
+    check_channel(block, gateway, leaf, channel, tables)?;
     facts.channel(leaf.channel);
     if leaf.outcome == CallOutcome::Void {
-        return check_void(leaf).and_then(|()| settle_sequence(leaf, tables));
+        check_void(leaf)?;
+        return progress.settle_number(leaf.channel, leaf.n);
     }
-    check_declarations(leaf, tables)?;
+    let parts = leaf.lines.iter().map(|line| part(line, tables)).collect::<Result<Vec<_>, _>>()?;
+    check_declarations(leaf, &parts)?;
     let parameters = parameters_at(tables, leaf.admitted, facts)?;
-    check_lines(leaf, tables, &parameters, facts)?;
+    check_lines(leaf, &parts, channel, tables, parameters, facts)?;
     bill::check_network_fee(leaf, parameters.network_fee).map_err(|e| refuse_bill(&e))?;
     let price = leaf.price().ok_or_else(Refusal::overflow)?;
-    check_funds(leaf, tables, settlement, price)?;
-    pay(leaf, tables, &parameters, |payout| {
+    check_funds(channel, settlement.spent(leaf.channel), price)?;
+    pay(leaf, &parts, tables, parameters, |payout| {
         facts.payout(leaf.admitted, payout, tables);
         settlement.earn(payout.account, payout.amount)
     })?;
     settlement.spend(leaf.channel, price)?;
-    count_quotas(leaf, tables)?;
-    tables.settle_call(leaf.call)?;
-    settle_sequence(leaf, tables)
+    count_quotas(leaf, &parts, progress)?;
+    progress.settle_call(leaf.call)?;
+    progress.settle_number(leaf.channel, leaf.n)
+}
+
+fn part<'a>(line: &'a Line, tables: &'a Tables) -> Result<Part<'a>, Refusal> {
+    let grant = tables.grants.get(&line.grant);
+    let grant = grant.ok_or_else(|| Refusal::unknown("grant", line.grant))?;
+    let version = tables.versions.get(&line.version);
+    let version = version.ok_or_else(|| Refusal::unknown("capsule version", line.version))?;
+    if grant.line != version.line || grant.terms != version.terms {
+        return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
+    }
+    let unread = || Refusal::new(ErrorCode::Internal, "the terms of a version were not read");
+    let terms = tables.terms.get(&version.terms).ok_or_else(unread)?;
+    Ok(Part { line, grant, version, terms })
 }
 
 fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(code, message))
 }
 
-fn channel<'a>(leaf: &Leaf, tables: &'a Tables) -> Result<&'a Channel, Refusal> {
-    tables.channels.get(&leaf.channel).ok_or_else(|| Refusal::unknown("channel", leaf.channel))
-}
-
 fn check_channel(
     block: BlockContext,
     gateway: u64,
     leaf: &Leaf,
+    channel: &Channel,
     tables: &Tables,
 ) -> Result<(), Refusal> {
-    let channel = channel(leaf, tables)?;
     if channel.gateway != gateway {
         return refuse(ErrorCode::AudienceMismatch, "the channel is open to another gateway");
     }
@@ -100,22 +119,14 @@ fn check_void(leaf: &Leaf) -> Result<(), Refusal> {
     refuse(ErrorCode::ReceiptInvalid, "a void leaf carries nothing")
 }
 
-fn settle_sequence(leaf: &Leaf, tables: &mut Tables) -> Result<(), Refusal> {
-    let unknown = || Refusal::unknown("channel", leaf.channel);
-    let channel = tables.channels.get_mut(&leaf.channel).ok_or_else(unknown)?;
-    let settled = channel.settled.settle(leaf.n);
-    settled.map_err(|error| Refusal::new(ErrorCode::NonceStale, error.to_string()))
-}
-
-fn check_declarations(leaf: &Leaf, tables: &Tables) -> Result<(), Refusal> {
+fn check_declarations(leaf: &Leaf, parts: &[Part<'_>]) -> Result<(), Refusal> {
     let long = |text: &Option<String>| {
         text.as_ref().is_some_and(|text| text.len() > DECLARATION_BYTES_MAX)
     };
     if long(&leaf.purpose) || leaf.territory.is_some() {
         return refuse(ErrorCode::ReceiptInvalid, "a declaration is too long or not known");
     }
-    for line in &leaf.lines {
-        let terms = terms_of(grant(line, tables)?, tables)?;
+    for Part { line, terms, .. } in parts {
         if !permits(terms, leaf.purpose.as_deref()) {
             let message = format!("grant {} is not for purpose {:?}", line.grant, leaf.purpose);
             return refuse(ErrorCode::PurposeNotAllowed, message);
@@ -133,74 +144,58 @@ fn permits(terms: &Terms, declared: Option<&str>) -> bool {
     allowed && !purposes.deny.contains(&purpose)
 }
 
-fn parameters_at(
-    tables: &Tables,
+fn parameters_at<'a>(
+    tables: &'a Tables,
     height: Height,
     facts: &mut Collector,
-) -> Result<Parameters, Refusal> {
+) -> Result<&'a Parameters, Refusal> {
     let missing = || Refusal::new(ErrorCode::LedgerCorrupt, "no parameters at that height");
     let (parameters, span) = tables.governance.parameters.at(height).ok_or_else(missing)?;
     facts.fee(parameters, span);
-    Ok(parameters.clone())
-}
-
-fn grant<'a>(line: &Line, tables: &'a Tables) -> Result<&'a Grant, Refusal> {
-    tables.grants.get(&line.grant).ok_or_else(|| Refusal::unknown("grant", line.grant))
-}
-
-fn version<'a>(line: &Line, tables: &'a Tables) -> Result<&'a Version, Refusal> {
-    let unknown = || Refusal::unknown("capsule version", line.version);
-    tables.versions.get(&line.version).ok_or_else(unknown)
-}
-
-fn terms_of<'a>(grant: &Grant, tables: &'a Tables) -> Result<&'a Terms, Refusal> {
-    tables.terms.get(&grant.terms).ok_or_else(|| {
-        Refusal::new(ErrorCode::GrantMissing, "the grant is for other terms than the capsule's")
-    })
+    Ok(parameters)
 }
 
 /// The called capsule by the caller's grant, every other line a component that a line
 /// before it uses, under that author's grant.
 fn check_lines(
     leaf: &Leaf,
+    parts: &[Part<'_>],
+    channel: &Channel,
     tables: &Tables,
     parameters: &Parameters,
     facts: &mut Collector,
 ) -> Result<(), Refusal> {
-    if !(1..=LINES_MAX).contains(&leaf.lines.len()) {
+    if !(1..=LINES_MAX).contains(&parts.len()) {
         return refuse(ErrorCode::LimitExceeded, format!("a call has 1 to {LINES_MAX} lines"));
     }
-    let channel = channel(leaf, tables)?;
     let mut components: BTreeSet<(u64, u64)> = BTreeSet::new();
-    for (index, line) in leaf.lines.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate() {
         let called = index == 0;
         let named = if called {
-            channel.grants.contains(&line.grant) && grant(line, tables)?.licensee == channel.payer
+            channel.grants.contains(&part.line.grant) && part.grant.licensee == channel.payer
         } else {
-            components.contains(&(line.version, line.grant))
+            components.contains(&(part.line.version, part.line.grant))
         };
         if !named {
             let message = format!("line {index} is not covered by the channel or a component");
             return refuse(ErrorCode::GrantMissing, message);
         }
-        let right = if called { Right::Call } else { Right::Compose };
-        check_line(leaf, line, right, tables, parameters, facts)?;
-        components.extend(version(line, tables)?.uses_at(leaf.admitted));
+        check_grant(leaf, part, if called { Right::Call } else { Right::Compose })?;
+        check_line(leaf, part, channel, tables, parameters, facts)?;
+        components.extend(part.version.uses_at(leaf.admitted));
     }
     Ok(())
 }
 
 fn check_line(
     leaf: &Leaf,
-    line: &Line,
-    right: Right,
+    part: &Part<'_>,
+    channel: &Channel,
     tables: &Tables,
     parameters: &Parameters,
     facts: &mut Collector,
 ) -> Result<(), Refusal> {
-    let (grant, version) = (grant(line, tables)?, version(line, tables)?);
-    let terms = terms_of(grant, tables)?;
-    check_grant(leaf, grant, version, terms, right)?;
+    let Part { line, version, terms, .. } = part;
     let node = tables.node(line.node)?;
     let serves = tables.serves.get(&(version.line, line.node));
     let allowed = serves.and_then(|serve| serve.allowed.at(leaf.admitted));
@@ -218,7 +213,7 @@ fn check_line(
     let expected = expected.map_err(|error| refuse_bill(&error))?;
     bill::check_line(line, &expected).map_err(|error| refuse_bill(&error))?;
     let unit = terms.price.per_mu.checked_add(ask).ok_or_else(Refusal::overflow)?;
-    if unit > channel(leaf, tables)?.unit_price_max {
+    if unit > channel.unit_price_max {
         let message = format!("{unit} per MU is more than the channel allows");
         return refuse(ErrorCode::PriceAboveLimit, message);
     }
@@ -226,16 +221,8 @@ fn check_line(
     Ok(())
 }
 
-fn check_grant(
-    leaf: &Leaf,
-    grant: &Grant,
-    version: &Version,
-    terms: &Terms,
-    right: Right,
-) -> Result<(), Refusal> {
-    if grant.line != version.line || grant.terms != version.terms {
-        return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
-    }
+fn check_grant(leaf: &Leaf, part: &Part<'_>, right: Right) -> Result<(), Refusal> {
+    let Part { grant, version, terms, .. } = part;
     if !terms.grants.contains(&right) {
         let message = format!("the terms do not grant to {}", right.text());
         return refuse(ErrorCode::GrantMissing, message);
@@ -265,14 +252,8 @@ fn ask_at(
     Ok(*ask)
 }
 
-fn check_funds(
-    leaf: &Leaf,
-    tables: &Tables,
-    settlement: &Settlement,
-    price: Price,
-) -> Result<(), Refusal> {
-    let channel = channel(leaf, tables)?;
-    let taken = settlement.spent(leaf.channel).checked_add(Amount::from(price));
+fn check_funds(channel: &Channel, spent: Amount, price: Price) -> Result<(), Refusal> {
+    let taken = spent.checked_add(Amount::from(price));
     if taken.is_some_and(|taken| taken <= channel.remaining()) {
         return Ok(());
     }
@@ -280,12 +261,11 @@ fn check_funds(
     refuse(ErrorCode::ChannelEmpty, message)
 }
 
-fn count_quotas(leaf: &Leaf, tables: &mut Tables) -> Result<(), Refusal> {
-    for line in &leaf.lines {
-        let grant = grant(line, tables)?;
-        let Some(quota) = terms_of(grant, tables)?.quota else { continue };
+fn count_quotas(leaf: &Leaf, parts: &[Part<'_>], progress: &mut Progress) -> Result<(), Refusal> {
+    for Part { line, grant, terms, .. } in parts {
+        let Some(quota) = terms.quota else { continue };
         let key = (line.grant, quota.period_of(leaf.time, grant.accepted));
-        let count = tables.quotas.entry(key).or_default();
+        let count = progress.quotas.entry(key).or_default();
         if *count >= quota.calls {
             let message = format!("grant {} has had its {} calls", line.grant, quota.calls);
             return refuse(ErrorCode::QuotaExceeded, message);
@@ -297,8 +277,9 @@ fn count_quotas(leaf: &Leaf, tables: &mut Tables) -> Result<(), Refusal> {
 
 /// Hands every payout of a leaf to `post`, with the account that held the right to it at
 /// the leaf's admission height.
-pub(super) fn pay(
+fn pay(
     leaf: &Leaf,
+    parts: &[Part<'_>],
     tables: &Tables,
     parameters: &Parameters,
     mut post: impl FnMut(&Payout) -> Result<(), Refusal>,
@@ -310,9 +291,10 @@ pub(super) fn pay(
             result = account.and_then(|account| post(&Payout { line, payee, account, amount }));
         }
     };
-    for (index, line) in leaf.lines.iter().enumerate() {
-        let plan = &version(line, tables)?.plan;
-        let paid = bill::pay_line(line, plan, |payee, amount| each(Some(index), payee, amount));
+    for (index, part) in parts.iter().enumerate() {
+        let paid = bill::pay_line(part.line, &part.version.plan, |payee, amount| {
+            each(Some(index), payee, amount);
+        });
         paid.map_err(|error| refuse_bill(&error))?;
     }
     bill::pay_network_fee(leaf.network_fee, parameters.burn, |payee, amount| {

@@ -1,7 +1,7 @@
 //! Collecting what the leaves of a batch referred to, so that the block attests it.
 
-use super::Tables;
 use super::check::Payout;
+use super::{Progress, Tables};
 use crate::object::Parameters;
 use ambar_base::{AccountId, Height, Price};
 use ambar_receipt::fact::{
@@ -70,14 +70,20 @@ impl Collector {
     }
 
     /// The facts in the order of their tree.
-    pub(super) fn in_order(mut self, header: &BatchHeader, tables: &Tables) -> Vec<Vec<u8>> {
+    pub(super) fn in_order(
+        mut self,
+        header: &BatchHeader,
+        tables: &Tables,
+        progress: &Progress,
+    ) -> Vec<Vec<u8>> {
         self.nodes.insert(header.gateway);
-        fact::in_order(self.facts(tables))
+        let channel = |number: &u64| channel_fact(*number, tables, progress);
+        let channels: Vec<_> = self.channels.iter().map(channel).collect();
+        fact::in_order(channels.into_iter().chain(self.facts(tables)))
     }
 
     fn facts(self, tables: &Tables) -> Vec<Fact> {
         let mut facts = Vec::new();
-        facts.extend(self.channels.iter().map(|number| channel_fact(*number, tables)));
         facts.extend(self.versions.iter().map(|number| version_fact(*number, tables)));
         facts.extend(self.grants.iter().map(|number| grant_fact(*number, tables)));
         facts.extend(self.nodes.iter().map(|number| node_fact(*number, tables)));
@@ -101,8 +107,8 @@ fn id(tables: &Tables, account: u64) -> AccountId {
     tables.accounts[&account]
 }
 
-fn channel_fact(number: u64, tables: &Tables) -> Fact {
-    let channel = &tables.channels[&number];
+fn channel_fact(number: u64, tables: &Tables, progress: &Progress) -> Fact {
+    let channel = &progress.channels[&number];
     Fact::Channel(ChannelFact {
         number,
         payer: id(tables, channel.payer),

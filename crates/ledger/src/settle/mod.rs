@@ -6,6 +6,7 @@
 
 mod check;
 mod facts;
+mod progress;
 mod tables;
 
 use crate::agenda;
@@ -20,7 +21,15 @@ use ambar_base::{Digest, Encode, ErrorCode};
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
 use ambar_receipt::{BatchHeader, BatchOutcome, SignedBatch, fact};
 pub use check::Payout;
+pub use progress::Progress;
 pub use tables::Tables;
+
+/// What the leaves of a batch do before anything is posted.
+struct Effects<'a> {
+    progress: &'a mut Progress,
+    settlement: &'a mut Settlement,
+    facts: &'a mut facts::Collector,
+}
 
 /// Settles a batch for the gateway that submits it.
 pub fn settle(
@@ -30,23 +39,25 @@ pub fn settle(
 ) -> Result<OperationResult, Stop> {
     let header = &record.batch.header;
     check_shape(node, record)?;
-    let mut tables = Tables::read(view, header, &record.leaves)?;
+    let (tables, mut progress) = Tables::read(view, header, &record.leaves)?;
     let gateway = next_batch(view, &tables, header)?;
     check_signatures(view, &tables, record)?;
     let mut settlement = Settlement::default();
     let mut facts = facts::Collector::default();
     for (index, leaf) in record.leaves.iter().enumerate() {
-        check::leaf(view.block, header.gateway, leaf, &mut tables, &mut settlement, &mut facts)
+        let mut effects =
+            Effects { progress: &mut progress, settlement: &mut settlement, facts: &mut facts };
+        check::leaf(view.block, header.gateway, leaf, &tables, &mut effects)
             .map_err(|refusal| at_leaf(index, leaf.channel, leaf.n, &refusal))?;
     }
-    let facts = facts.in_order(header, &tables);
+    let facts = facts.in_order(header, &tables, &progress);
     let outcome = BatchOutcome {
         header: Digest::of(&header.to_bytes()),
         facts: facts.len() as u64,
         facts_root: fact::tree_of(&facts).root(),
     };
     view.put(&Key::Facts((header.gateway, header.number)), &facts);
-    finish(view, tables, settlement, record, gateway)?;
+    finish(view, progress, settlement, record, gateway)?;
     Ok(OperationResult::Settled(outcome))
 }
 
@@ -107,7 +118,7 @@ fn check_signatures(view: &View<'_>, tables: &Tables, record: &Settle) -> Result
 
 fn finish(
     view: &mut View<'_>,
-    mut tables: Tables,
+    mut progress: Progress,
     settlement: Settlement,
     record: &Settle,
     mut gateway: Node,
@@ -116,13 +127,8 @@ fn finish(
     let height = view.block.height;
     let Parameters { challenge_window, .. } = view.parameters()?;
     let release_at = postings::release_height(height, challenge_window);
-    settlement.post(view, &mut tables.channels, release_at)?;
-    tables.write(view);
-    let mut calls: Vec<Digest> = tables.settled_calls;
-    calls.sort_unstable();
-    for call in &calls {
-        view.put(&Key::Call(*call), &height);
-    }
+    settlement.post(view, &mut progress.channels, release_at)?;
+    let calls = progress.write(view);
     agenda::forget_batch(view, header.gateway, header.number, &calls)?;
     gateway.next_batch += 1;
     view.put(&Key::Node(header.gateway), &gateway);

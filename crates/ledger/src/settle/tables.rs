@@ -1,10 +1,9 @@
 //! Everything a batch refers to, read in three rounds and decoded once.
 
+use super::Progress;
 use crate::agenda;
 use crate::key::Key;
-use crate::object::{
-    Balance, Channel, Datanet, Governance, Grant, Node, Royalty, Serve, Version, reserved,
-};
+use crate::object::{Balance, Datanet, Governance, Grant, Node, Royalty, Serve, Version, reserved};
 use crate::refusal::{Gather, Refusal, Stop};
 use crate::view::{View, stored_terms};
 use ambar_base::{AccountId, Cid, Digest, ErrorCode, Height, Moment};
@@ -18,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Tables {
     /// The network's rules.
     pub governance: Governance,
-    /// Channels, which settlement changes.
-    pub channels: BTreeMap<u64, Channel>,
     /// Capsule versions.
     pub versions: BTreeMap<u64, Version>,
     /// Grants.
@@ -36,15 +33,10 @@ pub struct Tables {
     pub datanets: BTreeMap<u64, Datanet>,
     /// Who may serve what: (line, node).
     pub serves: BTreeMap<(u64, u64), Serve>,
-    /// Calls counted: (grant, period).
-    pub quotas: BTreeMap<(u64, u64), u64>,
     /// Times of the admission heights.
     pub times: BTreeMap<Height, Moment>,
     /// Ids of the accounts that are paid or pay.
     pub accounts: BTreeMap<u64, AccountId>,
-    /// Calls that this batch settles, and those that settled before.
-    pub settled_calls: Vec<Digest>,
-    known_calls: BTreeSet<Digest>,
 }
 
 fn sorted<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
@@ -59,29 +51,33 @@ fn lines(leaves: &[Leaf]) -> impl Iterator<Item = &Line> {
 }
 
 impl Tables {
-    /// Reads what the leaves refer to.
-    pub fn read(view: &View<'_>, header: &BatchHeader, leaves: &[Leaf]) -> Result<Self, Stop> {
+    /// Reads what the leaves refer to, and what settling them changes.
+    pub fn read(
+        view: &View<'_>,
+        header: &BatchHeader,
+        leaves: &[Leaf],
+    ) -> Result<(Self, Progress), Stop> {
         let nodes = sorted(lines(leaves).map(|line| line.node).chain([header.gateway]));
         let numbers = FirstRound::of(leaves, nodes);
-        let calls =
-            sorted(leaves.iter().map(|leaf| leaf.call).filter(|call| *call != Digest::ZERO));
         let mut gather = Gather::default();
         gather.take(view.require(numbers.keys().chain([agenda::due(view)?])))?;
-        let settled = gather.take(view.present(calls.iter().map(|call| Key::Call(*call))))?;
+        let repeated = gather.take(repeated_calls(view, leaves))?;
         gather.finish()?;
-        let settled = calls.into_iter().zip(settled.unwrap_or_default());
+        let channel = |n: u64| view.named("channel", n, &Key::Channel(n));
+        let channels = by_number(numbers.channels.clone(), channel)?;
+        let mut progress = Progress::new(channels, repeated.unwrap_or_default());
         let mut tables = Self::first(view, &numbers)?;
-        tables.known_calls =
-            settled.filter(|(_, settled)| *settled).map(|(call, _)| call).collect();
         let pairs = tables.second_keys(leaves);
         view.require(pairs.iter().flat_map(|keys| keys.iter().cloned()))?;
         tables.second(view, leaves)?;
-        let accounts = tables.account_numbers();
+        let accounts = tables.account_numbers(&progress);
         let quotas = tables.quota_keys(leaves);
         let balances = accounts.iter().map(|account| Key::Balance(*account));
         view.require(balances.chain(quotas.iter().map(|key| Key::Quota(*key))))?;
-        tables.third(view, accounts, quotas)?;
-        Ok(tables)
+        tables.third(view, accounts)?;
+        let count = |key| Ok(view.get(&Key::Quota(key))?.unwrap_or_default());
+        progress.quotas = by_number(quotas, count)?;
+        Ok((tables, progress))
     }
 
     fn first(view: &View<'_>, numbers: &FirstRound) -> Result<Self, Stop> {
@@ -101,9 +97,6 @@ impl Tables {
         };
         Ok(Self {
             governance: view.governance()?,
-            channels: by_number(each(&numbers.channels), |n| {
-                view.named("channel", n, &Key::Channel(n))
-            })?,
             versions: by_number(each(&numbers.versions), |n| {
                 view.named("capsule version", n, &Key::Version(n))
             })?,
@@ -115,10 +108,7 @@ impl Tables {
             royalties: BTreeMap::new(),
             datanets: BTreeMap::new(),
             serves: BTreeMap::new(),
-            quotas: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            settled_calls: Vec::new(),
-            known_calls: BTreeSet::new(),
         })
     }
 
@@ -169,8 +159,8 @@ impl Tables {
     }
 
     /// Every account that may be paid or pays: few beside the leaves.
-    fn account_numbers(&self) -> Vec<u64> {
-        let payers = self.channels.values().map(|channel| channel.payer);
+    fn account_numbers(&self, progress: &Progress) -> Vec<u64> {
+        let payers = progress.channels.values().map(|channel| channel.payer);
         let licensees = self.grants.values().map(|grant| grant.licensee);
         let owners = self.nodes.values().map(|node| node.owner);
         let heights = || self.times.keys();
@@ -198,46 +188,29 @@ impl Tables {
         )
     }
 
-    fn third(
-        &mut self,
-        view: &View<'_>,
-        accounts: Vec<u64>,
-        quotas: Vec<(u64, u64)>,
-    ) -> Result<(), Stop> {
+    fn third(&mut self, view: &View<'_>, accounts: Vec<u64>) -> Result<(), Stop> {
         for account in accounts {
             let balance: Balance = view.expect(&Key::Balance(account))?;
             self.accounts.insert(account, balance.account);
         }
-        for key in quotas {
-            self.quotas.insert(key, view.get(&Key::Quota(key))?.unwrap_or_default());
-        }
         Ok(())
-    }
-
-    /// Writes what settlement changed.
-    pub fn write(&self, view: &mut View<'_>) {
-        for (number, channel) in &self.channels {
-            view.put(&Key::Channel(*number), channel);
-        }
-        for (key, count) in &self.quotas {
-            view.put(&Key::Quota(*key), count);
-        }
     }
 
     /// A node that the header or a line names.
     pub fn node(&self, number: u64) -> Result<&Node, Refusal> {
         self.nodes.get(&number).ok_or_else(|| Refusal::unknown("node", number))
     }
+}
 
-    /// Notes that a call settles, unless it has before.
-    pub fn settle_call(&mut self, call: Digest) -> Result<(), Refusal> {
-        if call == Digest::ZERO || !self.known_calls.insert(call) {
-            let message = format!("call {call} has settled before");
-            return Err(Refusal::new(ErrorCode::IdempotencyConflict, message));
-        }
-        self.settled_calls.push(call);
-        Ok(())
-    }
+/// Calls that settled before, or stand in the batch twice.
+fn repeated_calls(view: &View<'_>, leaves: &[Leaf]) -> Result<BTreeSet<Digest>, Stop> {
+    let mut calls: Vec<Digest> =
+        leaves.iter().map(|leaf| leaf.call).filter(|call| *call != Digest::ZERO).collect();
+    calls.sort_unstable();
+    let present = view.present(calls.iter().map(|call| Key::Call(*call)))?;
+    let settled = calls.iter().zip(present).filter(|(_, settled)| *settled).map(|(call, _)| *call);
+    let twice = calls.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+    Ok(settled.chain(twice).collect())
 }
 
 struct FirstRound {
