@@ -107,7 +107,7 @@ pub fn needed(leaf: &Leaf, gateway: u64, plan: impl Fn(u64) -> Option<Plan>) -> 
 }
 
 /// What is good to know besides: the datanets whose contributors are paid, because their
-/// manifests say how methods are mixed. The ledger attests those that are lines.
+/// manifests say how methods are mixed.
 #[must_use]
 pub fn useful(leaf: &Leaf) -> BTreeSet<Subject> {
     let shares = leaf.lines.iter().flat_map(|line| &line.shares);

@@ -2,7 +2,7 @@
 
 use super::check::Payout;
 use super::{Progress, Tables};
-use crate::object::Parameters;
+use crate::object::{Parameters, Version};
 use ambar_base::{AccountId, Height, Price};
 use ambar_receipt::fact::{
     self, AskFact, ChannelFact, ContributorFact, FeeFact, GrantFact, HolderFact, NodeFact, Span,
@@ -84,7 +84,12 @@ impl Collector {
 
     fn facts(self, tables: &Tables) -> Vec<Fact> {
         let mut facts = Vec::new();
-        facts.extend(self.versions.iter().map(|number| version_fact(*number, tables)));
+        let versions = self.versions.iter().filter_map(|n| Some((*n, tables.versions.get(n)?)));
+        facts.extend(versions.map(|(number, version)| version_fact(number, version)));
+        // A datanet's manifest says how methods are mixed: whoever checks shares needs it.
+        let paid: BTreeSet<u64> = self.contributors.keys().map(|(datanet, _)| *datanet).collect();
+        let datanets = paid.iter().filter_map(|n| Some((*n, tables.datanet_versions.get(n)?)));
+        facts.extend(datanets.map(|(number, version)| version_fact(number, version)));
         facts.extend(self.grants.iter().map(|number| grant_fact(*number, tables)));
         facts.extend(self.nodes.iter().map(|number| node_fact(*number, tables)));
         let tariff = |number: &u64| TariffFact { number: *number, id: tables.tariffs[number].0 };
@@ -116,8 +121,7 @@ fn channel_fact(number: u64, tables: &Tables, progress: &Progress) -> Fact {
     })
 }
 
-fn version_fact(number: u64, tables: &Tables) -> Fact {
-    let version = &tables.versions[&number];
+fn version_fact(number: u64, version: &Version) -> Fact {
     Fact::Version(VersionFact {
         number,
         id: version.id,

@@ -31,6 +31,8 @@ pub struct Tables {
     pub royalties: BTreeMap<u64, Royalty>,
     /// Datanets in the plans.
     pub datanets: BTreeMap<u64, Datanet>,
+    /// The versions of those datanets: lines of the batch or not.
+    pub datanet_versions: BTreeMap<u64, Version>,
     /// Who may serve what: (line, node).
     pub serves: BTreeMap<(u64, u64), Serve>,
     /// Times of the admission heights.
@@ -107,6 +109,7 @@ impl Tables {
             terms: BTreeMap::new(),
             royalties: BTreeMap::new(),
             datanets: BTreeMap::new(),
+            datanet_versions: BTreeMap::new(),
             serves: BTreeMap::new(),
             accounts: BTreeMap::new(),
         })
@@ -125,13 +128,13 @@ impl Tables {
         let terms = sorted(self.versions.values().map(|version| version.terms));
         let parties = sorted(self.parties());
         let party = |party: &Party| match party {
-            Party::Line(number) => Key::Royalty(*number),
-            Party::Datanet(number) => Key::Datanet(*number),
+            Party::Line(number) => vec![Key::Royalty(*number)],
+            Party::Datanet(number) => vec![Key::Datanet(*number), Key::Version(*number)],
         };
         let serves = self.serve_keys(leaves);
         [
             terms.into_iter().map(Key::Terms).collect(),
-            parties.iter().map(party).collect(),
+            parties.iter().flat_map(party).collect(),
             serves.into_iter().map(Key::Serve).collect(),
         ]
     }
@@ -147,6 +150,8 @@ impl Tables {
                 }
                 Party::Datanet(number) => {
                     self.datanets.insert(number, view.expect(&Key::Datanet(number))?);
+                    let version = view.expect(&Key::Version(number))?;
+                    self.datanet_versions.insert(number, version);
                 }
             }
         }

@@ -5,6 +5,8 @@
     reason = "each test file uses its own part, and a test that cannot go on panics"
 )]
 
+pub mod story;
+
 use ambar_base::{
     AccountId, Amount, Cid, Digest, Encode, ErrorCode, Height, Inception, Moment, NetworkId, Price,
     SecretKey, Weight, codec,
