@@ -1,0 +1,196 @@
+//! The archive: receipts that are final, for their parties and for retries; what was spent
+//! under each block of a certificate; the batches, for proofs.
+//!
+//! It is written once per final batch, durably, before the journal forgets the calls.
+
+use crate::call::ReceiptId;
+use crate::record::{Batched, Metered};
+use ambar_base::codec::{self, Decode};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Price, record};
+use ambar_licence::decision::Spent;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use std::path::Path;
+
+const RECEIPTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("receipts");
+const CALLS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("calls");
+const BLOCKS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("blocks");
+const BATCHES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("batches");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT: u64 = 1;
+
+record! {
+    /// A final receipt.
+    pub struct Archived {
+        /// The call.
+        pub metered: Metered,
+        /// The batch that it settled in.
+        pub batch: u64,
+        /// Its place in the batch.
+        pub index: u64,
+    }
+}
+
+record! {
+    /// A final batch.
+    pub struct ArchivedBatch {
+        /// The batch.
+        pub batched: Batched,
+        /// The block that it settled in.
+        pub height: Height,
+        /// Its place among the block's outcomes.
+        pub index: u64,
+    }
+}
+
+/// The archive cannot be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArchiveError {
+    /// No space is left.
+    #[error("the receipt archive's disk is full")]
+    DiskFull,
+    /// Written by another version.
+    #[error("the receipt archive has format {0}; this version reads {FORMAT}")]
+    Format(u64),
+    /// Damaged or unreadable.
+    #[error("the receipt archive failed: {0}")]
+    Store(String),
+}
+
+impl Coded for ArchiveError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::DiskFull => ErrorCode::DiskFull,
+            Self::Format(_) => ErrorCode::HomeMismatch,
+            Self::Store(_) => ErrorCode::JournalCorrupt,
+        }
+    }
+}
+
+impl From<redb::Error> for ArchiveError {
+    fn from(error: redb::Error) -> Self {
+        match &error {
+            redb::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::Store(error.to_string()),
+        }
+    }
+}
+
+macro_rules! from_redb {
+    ($($name:ident)*) => {$(
+        impl From<redb::$name> for ArchiveError {
+            fn from(error: redb::$name) -> Self {
+                redb::Error::from(error).into()
+            }
+        }
+    )*};
+}
+from_redb!(StorageError TableError TransactionError CommitError DatabaseError);
+
+/// The archive.
+pub struct Archive {
+    database: Database,
+}
+
+fn object<T: Decode>(bytes: &[u8]) -> Result<T, ArchiveError> {
+    codec::decode(bytes).map_err(|error| ArchiveError::Store(error.to_string()))
+}
+
+impl Archive {
+    /// Opens the archive in a file, which is created if it does not exist.
+    pub fn open(file: &Path, cache_bytes: usize) -> Result<Self, ArchiveError> {
+        let database = Database::builder().set_cache_size(cache_bytes).create(file)?;
+        let write = database.begin_write()?;
+        {
+            write.open_table(RECEIPTS)?;
+            write.open_table(CALLS)?;
+            write.open_table(BLOCKS)?;
+            write.open_table(BATCHES)?;
+            let mut meta = write.open_table(META)?;
+            let format = meta.get("format")?.map(|value| value.value());
+            match format {
+                None => drop(meta.insert("format", FORMAT)?),
+                Some(FORMAT) => {}
+                Some(other) => return Err(ArchiveError::Format(other)),
+            }
+        }
+        write.commit()?;
+        Ok(Self { database })
+    }
+
+    /// Keeps a final batch and its calls. Keeping it again changes nothing.
+    pub fn keep(&self, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
+        let number = batch.batched.batch.header.number;
+        let write = self.database.begin_write()?;
+        {
+            let mut batches = write.open_table(BATCHES)?;
+            if batches.insert(number, batch.to_bytes().as_slice())?.is_some() {
+                return Ok(());
+            }
+            let mut receipts = write.open_table(RECEIPTS)?;
+            let mut ids = write.open_table(CALLS)?;
+            let mut blocks = write.open_table(BLOCKS)?;
+            for (index, metered) in calls.iter().enumerate() {
+                let (metered, index) = (metered.clone(), index as u64);
+                let place = (metered.leaf.channel, metered.leaf.n);
+                if metered.leaf.call != Digest::ZERO {
+                    ids.insert(metered.leaf.call.0.as_slice(), place)?;
+                }
+                let price = metered.price().0;
+                for block in &metered.blocks {
+                    let known = blocks.get(block.0.as_slice())?.map(|value| value.value());
+                    let (spent, count) = known.unwrap_or_default();
+                    let sum = (spent.saturating_add(price), count + 1);
+                    blocks.insert(block.0.as_slice(), sum)?;
+                }
+                let archived = Archived { metered, batch: number, index };
+                receipts.insert(place, archived.to_bytes().as_slice())?;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// A receipt by its id.
+    pub fn receipt(&self, id: ReceiptId) -> Result<Option<Archived>, ArchiveError> {
+        let read = self.database.begin_read()?;
+        let value = read.open_table(RECEIPTS)?.get((id.channel, id.n))?;
+        value.map(|value| object(value.value())).transpose()
+    }
+
+    /// The receipt of a call.
+    pub fn of_call(&self, call: &Digest) -> Result<Option<ReceiptId>, ArchiveError> {
+        let read = self.database.begin_read()?;
+        let value = read.open_table(CALLS)?.get(call.0.as_slice())?;
+        Ok(value.map(|value| value.value()).map(|(channel, n)| ReceiptId { channel, n }))
+    }
+
+    /// A batch by its number.
+    pub fn batch(&self, number: u64) -> Result<Option<ArchivedBatch>, ArchiveError> {
+        let read = self.database.begin_read()?;
+        let value = read.open_table(BATCHES)?.get(number)?;
+        value.map(|value| object(value.value())).transpose()
+    }
+
+    /// Receipts after a number, charged and void, in the order of their ids.
+    pub fn receipts(&self, after: Option<ReceiptId>, most: usize) -> Result<Vec<Archived>, ArchiveError> {
+        let read = self.database.begin_read()?;
+        let table = read.open_table(RECEIPTS)?;
+        let start = after.map_or((0, 0), |id| (id.channel, id.n.saturating_add(1)));
+        let rows = table.range(start..)?.take(most);
+        rows.map(|row| object(row?.1.value())).collect()
+    }
+
+    /// What was spent under each block.
+    pub fn spent(&self) -> Result<Vec<(Digest, Spent)>, ArchiveError> {
+        let read = self.database.begin_read()?;
+        let table = read.open_table(BLOCKS)?;
+        let mut spent = Vec::new();
+        for row in table.iter()? {
+            let (key, value) = row?;
+            let (price, calls) = value.value();
+            let bytes: [u8; 32] = key.value().try_into().unwrap_or_default();
+            spent.push((Digest(bytes), Spent { price: Price(price), calls }));
+        }
+        Ok(spent)
+    }
+}

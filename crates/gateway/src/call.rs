@@ -1,0 +1,168 @@
+//! A call as the gateway sees it, whatever dialect it came in: what is asked, what comes
+//! back, and why it may fail. Dialects translate to and from these types and know nothing
+//! else of the gateway.
+
+use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
+use ambar_compute::{Finish, Prompt};
+pub use ambar_receipt::ReceiptId;
+use tokio::sync::mpsc;
+
+/// Events that wait for a slow client at most.
+pub const CALL_EVENTS_MAX: usize = 256;
+
+/// One call to make.
+#[derive(Clone, Debug)]
+pub struct CallRequest {
+    /// The bearer token: a certificate.
+    pub certificate: String,
+    /// The capsule, by id or registered name.
+    pub capsule: String,
+    /// The declared purpose.
+    pub purpose: Option<String>,
+    /// The client's own key for this call: the same key never pays twice.
+    pub idempotency_key: Option<String>,
+    /// The digest of everything that makes the request what it is: path and body.
+    pub fingerprint: Digest,
+    /// What to do.
+    pub job: Job,
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Answer a prompt.
+    Generate(GenerateOptions),
+    /// Turn texts into vectors.
+    Embed {
+        /// The texts.
+        inputs: Vec<String>,
+    },
+}
+
+/// How to answer a prompt.
+#[derive(Clone, Debug)]
+pub struct GenerateOptions {
+    /// What is asked.
+    pub prompt: Prompt,
+    /// Most tokens of answer; nothing: the gateway's own limit.
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature.
+    pub temperature: f32,
+    /// Nucleus sampling.
+    pub top_p: f32,
+    /// Repeatability.
+    pub seed: Option<u64>,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+}
+
+/// An accepted call. Dropping `events` leaves the call: its engine is cancelled and what
+/// was delivered is charged.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The receipt's id.
+    pub receipt: ReceiptId,
+    /// The called version's id.
+    pub capsule: String,
+    /// When the call was admitted, milliseconds since 1970.
+    pub admitted_ms: u64,
+    /// Whether this is the answer to an earlier request with the same idempotency key.
+    pub replayed: bool,
+    /// What comes back: any number of pieces, then one [`CallEvent::Done`] or
+    /// [`CallEvent::Failed`].
+    pub events: mpsc::Receiver<CallEvent>,
+}
+
+/// A piece of what comes back.
+#[derive(Clone, Debug)]
+pub enum CallEvent {
+    /// Text of the answer.
+    Text(String),
+    /// Vectors, in the order of the inputs.
+    Vectors(Vec<Vec<f32>>),
+    /// The call is over, metered and its receipt durable.
+    Done(Summary),
+    /// The call failed; what was delivered before is charged.
+    Failed(CallError),
+}
+
+/// What a finished call used and cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Why the answer ended.
+    pub finish: Finish,
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Answer tokens.
+    pub tokens_out: u64,
+    /// The work of all lines.
+    pub mu: Mu,
+    /// The price of the call.
+    pub price: Price,
+    /// The receipt.
+    pub receipt: ReceiptId,
+}
+
+/// Something that a certificate can call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callable {
+    /// The version's id.
+    pub id: String,
+    /// Its registered name, or its name in the manifest.
+    pub name: String,
+    /// The owner's account id.
+    pub owner: String,
+    /// The height at which it was published.
+    pub height: u64,
+}
+
+/// Why a call is refused or fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CallError {
+    /// The public code.
+    pub code: ErrorCode,
+    /// What happened, for people.
+    pub message: String,
+    /// The request's parameter that is wrong, if one is.
+    pub param: Option<String>,
+    /// Whether the same request may be sent again.
+    pub retry: bool,
+    /// The receipt, if the call was charged.
+    pub receipt: Option<ReceiptId>,
+}
+
+impl CallError {
+    /// An error with this code.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let retry = matches!(
+            code,
+            ErrorCode::EngineBusy
+                | ErrorCode::Overloaded
+                | ErrorCode::LedgerStale
+                | ErrorCode::DiskFull
+                | ErrorCode::ShuttingDown
+        );
+        Self { code, message: message.into(), param: None, retry, receipt: None }
+    }
+
+    /// The error that a room's own becomes.
+    #[must_use]
+    pub fn of(error: &dyn Coded) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+
+    /// Names the parameter that is wrong.
+    #[must_use]
+    pub fn at(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
+    }
+}
+
+impl Coded for CallError {
+    fn code(&self) -> ErrorCode {
+        self.code
+    }
+}

@@ -1,0 +1,87 @@
+//! The OpenAI dialect: `/v1/models`, `/v1/chat/completions`, `/v1/completions` and
+//! `/v1/embeddings`, in the shapes that the official Python and Node clients parse.
+//!
+//! # What a request may say
+//!
+//! `null` is the same as an absent field, in every place.
+//!
+//! * **Carried**: `model`, `messages` (text only), `prompt` (one text), `input` (texts),
+//!   `max_tokens` or `max_completion_tokens`, `temperature`, `top_p`, `seed`, `stop`,
+//!   `stream`, `stream_options.include_usage`, `encoding_format`, `dimensions` (only the
+//!   model's own).
+//! * **Accepted without effect**, because they do not change the answer: the lists
+//!   `HARMLESS` of `request::fields`, `request::chat` and `request::embedding`.
+//! * **Accepted at their neutral value only**, because any other would change the answer:
+//!   the lists `NEUTRAL` beside them (`n` at 1, `frequency_penalty` at 0, `tools` empty…).
+//! * Everything else is refused with `invalid_request` and the field's name in `param`.
+//!
+//! Headers: `Authorization: Bearer CERTIFICATE`, `Idempotency-Key`, `Ambar-Purpose`.
+//!
+//! # What comes back
+//!
+//! `ambar-receipt` on whatever was accepted, `ambar-price` and `ambar-mu` on plain
+//! answers, `ambar-replayed: true` on the answer to an earlier request with the same key.
+//! A stream ends with the comment lines `: ambar-price`, `: ambar-mu`, `: ambar-receipt`
+//! and `data: [DONE]`. An answer that was cut off by its caller has the finish reason
+//! `length`, the nearest that the dialect has. Errors have OpenAI's shape with our code;
+//! `x-should-retry` tells the official clients whether to send the same request again.
+//!
+//! It deliberately does not know certificates, prices, meters or engines.
+//!
+//! **Invariant**: every answer under `/v1` that is not a success has the error shape.
+
+mod answer;
+mod models;
+mod refusal;
+mod request;
+mod routes;
+mod stream;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use super::Calls;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get, post};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of lists and objects in a request body, in levels.
+pub const BODY_DEPTH_MAX: usize = 64;
+/// Longest `Idempotency-Key` or `Ambar-Purpose`, in bytes of visible ASCII.
+pub const HEADER_VALUE_BYTES_MAX: usize = 256;
+/// Longest answer that is collected for a client which does not stream, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// How long a stream waits for its first event before it opens. A call that fails within
+/// it is answered with its own HTTP status.
+pub const OPENING_WAIT: Duration = Duration::from_secs(5);
+/// Longest silence of an open stream.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// `POST` a conversation.
+const CHAT: &str = "/v1/chat/completions";
+/// `POST` a text to continue.
+const COMPLETIONS: &str = "/v1/completions";
+/// `POST` texts to turn into vectors.
+const EMBEDDINGS: &str = "/v1/embeddings";
+
+/// The dialect's routes. Everything else under `/v1` is answered with 404 or 405 in the
+/// dialect's error shape; paths outside `/v1` are left alone, so that it can be merged.
+pub fn router(calls: Arc<dyn Calls>) -> Router {
+    Router::new()
+        .route("/v1/models", get(routes::models))
+        .route("/v1/models/{*id}", get(routes::model))
+        .route(CHAT, post(routes::chat))
+        .route(COMPLETIONS, post(routes::completions))
+        .route(EMBEDDINGS, post(routes::embeddings))
+        .method_not_allowed_fallback(routes::wrong_method)
+        .route("/v1", any(routes::unknown))
+        .route("/v1/", any(routes::unknown))
+        .route("/v1/{*rest}", any(routes::unknown))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(calls)
+}

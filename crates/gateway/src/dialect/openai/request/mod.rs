@@ -1,0 +1,94 @@
+//! From HTTP requests to [`CallRequest`]s.
+//!
+//! **Invariant**: nothing here panics on any bytes, and every refusal of a field names it.
+
+pub mod body;
+pub mod chat;
+pub mod completion;
+pub mod embedding;
+pub mod fields;
+pub mod headers;
+pub mod options;
+
+use crate::call::{CallError, CallRequest, GenerateOptions, Job};
+use ambar_base::{Digest, ErrorCode};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use fields::Fields;
+
+use super::BODY_BYTES_MAX;
+
+/// A generation as it was asked for.
+#[derive(Debug)]
+pub struct Generation {
+    /// The capsule.
+    pub model: String,
+    /// What to do.
+    pub options: GenerateOptions,
+    /// How to stream, if the answer is streamed.
+    pub stream: Option<StreamOptions>,
+}
+
+/// How to stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Whether a last chunk says what was used.
+    pub include_usage: bool,
+}
+
+/// Everything of a request but what its route makes of the fields.
+#[derive(Debug)]
+pub struct Incoming {
+    certificate: String,
+    purpose: Option<String>,
+    idempotency_key: Option<String>,
+    fingerprint: Digest,
+    fields: Fields,
+}
+
+impl Incoming {
+    /// Reads a request to `path`. The headers are checked before the body is read.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unauthenticated`], [`ErrorCode::RequestTooLarge`] and
+    /// [`ErrorCode::RequestInvalid`].
+    pub async fn read(path: &'static str, request: Request) -> Result<Self, CallError> {
+        let certificate = headers::bearer(request.headers())?.to_owned();
+        let purpose = headers::purpose(request.headers())?;
+        let idempotency_key = headers::idempotency_key(request.headers())?;
+        let bytes = read_body(request).await?;
+        let fields = body::parse(&bytes)?;
+        let fingerprint = fingerprint(path, &bytes);
+        Ok(Self { certificate, purpose, idempotency_key, fingerprint, fields })
+    }
+
+    /// The body's fields; they are here once.
+    pub fn take_fields(&mut self) -> Fields {
+        std::mem::take(&mut self.fields)
+    }
+
+    /// The call that this request asks for.
+    pub fn into_call(self, capsule: String, job: Job) -> CallRequest {
+        let Self { certificate, purpose, idempotency_key, fingerprint, fields: _ } = self;
+        CallRequest { certificate, capsule, purpose, idempotency_key, fingerprint, job }
+    }
+}
+
+/// What makes a request what it is: its path, length-prefixed, and its body, byte by byte.
+pub fn fingerprint(path: &str, body: &[u8]) -> Digest {
+    let length = (path.len() as u64).to_be_bytes();
+    Digest::of_parts(&[&length, path.as_bytes(), body])
+}
+
+async fn read_body(request: Request) -> Result<Bytes, CallError> {
+    // The limit is the router's layer.
+    let body = Bytes::from_request(request, &()).await;
+    body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => CallError::new(
+            ErrorCode::RequestTooLarge,
+            format!("the body is longer than {BODY_BYTES_MAX} bytes"),
+        ),
+        _ => CallError::new(ErrorCode::RequestInvalid, error.body_text()),
+    })
+}

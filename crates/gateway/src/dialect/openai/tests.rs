@@ -1,0 +1,7 @@
+//! The dialect against a scripted gateway: requests, answers, streams, and arbitrary bytes.
+
+mod answers;
+mod fake;
+mod properties;
+mod requests;
+mod streams;

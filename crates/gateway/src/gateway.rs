@@ -1,0 +1,456 @@
+//! The gateway: takes calls, and owns what they share.
+
+use crate::admission::{Admission, Admitted};
+use crate::archive::{Archive, ArchiveError, Archived, ArchivedBatch};
+use crate::books::Books;
+use crate::bound::{bound, max_tokens};
+use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallRequest, Callable, ReceiptId};
+use crate::catalogue;
+use crate::certificate::{Certificates, Opened};
+use crate::compose::Work;
+use crate::figures::Figures;
+use crate::journal::{Journal, JournalError, Settings as JournalSettings};
+use crate::meter;
+use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
+use crate::record::{Metered, Record, Reserved};
+use crate::recovery::{self, RecoveryError};
+use crate::replay::replay;
+use crate::route::{Route, Router};
+use crate::run::Running;
+use crate::serving::Serving;
+use crate::settle::Settler;
+use crate::view::{LedgerView, Salts};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, PublicKey, SecretKey};
+use ambar_consensus::{Clock, Consensus, StoreError};
+use ambar_ledger::Key;
+use ambar_ledger::object::Channel;
+use ambar_ledger::query::State;
+use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
+use futures::future::BoxFuture;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Longest answer when a request names no limit, tokens.
+pub const ANSWER_TOKENS_DEFAULT: u32 = 512;
+/// Longest answer that a request may ask for, tokens.
+pub const ANSWER_TOKENS_MAX: u32 = 32_768;
+/// How far a leaf's time may run ahead of the last block, milliseconds.
+const TIME_AHEAD_MS_MAX: u64 = 2_000;
+/// Receipts that wait for settlement.
+const SETTLING_MAX: usize = RECEIPTS_PENDING_MAX;
+/// Memory for the archive's page cache, bytes.
+const ARCHIVE_CACHE_BYTES: usize = 16 << 20;
+/// How long calls under way may still run when the gateway stops.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// What a gateway is.
+#[derive(Clone)]
+pub struct GatewaySettings {
+    /// Where journal and archive are.
+    pub directory: PathBuf,
+    /// The network.
+    pub network: NetworkId,
+    /// This node's number on the ledger.
+    pub node: u64,
+    /// This node's key.
+    pub key: SecretKey,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Why a gateway does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The call journal does not open.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The archive does not open.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// Calls cannot be taken up again.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// A directory cannot be made.
+    #[error("{path}: {error}", path = path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+impl Coded for GatewayError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Journal(error) => error.code(),
+            Self::Archive(error) => error.code(),
+            Self::Recovery(error) => error.code(),
+            Self::Directory { .. } => ErrorCode::FileUnreadable,
+        }
+    }
+}
+
+/// What calls share.
+pub(crate) struct Inner {
+    pub network: NetworkId,
+    pub node: u64,
+    pub clock: Clock,
+    pub salts: Salts,
+    pub consensus: Arc<dyn Consensus>,
+    pub serving: Arc<Serving>,
+    pub certificates: Certificates,
+    pub journal: Arc<Journal>,
+    pub archive: Arc<Archive>,
+    pub books: Books,
+    pub pending: Pending,
+    pub figures: Arc<Figures>,
+    pub settling: mpsc::Sender<Arc<Metered>>,
+    /// Ends waiting: for a full disk, for a ledger that does not answer.
+    pub stop: CancellationToken,
+    /// Cancels the engines of calls under way.
+    pub cancel: CancellationToken,
+    /// No new calls.
+    pub closing: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+/// A gateway. Clones share everything.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+    settler: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// A receipt as the gateway holds it.
+#[derive(Clone, Debug)]
+pub struct StoredReceipt {
+    /// The call.
+    pub metered: Metered,
+    /// The final batch and the receipt's place in it; nothing while it is on its way.
+    pub settled: Option<(ArchivedBatch, u64)>,
+}
+
+impl Gateway {
+    /// Opens a gateway and takes up the calls that an earlier process left.
+    pub async fn open(
+        settings: GatewaySettings,
+        consensus: Arc<dyn Consensus>,
+        serving: Arc<Serving>,
+    ) -> Result<Self, GatewayError> {
+        let GatewaySettings { directory, network, node, key, clock } = settings;
+        std::fs::create_dir_all(&directory)
+            .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
+        let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
+        let (journal, found) =
+            Journal::open(directory.join("calls"), &JournalSettings::default())?;
+        let recovered = recovery::recover(&found.records, &archive, &*consensus)?;
+        let (settling, waiting) = mpsc::channel(SETTLING_MAX);
+        let inner = Arc::new(Inner {
+            network,
+            node,
+            clock,
+            salts: Salts::new(network, &key),
+            consensus,
+            serving,
+            certificates: Certificates::new(network, key.public()),
+            journal: Arc::new(journal),
+            archive: Arc::new(archive),
+            books: Books::default(),
+            pending: Pending::default(),
+            figures: Arc::default(),
+            settling,
+            stop: CancellationToken::new(),
+            cancel: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        inner.take_up(recovered).await?;
+        let settler = inner.settler(key);
+        let settler = tokio::spawn(settler.run(waiting, inner.stop.clone()));
+        Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
+    }
+
+    /// Takes a call: refuses it, or sets its price aside and starts it.
+    pub async fn call(&self, request: CallRequest) -> Result<Accepted, CallError> {
+        let result = self.inner.accept(request).await;
+        if let Err(error) = &result {
+            self.inner.figures.refused(error.code);
+        }
+        result
+    }
+
+    /// What a certificate can call here.
+    pub fn callable(&self, certificate: &str) -> Result<Vec<Callable>, CallError> {
+        let inner = &self.inner;
+        let view = inner.view()?;
+        let opened = inner.certificate(&view, certificate)?;
+        let (now, _) = inner.now(&view);
+        let router = Router { view: &view, serving: &inner.serving, node: inner.node, now };
+        catalogue::callable(&router, &opened)
+    }
+
+    /// The certificate, if it is one for this gateway.
+    pub fn certificate(&self, certificate: &str) -> Result<Arc<Opened>, CallError> {
+        let view = self.inner.view()?;
+        self.inner.certificate(&view, certificate)
+    }
+
+    /// A receipt by its id.
+    pub fn receipt(&self, id: ReceiptId) -> Result<Option<StoredReceipt>, ArchiveError> {
+        if let Some(metered) = self.inner.pending.receipt(id) {
+            return Ok(Some(StoredReceipt { metered: Metered::clone(&metered), settled: None }));
+        }
+        let Some(Archived { metered, batch, index }) = self.inner.archive.receipt(id)? else {
+            return Ok(None);
+        };
+        let settled = self.inner.archive.batch(batch)?.map(|batch| (batch, index));
+        Ok(Some(StoredReceipt { metered, settled }))
+    }
+
+    /// The receipt of a call by the holder's own idempotency key.
+    pub fn receipt_of(
+        &self,
+        channel: u64,
+        holder: &Digest,
+        key: &str,
+    ) -> Result<Option<ReceiptId>, ArchiveError> {
+        let call = call_id(channel, holder, key);
+        match self.inner.pending.of_call(&call) {
+            Some(metered) => Ok(Some(metered.receipt())),
+            None => self.inner.archive.of_call(&call),
+        }
+    }
+
+    /// Final receipts in the order of their ids.
+    pub fn archive(&self) -> &Archive {
+        &self.inner.archive
+    }
+
+    /// How many receipts wait to be final.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.inner.pending.len()
+    }
+
+    /// Figures of this process.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.inner.figures
+    }
+
+    /// Takes no new calls, lets those under way end, settles what it can, and closes.
+    pub async fn shutdown(&self) {
+        let inner = &self.inner;
+        inner.closing.cancel();
+        inner.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, inner.tasks.wait()).await.is_err() {
+            inner.cancel.cancel();
+            let _ = tokio::time::timeout(SHUTDOWN_GRACE, inner.tasks.wait()).await;
+        }
+        let settled = async {
+            while !inner.pending.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, settled).await;
+        inner.stop.cancel();
+        if let Some(settler) = self.settler.lock().await.take() {
+            settler.abort();
+            let _ = settler.await;
+        }
+    }
+}
+
+impl Inner {
+    fn settler(self: &Arc<Self>, key: SecretKey) -> Settler {
+        Settler {
+            network: self.network,
+            node: self.node,
+            key,
+            consensus: Arc::clone(&self.consensus),
+            journal: Arc::clone(&self.journal),
+            archive: Arc::clone(&self.archive),
+            books: self.books.clone(),
+            pending: self.pending.clone(),
+        }
+    }
+
+    /// Counts what earlier processes spent, and settles what they left.
+    async fn take_up(&self, recovered: recovery::Recovered) -> Result<(), GatewayError> {
+        for (block, spent) in self.archive.spent()? {
+            self.books.remember(block, spent);
+        }
+        for (channel, next) in recovered.next {
+            self.books.advance(channel, next);
+        }
+        let mut records = Vec::new();
+        for (metered, position, new) in recovered.calls {
+            if new {
+                records.push(Record::Metered(Metered::clone(&metered)).to_bytes());
+            }
+            self.books.charge(&metered.claim(), metered.price());
+            self.pending.reserve(metered.receipt(), position);
+            self.pending.add(&metered);
+        }
+        self.journal.commit(records).await?;
+        for metered in self.pending.receipts() {
+            // As many as were pending before, so they fit.
+            let _ = self.settling.try_send(metered);
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> Result<LedgerView, CallError> {
+        LedgerView::latest(&*self.consensus).map_err(|error: StoreError| CallError::of(&error))
+    }
+
+    fn certificate(&self, view: &LedgerView, token: &str) -> Result<Arc<Opened>, CallError> {
+        let session = |channel: u64| -> Option<PublicKey> {
+            let channel: Option<Channel> = view.object(&Key::Channel(channel)).ok()?;
+            channel.map(|channel| channel.session_key)
+        };
+        self.certificates.open(token, session).map_err(|error| CallError::of(&error))
+    }
+
+    /// The consensus time of a call admitted now: the clock's, never before the last block
+    /// and never so far behind it that the leaf would be refused.
+    fn now(&self, view: &LedgerView) -> (Moment, u64) {
+        let (clock, head) = ((self.clock)(), view.head().time);
+        let latest = head.after(TIME_AHEAD_MS_MAX);
+        (clock.clamp(head, latest), clock.0.saturating_sub(head.0))
+    }
+
+    async fn accept(self: &Arc<Self>, request: CallRequest) -> Result<Accepted, CallError> {
+        if self.closing.is_cancelled() {
+            return Err(CallError::new(ErrorCode::ShuttingDown, "this node is shutting down"));
+        }
+        if self.pending.len() >= RECEIPTS_PENDING_MAX {
+            let message = "too many receipts wait to be final";
+            return Err(CallError::new(ErrorCode::Overloaded, message));
+        }
+        let view = self.view()?;
+        let opened = self.certificate(&view, &request.certificate)?;
+        let Some(key) = &request.idempotency_key else {
+            return self.start(view, &opened, request, None).await;
+        };
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            let message =
+                format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+            return Err(CallError::new(ErrorCode::RequestInvalid, message).at("Idempotency-Key"));
+        }
+        let call = call_id(opened.channel, &opened.holder, key);
+        let under_way = loop {
+            match self.pending.enter(call) {
+                Entry::Fresh(under_way) => break under_way,
+                // The answer is on its way: it comes from the receipt then.
+                Entry::Taken(mut done) => while done.changed().await.is_ok() {},
+            }
+        };
+        match self.earlier(&call)? {
+            Some(metered) => replay(&metered, &request),
+            None => self.start(self.view()?, &opened, request, Some((call, under_way))).await,
+        }
+    }
+
+    /// The receipt of a call that was made before.
+    fn earlier(&self, call: &Digest) -> Result<Option<Metered>, CallError> {
+        if let Some(metered) = self.pending.of_call(call) {
+            return Ok(Some(Metered::clone(&metered)));
+        }
+        let found = self.archive.of_call(call).and_then(|id| match id {
+            Some(id) => self.archive.receipt(id),
+            None => Ok(None),
+        });
+        let found = found.map_err(|error| CallError::of(&error))?;
+        Ok(found.map(|archived| archived.metered))
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        view: LedgerView,
+        opened: &Opened,
+        request: CallRequest,
+        keyed: Option<(Digest, UnderWay)>,
+    ) -> Result<Accepted, CallError> {
+        let (now, ledger_age_ms) = self.now(&view);
+        let router = Router { view: &view, serving: &self.serving, node: self.node, now };
+        let route = router.route(opened.channel, &request.capsule)?;
+        let work = Work::of(&route)?;
+        let max_tokens = max_tokens(&request.job)?;
+        let bound = bound(&route, &work, &request.job, max_tokens).await?;
+        let price_max = meter::price_max(&route, self.node, &bound)?;
+        let purpose = request.purpose.as_deref();
+        let admission =
+            Admission { certificate: opened, route: &route, purpose, price_max, now, ledger_age_ms };
+        let Admitted { hold, purpose } = admission.decide(&self.books)?;
+        let receipt = hold.receipt;
+        self.reserve(receipt, &route, now)?;
+        let (call, under_way) = match keyed {
+            Some(keyed) => keyed,
+            None => self.unkeyed(opened, receipt)?,
+        };
+        let (client, events) = mpsc::channel(CALL_EVENTS_MAX);
+        let capsule = route.parts[0].version.id.to_string();
+        let running = Running {
+            view,
+            route,
+            work,
+            bound,
+            hold,
+            purpose,
+            holder: opened.holder,
+            call,
+            fingerprint: request.fingerprint,
+            job: request.job,
+            max_tokens,
+            now,
+            cancel: self.cancel.child_token(),
+            under_way,
+        };
+        self.figures.accepted();
+        self.tasks.spawn(running.run(Arc::clone(self), client));
+        Ok(Accepted { receipt, capsule, admitted_ms: now.0, replayed: false, events })
+    }
+
+    /// Notes in the journal that a sequence number is taken. Not synced: a process that is
+    /// killed leaves it behind, and a power failure takes nothing that was acknowledged.
+    fn reserve(&self, id: ReceiptId, route: &Route, time: Moment) -> Result<(), CallError> {
+        let ReceiptId { channel, n } = id;
+        let reserved = Reserved { channel, n, admitted: route.head.height, time };
+        // Noted before it is written, so that nobody trims the journal behind it.
+        self.pending.reserve(id, self.journal.end());
+        let written = self.journal.append(&Record::Reserved(reserved).to_bytes());
+        written.map(drop).map_err(|error| {
+            self.pending.remove(&[id]);
+            CallError::of(&error)
+        })
+    }
+
+    /// A call without a key has one that no client can write.
+    fn unkeyed(&self, opened: &Opened, id: ReceiptId) -> Result<(Digest, UnderWay), CallError> {
+        let call = call_id(opened.channel, &opened.holder, &format!("\0{}", id.n));
+        match self.pending.enter(call) {
+            Entry::Fresh(under_way) => Ok((call, under_way)),
+            Entry::Taken(_) => {
+                Err(CallError::new(ErrorCode::Internal, "a sequence number was given twice"))
+            }
+        }
+    }
+}
+
+impl crate::dialect::Calls for Gateway {
+    fn call(&self, request: CallRequest) -> BoxFuture<'_, Result<Accepted, CallError>> {
+        Box::pin(Self::call(self, request))
+    }
+
+    fn callable(&self, certificate: &str) -> BoxFuture<'_, Result<Vec<Callable>, CallError>> {
+        let callable = Self::callable(self, certificate);
+        Box::pin(std::future::ready(callable))
+    }
+}

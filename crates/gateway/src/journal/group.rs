@@ -1,0 +1,204 @@
+//! Group commit: commits wait in a bounded queue, and one thread writes and syncs them in
+//! groups. Whatever comes while a sync is under way is the next group (DeWitt et al.,
+//! "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984, section 5.2).
+//!
+//! Invariant: a commit is answered once, and with a position only after a sync that began after
+//! its last byte was written has succeeded.
+
+use super::error::JournalError;
+use super::settings::{Settings, Sync};
+use super::writer::{Writer, check_record, frames_bytes};
+use super::{Position, lock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// The answer to a commit.
+pub(super) type Answer = Result<Position, JournalError>;
+
+/// A commit that waits.
+struct Commit {
+    records: Vec<Vec<u8>>,
+    bytes: usize,
+    answer: oneshot::Sender<Answer>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Commit>,
+    records: usize,
+    bytes: usize,
+    /// Nothing is accepted any more.
+    closed: bool,
+}
+
+/// The queue of commits.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    records_max: usize,
+    bytes_max: usize,
+    group_records_max: usize,
+    delay: Duration,
+}
+
+/// How many records a commit counts as: one without records takes a place too.
+fn weight(records: &[Vec<u8>]) -> usize {
+    records.len().max(1)
+}
+
+/// The group before the one that is waited for.
+struct Last {
+    commits: usize,
+    at: Instant,
+}
+
+impl Queue {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let Sync::Group { delay, records_max } = settings.sync;
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            records_max: settings.queue_records_max,
+            bytes_max: settings.queue_bytes_max,
+            group_records_max: records_max,
+            delay,
+        }
+    }
+
+    /// Adds a commit, or says why there is no place for it. The receiver fails only if the
+    /// thread that commits is gone.
+    pub(super) fn push(
+        &self,
+        records: Vec<Vec<u8>>,
+    ) -> Result<oneshot::Receiver<Answer>, JournalError> {
+        records.iter().try_for_each(|record| check_record(record))?;
+        let (bytes, max) = (frames_bytes(&records), self.bytes_max);
+        if bytes > max {
+            return Err(JournalError::CommitTooLarge { bytes, max });
+        }
+        let (answer, receiver) = oneshot::channel();
+        let mut state = lock(&self.state);
+        // An empty queue takes any commit, so that none is refused for ever.
+        let count = weight(&records);
+        let too_many = state.records + count > self.records_max && state.records > 0;
+        if too_many || state.bytes + bytes > max {
+            return Err(JournalError::Overloaded { records: state.records, bytes: state.bytes });
+        }
+        if !state.closed {
+            state.records += count;
+            state.bytes += bytes;
+            state.waiting.push_back(Commit { records, bytes, answer });
+            self.changed.notify_one();
+        }
+        Ok(receiver)
+    }
+
+    /// Accepts nothing any more; what waits is still committed.
+    pub(super) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next group; nothing when the queue is closed and empty.
+    fn next_group(&self, last: &Last) -> Option<Vec<Commit>> {
+        let mut state = self.wait_for_one();
+        if last.commits > 1 {
+            state = self.wait_for_companions(state, last);
+        }
+        let mut group = Vec::new();
+        let mut records = 0;
+        while let Some(commit) = state.waiting.pop_front_if(|commit| {
+            group.is_empty() || records + weight(&commit.records) <= self.group_records_max
+        }) {
+            records += weight(&commit.records);
+            state.bytes -= commit.bytes;
+            group.push(commit);
+        }
+        state.records -= records;
+        (!group.is_empty()).then_some(group)
+    }
+
+    fn wait_for_one(&self) -> MutexGuard<'_, State> {
+        let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
+        let waited = self.changed.wait_while(lock(&self.state), idle);
+        waited.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Those whose commits the last sync answered often come again at once. Without waiting for
+    /// them, the first one would have a sync to itself, and all others would wait for it.
+    fn wait_for_companions<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        last: &Last,
+    ) -> MutexGuard<'a, State> {
+        let fewer = |state: &mut State| {
+            let enough = state.waiting.len() >= last.commits;
+            !enough && state.records < self.group_records_max && !state.closed
+        };
+        let left = self.delay.saturating_sub(last.at.elapsed());
+        let waited = self.changed.wait_timeout_while(state, left, fewer);
+        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+
+    /// Closes the queue and drops what waits, whose receivers then fail.
+    fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.waiting.clear();
+    }
+}
+
+/// Lets nobody wait for a thread that is gone, even if it panicked.
+struct Abandon<'a>(&'a Queue);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// Commits groups until the queue is closed and empty.
+pub(super) fn run(queue: &Queue, writer: &Mutex<Writer>) {
+    let _abandon = Abandon(queue);
+    let mut last = Last { commits: 0, at: Instant::now() };
+    while let Some(group) = queue.next_group(&last) {
+        let commits = group.len();
+        commit(group, writer);
+        last = Last { commits, at: Instant::now() };
+    }
+}
+
+/// Writes a group, syncs it and answers its commits.
+fn commit(group: Vec<Commit>, writer: &Mutex<Writer>) {
+    let (answers, written) = {
+        let mut writer = lock(writer);
+        let answers = writer.write(group.iter().map(|commit| commit.records.as_slice()));
+        (answers, writer.written())
+    };
+    let synced = if answers.iter().any(Result::is_ok) {
+        let file = &written.segment.file;
+        let synced = file.sync().map_err(|error| JournalError::sync(file.path(), error));
+        let mut writer = lock(writer);
+        match synced {
+            Ok(()) => writer.note_durable(&written),
+            Err(error) => Err(writer.halt(error)),
+        }
+    } else {
+        Ok(())
+    };
+    for (commit, answer) in group.into_iter().zip(answers) {
+        // Whoever has dropped the future does not want to know.
+        commit.answer.send(answer.and_then(|at| synced.clone().map(|()| at))).ok();
+    }
+}
+
+/// What waits for an answer, as a future.
+pub(super) async fn answer(
+    pushed: Result<oneshot::Receiver<Answer>, JournalError>,
+    directory: Arc<std::path::Path>,
+) -> Answer {
+    let gone = || JournalError::sync(&directory, std::io::Error::other("the journal is closed"));
+    pushed?.await.unwrap_or_else(|_| Err(gone()))
+}

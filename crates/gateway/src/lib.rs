@@ -1,0 +1,39 @@
+//! The call path: admission → reserve → run → meter → receipt → settle, at most one
+//! charge whatever crashes or retries.
+//!
+//! It wires the pure rooms (licence, receipt, ledger) to engines, corpora, journal and
+//! consensus. Only its `dialect` knows a foreign API; only its `certificate` knows Biscuit.
+//!
+//! **Invariants**: no engine runs without a [`books::Hold`]; a receipt is durable before
+//! its caller hears that the call is done; every sequence number of a channel settles
+//! exactly once, as a charged call or as a void leaf.
+
+pub mod admission;
+pub mod archive;
+pub mod attribute;
+pub mod books;
+mod bound;
+pub mod call;
+pub mod catalogue;
+pub mod certificate;
+pub mod compose;
+pub mod dialect;
+pub mod figures;
+pub mod gateway;
+pub mod journal;
+pub mod meter;
+pub mod pending;
+pub mod record;
+pub mod recovery;
+mod replay;
+pub mod route;
+pub mod run;
+pub mod serving;
+pub mod settle;
+pub mod view;
+
+pub use call::{
+    Accepted, CallError, CallEvent, CallRequest, Callable, GenerateOptions, Job, ReceiptId, Summary,
+};
+pub use gateway::{Gateway, GatewayError, GatewaySettings, StoredReceipt};
+pub use serving::{Offer, Serving};

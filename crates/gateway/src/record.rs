@@ -1,0 +1,166 @@
+//! What the call journal and the archive keep of a call.
+
+use crate::books::Claim;
+use crate::call::ReceiptId;
+use ambar_base::{Digest, Height, Moment, Price, choice, record};
+use ambar_compute::Finish;
+use ambar_receipt::{Details, Leaf, SignedBatch};
+
+choice! {
+    /// A record of the call journal.
+    pub enum Record {
+        /// A call was admitted: its sequence number is taken, money is held.
+        Reserved(Reserved) = 1,
+        /// A call is over and metered: from here on it is charged.
+        Metered(Metered) = 2,
+        /// A batch was signed: it is submitted until it is final.
+        Batched(Batched) = 3,
+        /// A batch is final and archived.
+        Final(Final) = 4,
+    }
+}
+
+record! {
+    /// See [`Record::Reserved`].
+    pub struct Reserved {
+        /// The channel that pays.
+        pub channel: u64,
+        /// The sequence number in it.
+        pub n: u64,
+        /// The admission height.
+        pub admitted: Height,
+        /// The admission time.
+        pub time: Moment,
+    }
+}
+
+record! {
+    /// See [`Record::Metered`].
+    pub struct Metered {
+        /// The call as it settles.
+        pub leaf: Leaf,
+        /// What the leaf binds; nothing for void leaves.
+        pub details: Option<Details>,
+        /// The documents behind the leaf's shares.
+        pub evidence: Vec<Vec<u8>>,
+        /// The blocks of the certificate that it counts against.
+        pub blocks: Vec<Digest>,
+        /// Grants with a quota and their periods.
+        pub quotas: Vec<(u64, u64)>,
+        /// What the request was.
+        pub fingerprint: Digest,
+        /// The called version's id.
+        pub capsule: String,
+        /// What came back, for a retry with the same idempotency key.
+        pub answer: Answer,
+    }
+}
+
+record! {
+    /// What came back.
+    #[derive(Default)]
+    pub struct Answer {
+        /// Text.
+        pub text: String,
+        /// Vectors, as little-endian 32-bit floats.
+        pub vectors: Vec<Vec<u8>>,
+        /// Why it ended: 0 stop, 1 length, 2 cancelled.
+        pub finish: u16,
+        /// Prompt tokens.
+        pub tokens_in: u64,
+        /// Answer tokens.
+        pub tokens_out: u64,
+    }
+}
+
+record! {
+    /// See [`Record::Batched`].
+    pub struct Batched {
+        /// The signed batch.
+        pub batch: SignedBatch,
+        /// Channel and sequence number of its leaves, in order.
+        pub members: Vec<(u64, u64)>,
+    }
+}
+
+record! {
+    /// See [`Record::Final`].
+    pub struct Final {
+        /// The batch.
+        pub number: u64,
+        /// When it settled.
+        pub height: Height,
+    }
+}
+
+impl Metered {
+    /// The receipt's id.
+    #[must_use]
+    pub fn receipt(&self) -> ReceiptId {
+        ReceiptId { channel: self.leaf.channel, n: self.leaf.n }
+    }
+
+    /// The leaf that fills a sequence number after a call that delivered nothing.
+    #[must_use]
+    pub fn void(channel: u64, n: u64, admitted: Height, time: Moment) -> Self {
+        Self {
+            leaf: Leaf::void(channel, n, admitted, time),
+            details: None,
+            evidence: Vec::new(),
+            blocks: Vec::new(),
+            quotas: Vec::new(),
+            fingerprint: Digest::ZERO,
+            capsule: String::new(),
+            answer: Answer::default(),
+        }
+    }
+
+    /// What the call counts against.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let (blocks, quotas) = (self.blocks.clone(), self.quotas.clone());
+        Claim { channel: self.leaf.channel, blocks, quotas }
+    }
+
+    /// What the call costs.
+    #[must_use]
+    pub fn price(&self) -> Price {
+        self.leaf.price().unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// Why it ended.
+    #[must_use]
+    pub fn finish(&self) -> Finish {
+        match self.finish {
+            0 => Finish::Stop,
+            1 => Finish::Length,
+            _ => Finish::Cancelled,
+        }
+    }
+
+    /// How a reason is written.
+    #[must_use]
+    pub fn finish_number(finish: Finish) -> u16 {
+        match finish {
+            Finish::Stop => 0,
+            Finish::Length => 1,
+            Finish::Cancelled => 2,
+        }
+    }
+
+    /// The vectors as numbers.
+    #[must_use]
+    pub fn floats(&self) -> Vec<Vec<f32>> {
+        let number = |bytes: &[u8]| bytes.try_into().map(f32::from_le_bytes).unwrap_or_default();
+        self.vectors.iter().map(|vector| vector.chunks_exact(4).map(number).collect()).collect()
+    }
+
+    /// Vectors as bytes.
+    #[must_use]
+    pub fn float_bytes(vectors: &[Vec<f32>]) -> Vec<Vec<u8>> {
+        let bytes = |vector: &Vec<f32>| vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+        vectors.iter().map(bytes).collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! The route of a call: the called capsule, its components, under which grants they are
+//! called and what they ask, as of one final block.
+
+use crate::call::CallError;
+use crate::serving::{Offer, Serving};
+use crate::view::LedgerView;
+use ambar_base::{Cid, ErrorCode, Height, Moment, Price};
+use ambar_capsule::{Kind, Manifest, SignedManifest};
+use ambar_consensus::Head;
+use ambar_ledger::Key;
+use ambar_ledger::object::{Channel, Grant, Node, Parameters, Serve, Version};
+use ambar_ledger::query::State;
+use ambar_licence::Terms;
+use ambar_receipt::Tariff;
+use ambar_receipt::leaf::LINES_MAX;
+
+/// A capsule on the route: a line of the bill.
+pub struct Part {
+    /// The version's number on the ledger.
+    pub number: u64,
+    /// The version.
+    pub version: Version,
+    /// What the capsule says.
+    pub manifest: Manifest,
+    /// The grant's number: the caller's for the first part, the author's for components.
+    pub grant_number: u64,
+    /// The grant.
+    pub grant: Grant,
+    /// The terms of grant and version.
+    pub terms: Terms,
+    /// Calls of the grant settled in the current period of its quota, and that period.
+    pub quota: Option<(u64, u64)>,
+    /// What it is for, in the capsule that uses it.
+    pub role: Option<String>,
+    /// The part that uses it, by index.
+    pub parent: Option<usize>,
+    /// With what this node serves it.
+    pub offer: Offer,
+}
+
+/// A call's way through capsules.
+pub struct Route {
+    /// The block it is as of.
+    pub head: Head,
+    /// The channel that pays.
+    pub channel_number: u64,
+    /// The channel's state.
+    pub channel: Channel,
+    /// The called capsule first, then its components, depth first.
+    pub parts: Vec<Part>,
+    /// What this node asks per MU.
+    pub ask: Price,
+    /// The network's rules.
+    pub parameters: Parameters,
+    /// The tariff in force.
+    pub tariff: Tariff,
+}
+
+impl Part {
+    /// Most nano-credit per MU: royalty and node fee together.
+    #[must_use]
+    pub fn unit_price(&self, ask: Price) -> Price {
+        Price(self.terms.price.per_mu.0.saturating_add(ask.0))
+    }
+}
+
+impl Route {
+    /// The component that the part at `parent` uses in a role.
+    #[must_use]
+    pub fn component(&self, parent: usize, role: &str) -> Option<usize> {
+        self.parts
+            .iter()
+            .position(|part| part.parent == Some(parent) && part.role.as_deref() == Some(role))
+    }
+}
+
+/// Finds routes over one state of the ledger.
+pub struct Router<'a> {
+    /// The state.
+    pub view: &'a LedgerView,
+    /// What this node serves.
+    pub serving: &'a Serving,
+    /// This node's number.
+    pub node: u64,
+    /// The consensus time of the call.
+    pub now: Moment,
+}
+
+fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, CallError> {
+    Err(CallError::new(code, message))
+}
+
+fn ledger(error: ambar_ledger::Refusal) -> CallError {
+    CallError::new(error.code, error.message)
+}
+
+impl Router<'_> {
+    /// The route from a channel to a capsule.
+    pub fn route(&self, channel_number: u64, capsule: &str) -> Result<Route, CallError> {
+        let view = self.view;
+        let unknown = |error: ambar_ledger::Refusal| match error.code {
+            ErrorCode::CapsuleUnknown => ledger(error).at("model"),
+            _ => ledger(error),
+        };
+        let channel: Channel =
+            view.must("channel", channel_number, &Key::Channel(channel_number)).map_err(ledger)?;
+        let (number, version) = view.version_named(capsule).map_err(unknown)?;
+        let governance = view.governance().map_err(ledger)?;
+        let parameters = self.parameters(&governance)?;
+        let tariff: Vec<u8> = view
+            .must("tariff", parameters.tariff, &Key::Tariff(parameters.tariff))
+            .map_err(ledger)?;
+        let tariff = Tariff::decode(&tariff)
+            .map_err(|error| CallError::new(ErrorCode::LedgerCorrupt, error.to_string()))?;
+        let node: Node = view.must("node", self.node, &Key::Node(self.node)).map_err(ledger)?;
+        let ask = node.ask.at(self.admitted()).map_or(Price::ZERO, |(ask, _)| *ask);
+        let grant = self.grant_for(&channel, &version)?;
+        let mut parts = Vec::new();
+        self.add(&mut parts, number, version, grant, None, None)?;
+        let head = view.head();
+        Ok(Route { head, channel_number, channel, parts, ask, parameters, tariff })
+    }
+
+    /// The height that leaves of these routes refer to.
+    fn admitted(&self) -> Height {
+        self.view.head().height
+    }
+
+    fn parameters(
+        &self,
+        governance: &ambar_ledger::object::Governance,
+    ) -> Result<Parameters, CallError> {
+        let missing = || CallError::new(ErrorCode::LedgerCorrupt, "no parameters at this height");
+        let at = governance.parameters.at(self.admitted());
+        at.map(|(parameters, _)| parameters.clone()).ok_or_else(missing)
+    }
+
+    /// The channel's grant for a version: for its line and its terms, still held.
+    fn grant_for(&self, channel: &Channel, version: &Version) -> Result<u64, CallError> {
+        let mut other_terms = false;
+        for number in &channel.grants {
+            let grant: Grant =
+                self.view.must("grant", number, &Key::Grant(*number)).map_err(ledger)?;
+            if grant.line == version.line && grant.terms == version.terms {
+                return Ok(*number);
+            }
+            other_terms |= grant.line == version.line;
+        }
+        let message = if other_terms {
+            "this version has new terms: accept them and open a channel with the new grant"
+        } else {
+            "the channel holds no grant for this capsule"
+        };
+        refuse(ErrorCode::CapsuleNotAllowed, message)
+    }
+
+    fn add(
+        &self,
+        parts: &mut Vec<Part>,
+        number: u64,
+        version: Version,
+        grant_number: u64,
+        role: Option<String>,
+        parent: Option<usize>,
+    ) -> Result<(), CallError> {
+        if parts.len() >= LINES_MAX {
+            return refuse(ErrorCode::LimitExceeded, format!("more than {LINES_MAX} components"));
+        }
+        let part = self.part(number, version, grant_number, role, parent)?;
+        let index = parts.len();
+        let uses: Vec<_> =
+            part.version.uses.iter().copied().zip(part.manifest.uses.clone()).collect();
+        parts.push(part);
+        for ((number, grant), component) in uses {
+            let version: Version = self
+                .view
+                .must("capsule", component.version, &Key::Version(number))
+                .map_err(ledger)?;
+            self.add(parts, number, version, grant, Some(component.role), Some(index))?;
+        }
+        Ok(())
+    }
+
+    fn part(
+        &self,
+        number: u64,
+        version: Version,
+        grant_number: u64,
+        role: Option<String>,
+        parent: Option<usize>,
+    ) -> Result<Part, CallError> {
+        let grant: Grant =
+            self.view.must("grant", grant_number, &Key::Grant(grant_number)).map_err(ledger)?;
+        let terms = self.view.terms(&version.terms).map_err(ledger)?;
+        let manifest = self.manifest(number, &version.id)?;
+        let offer = self.offer(&version, &manifest)?;
+        let quota = terms.quota.map(|quota| quota.period_of(self.now, grant.accepted));
+        let quota = match quota {
+            None => None,
+            Some(period) => {
+                let key = Key::Quota((grant_number, period));
+                let count: Option<u64> = self.view.object(&key).map_err(ledger)?;
+                Some((period, count.unwrap_or_default()))
+            }
+        };
+        Ok(Part { number, version, manifest, grant_number, grant, terms, quota, role, parent, offer })
+    }
+
+    fn manifest(&self, number: u64, id: &Cid) -> Result<Manifest, CallError> {
+        let signed: SignedManifest =
+            self.view.must("capsule", id, &Key::Manifest(number)).map_err(ledger)?;
+        Manifest::decode(&signed.bytes)
+            .map_err(|error| CallError::new(ErrorCode::LedgerCorrupt, error.to_string()))
+    }
+
+    /// With what this node serves a version, if its owner lets it.
+    fn offer(&self, version: &Version, manifest: &Manifest) -> Result<Offer, CallError> {
+        let serve: Option<Serve> =
+            self.view.object(&Key::Serve((version.line, self.node))).map_err(ledger)?;
+        let allowed = serve.as_ref().and_then(|serve| serve.allowed.at(self.admitted()));
+        if !allowed.is_some_and(|(allowed, _)| *allowed) {
+            let message = format!("this node is not authorised to serve {}", version.id);
+            return refuse(ErrorCode::Unavailable, message);
+        }
+        let configured = self.serving.get(&version.id);
+        match (configured, manifest.kind()) {
+            (Some(offer), _) => Ok(offer),
+            (None, Kind::Prompt) => Ok(Offer::Template),
+            (None, kind) => {
+                let message = format!("this node has no engine for the {kind} {}", version.id);
+                refuse(ErrorCode::Unavailable, message)
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! Running one admitted call: retrieve, let the model work, deliver, meter, make the
+//! receipt durable, and only then say that the call is done.
+
+use crate::attribute::Attribution;
+use crate::books::Hold;
+use crate::call::{CallError, CallEvent, GenerateOptions, Job, ReceiptId, Summary};
+use crate::compose::{Retrieved, Work, question};
+use crate::gateway::Inner;
+use crate::meter;
+use crate::pending::UnderWay;
+use crate::record::{Answer, Metered, Record};
+use crate::route::Route;
+use crate::view::LedgerView;
+use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
+use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
+use ambar_licence::Purpose;
+use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, opening};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Pieces of an answer that wait between engine and client.
+const ENGINE_EVENTS_MAX: usize = 64;
+/// How long to wait before a receipt that could not be written is tried again.
+const WRITE_RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// An admitted call.
+pub(crate) struct Running {
+    pub view: LedgerView,
+    pub route: Route,
+    pub work: Work,
+    pub bound: Vec<Counters>,
+    pub hold: Hold,
+    pub purpose: Option<Purpose>,
+    pub holder: Digest,
+    pub call: Digest,
+    pub fingerprint: Digest,
+    pub job: Job,
+    pub max_tokens: u32,
+    pub now: Moment,
+    pub cancel: CancellationToken,
+    /// Wakes those who wait for this call's answer when it is dropped.
+    pub under_way: UnderWay,
+}
+
+/// What a call brought forth.
+#[derive(Default)]
+struct Product {
+    text: String,
+    vectors: Vec<Vec<f32>>,
+    usage: Usage,
+    finish: Option<Finish>,
+    failure: Option<Failure>,
+}
+
+impl Product {
+    fn delivered(&self) -> bool {
+        !self.text.is_empty() || !self.vectors.is_empty()
+    }
+
+    fn output(&self) -> Vec<u8> {
+        if self.vectors.is_empty() {
+            return self.text.clone().into_bytes();
+        }
+        Answer::float_bytes(&self.vectors).concat()
+    }
+
+    fn outcome(&self) -> CallOutcome {
+        let whole = matches!(self.finish, Some(Finish::Stop | Finish::Length));
+        if whole { CallOutcome::Full } else { CallOutcome::Partial }
+    }
+}
+
+impl Running {
+    pub(crate) fn receipt(&self) -> ReceiptId {
+        self.hold.receipt
+    }
+
+    /// Runs the call to its end.
+    pub(crate) async fn run(self, gateway: Arc<Inner>, client: mpsc::Sender<CallEvent>) {
+        let started = Instant::now();
+        let salt = gateway.salts.of(self.receipt().channel, self.receipt().n);
+        let input = self.input();
+        let retrieved = self.work.retrieve(&input, opening(&salt, input.as_bytes()));
+        let (product, retrieved) = match retrieved {
+            Ok(retrieved) => (self.produce(retrieved.as_ref(), &client).await, retrieved),
+            Err(error) => {
+                self.void(&gateway).await;
+                let _ = client.send(CallEvent::Failed(error)).await;
+                return;
+            }
+        };
+        let wall_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !product.delivered() {
+            self.deliver_nothing(&gateway, product, &client).await;
+            return;
+        }
+        let details = Details {
+            holder: self.holder,
+            input: opening(&salt, input.as_bytes()),
+            output: opening(&salt, &product.output()),
+            wall_ms,
+        };
+        match self.metered(&gateway, &product, retrieved.as_ref(), details) {
+            Ok(metered) => self.finish(&gateway, product, metered, &client).await,
+            Err(error) => {
+                self.void(&gateway).await;
+                let _ = client.send(CallEvent::Failed(error)).await;
+            }
+        }
+    }
+
+    fn input(&self) -> String {
+        match &self.job {
+            Job::Generate(options) => question(&options.prompt).to_owned(),
+            Job::Embed { inputs } => inputs.join("\n"),
+        }
+    }
+
+    async fn produce(
+        &self,
+        retrieved: Option<&Retrieved>,
+        client: &mpsc::Sender<CallEvent>,
+    ) -> Product {
+        match (&self.job, self.work.engine()) {
+            (Job::Generate(options), Some(engine)) => {
+                let prompt = self.work.prompt(&options.prompt, retrieved);
+                let job = generate_job(options, prompt, self.max_tokens);
+                generate(engine, job, client, &self.cancel).await
+            }
+            (Job::Embed { inputs }, Some(engine)) => {
+                embed(engine, inputs.clone(), client, &self.cancel).await
+            }
+            (_, None) => {
+                let passages = retrieved.map(|retrieved| retrieved.passages.join("\n\n"));
+                let text = passages.unwrap_or_default();
+                let gone = client.send(CallEvent::Text(text.clone())).await.is_err();
+                let finish = if gone { Finish::Cancelled } else { Finish::Stop };
+                Product { text, finish: Some(finish), ..Product::default() }
+            }
+        }
+    }
+
+    /// What the parts used, never more than was held for.
+    fn counters(&self, product: &Product, retrieved: Option<&Retrieved>) -> Vec<Counters> {
+        let mut counters = vec![Counters::default(); self.route.parts.len()];
+        let tokens = |count: Option<u64>| count.unwrap_or_default();
+        let model = match &self.work {
+            Work::Model { part, .. } | Work::Prompt { model: part, .. } => Some(*part),
+            Work::Datanet { .. } => None,
+        };
+        if let Some(part) = model {
+            let Usage { tokens_in, tokens_out, .. } = product.usage;
+            counters[part] = match self.job {
+                Job::Embed { .. } => {
+                    Counters::new([(Counter::EmbeddingTokens, tokens(tokens_in))])
+                }
+                Job::Generate(_) => Counters::new([
+                    (Counter::TokensIn, tokens(tokens_in)),
+                    (Counter::TokensOut, tokens(tokens_out)),
+                ]),
+            };
+        }
+        if let Some(retrieved) = retrieved {
+            counters[retrieved.part] =
+                Counters::new([(Counter::RetrievedBytes, retrieved.bytes())]);
+        }
+        let capped = |(used, bound): (&Counters, &Counters)| {
+            Counters::new(used.iter().map(|(counter, n)| (counter, n.min(bound.get(counter)))))
+        };
+        counters.iter().zip(&self.bound).map(capped).collect()
+    }
+
+    fn metered(
+        &self,
+        gateway: &Inner,
+        product: &Product,
+        retrieved: Option<&Retrieved>,
+        details: Details,
+    ) -> Result<Metered, CallError> {
+        let counters = self.counters(product, retrieved);
+        let mut lines = meter::lines(&self.route, gateway.node, &counters)?;
+        let (_, network_fee) = meter::price(&self.route, &lines)?;
+        let attribution = Attribution {
+            view: &self.view,
+            serving: &gateway.serving,
+            route: &self.route,
+            call: self.call,
+            retrieved,
+            output: &product.text,
+            output_digest: details.output,
+        };
+        let evidence = attribution.attribute(&mut lines);
+        let ReceiptId { channel, n } = self.receipt();
+        let leaf = Leaf {
+            call: self.call,
+            outcome: product.outcome(),
+            purpose: self.purpose.as_ref().map(ToString::to_string),
+            lines,
+            network_fee,
+            details: details.digest(),
+            ..Leaf::void(channel, n, self.route.head.height, self.now)
+        };
+        let claim = self.hold.claim();
+        Ok(Metered {
+            leaf,
+            details: Some(details),
+            evidence,
+            blocks: claim.blocks.clone(),
+            quotas: claim.quotas.clone(),
+            fingerprint: self.fingerprint,
+            capsule: self.route.parts[0].version.id.to_string(),
+            answer: self.answer(product, &counters),
+        })
+    }
+
+    fn answer(&self, product: &Product, counters: &[Counters]) -> Answer {
+        let sum = |counter| counters.iter().map(|counters| counters.get(counter)).sum::<u64>();
+        Answer {
+            text: product.text.clone(),
+            vectors: Answer::float_bytes(&product.vectors),
+            finish: Answer::finish_number(product.finish.unwrap_or(Finish::Cancelled)),
+            tokens_in: sum(Counter::TokensIn) + sum(Counter::EmbeddingTokens),
+            tokens_out: sum(Counter::TokensOut),
+        }
+    }
+
+    /// Makes the receipt durable, tells the client, and hands the receipt to settlement.
+    async fn finish(
+        self,
+        gateway: &Arc<Inner>,
+        product: Product,
+        metered: Metered,
+        client: &mpsc::Sender<CallEvent>,
+    ) {
+        let price = metered.price();
+        let summary = summary(&metered, self.receipt(), price);
+        self.hold.charge(price);
+        gateway.figures.charged(&metered, price);
+        let written = keep(gateway, metered, client).await;
+        drop(self.under_way);
+        if !written {
+            return;
+        }
+        let last = match product.failure {
+            None => CallEvent::Done(summary),
+            Some(failure) => {
+                let error = failed(&failure);
+                let retry = false;
+                CallEvent::Failed(CallError { receipt: Some(summary.receipt), retry, ..error })
+            }
+        };
+        let _ = client.send(last).await;
+    }
+
+    /// The call delivered nothing: nothing is charged.
+    async fn deliver_nothing(
+        self,
+        gateway: &Arc<Inner>,
+        product: Product,
+        client: &mpsc::Sender<CallEvent>,
+    ) {
+        let receipt = self.receipt();
+        self.void(gateway).await;
+        let last = match product.failure {
+            Some(failure) => CallEvent::Failed(failed(&failure)),
+            None => CallEvent::Done(Summary {
+                finish: product.finish.unwrap_or(Finish::Cancelled),
+                tokens_in: product.usage.tokens_in.unwrap_or_default(),
+                tokens_out: product.usage.tokens_out.unwrap_or_default(),
+                mu: ambar_base::Mu::ZERO,
+                price: Price::ZERO,
+                receipt,
+            }),
+        };
+        let _ = client.send(last).await;
+    }
+
+    /// Fills the sequence number with a void leaf; the hold ends with the call.
+    async fn void(self, gateway: &Arc<Inner>) {
+        let ReceiptId { channel, n } = self.receipt();
+        let void = Metered::void(channel, n, self.route.head.height, self.now);
+        drop(self.hold);
+        drop(self.under_way);
+        let (nobody, _) = mpsc::channel(1);
+        keep(gateway, void, &nobody).await;
+    }
+}
+
+fn summary(metered: &Metered, receipt: ReceiptId, price: Price) -> Summary {
+    Summary {
+        finish: metered.answer.finish(),
+        tokens_in: metered.answer.tokens_in,
+        tokens_out: metered.answer.tokens_out,
+        mu: metered.leaf.mu().unwrap_or_default(),
+        price,
+        receipt,
+    }
+}
+
+/// The summary of a receipt that was written before.
+pub(crate) fn replayed(metered: &Metered) -> Summary {
+    summary(metered, metered.receipt(), metered.price())
+}
+
+/// Writes a receipt until it is durable, then hands it to settlement. A full disk is told
+/// to the client at once; the charge stays, so writing goes on. False if the client has
+/// been told of a failure, or the gateway stops.
+async fn keep(gateway: &Arc<Inner>, metered: Metered, client: &mpsc::Sender<CallEvent>) -> bool {
+    let record = Record::Metered(metered.clone()).to_bytes();
+    let mut told = false;
+    while let Err(error) = gateway.journal.commit(vec![record.clone()]).await {
+        tracing::error!(%error, receipt = %metered.receipt(), "a receipt cannot be written");
+        if !told {
+            let receipt = Some(metered.receipt());
+            let failure = CallError { receipt, retry: false, ..CallError::of(&error) };
+            let _ = client.send(CallEvent::Failed(failure)).await;
+            told = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WRITE_RETRY_DELAY) => {}
+            () = gateway.stop.cancelled() => return false,
+        }
+    }
+    let metered = Arc::new(metered);
+    gateway.pending.add(&metered);
+    // The channel closes only when the gateway stops: recovery finds the receipt then.
+    let _ = gateway.settling.send(metered).await;
+    !told
+}
+
+fn generate_job(
+    options: &GenerateOptions,
+    prompt: ambar_compute::Prompt,
+    max_tokens: u32,
+) -> GenerateJob {
+    GenerateJob {
+        prompt,
+        max_tokens,
+        temperature: options.temperature,
+        top_p: options.top_p,
+        seed: options.seed,
+        stop: options.stop.clone(),
+    }
+}
+
+/// Lets an engine write, and hands each piece on. A client that leaves cancels it.
+async fn generate(
+    engine: &Arc<dyn Engine>,
+    job: GenerateJob,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> Product {
+    let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
+    let mut text = String::new();
+    let forward = async {
+        while let Some(Event::Text(piece)) = pieces.recv().await {
+            text.push_str(&piece);
+            if client.send(CallEvent::Text(piece)).await.is_err() {
+                cancel.cancel();
+            }
+        }
+    };
+    let working = async { tokio::join!(engine.generate(job, events, cancel.clone()), forward).0 };
+    let generated = until_left(working, client, cancel).await;
+    match generated {
+        Ok(generation) => Product {
+            text,
+            usage: generation.usage,
+            finish: Some(generation.finish),
+            ..Product::default()
+        },
+        Err(EngineError { failure, usage }) => {
+            Product { text, usage, failure: Some(failure), ..Product::default() }
+        }
+    }
+}
+
+async fn embed(
+    engine: &Arc<dyn Engine>,
+    inputs: Vec<String>,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> Product {
+    let embedded = until_left(engine.embed(inputs, cancel.clone()), client, cancel).await;
+    match embedded {
+        Ok(embeddings) => {
+            let vectors = embeddings.vectors;
+            let gone = client.send(CallEvent::Vectors(vectors.clone())).await.is_err();
+            let usage = Usage { tokens_in: embeddings.tokens, ..Usage::default() };
+            // A vector that nobody took was not delivered.
+            let vectors = if gone { Vec::new() } else { vectors };
+            Product { vectors, usage, finish: Some(Finish::Stop), ..Product::default() }
+        }
+        Err(EngineError { failure, usage }) => {
+            Product { usage, failure: Some(failure), ..Product::default() }
+        }
+    }
+}
+
+/// Works until done; cancels when the client leaves, and then still waits for the end.
+async fn until_left<T>(
+    working: impl Future<Output = T>,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> T {
+    tokio::pin!(working);
+    tokio::select! {
+        done = &mut working => return done,
+        () = client.closed() => cancel.cancel(),
+    }
+    working.await
+}
+
+/// The public error of an engine's failure.
+pub(crate) fn failed(failure: &Failure) -> CallError {
+    let code = match failure {
+        Failure::InvalidJob { .. } | Failure::Unsupported { .. } => ErrorCode::RequestInvalid,
+        Failure::Busy { .. } => ErrorCode::EngineBusy,
+        Failure::ContextTooLong { .. } => ErrorCode::ContextTooLong,
+        Failure::UnsupportedArchitecture { .. } => ErrorCode::ModelUnsupported,
+        Failure::UpstreamConfig { .. }
+        | Failure::UpstreamUnreachable { .. }
+        | Failure::UpstreamTimeout
+        | Failure::UpstreamStatus { .. }
+        | Failure::UpstreamReported { .. }
+        | Failure::UpstreamForm { .. }
+        | Failure::UpstreamTooLong { .. }
+        | Failure::UpstreamClosed => ErrorCode::BadGateway,
+        _ => ErrorCode::EngineFailed,
+    };
+    CallError::new(code, failure.to_string())
+}

@@ -1,0 +1,57 @@
+//! What this node serves, and with what. Engines are the node's own configuration: a
+//! capsule never names one.
+
+use ambar_base::Cid;
+use ambar_compute::Engine;
+use ambar_corpus::Corpus;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// With what a version is served.
+#[derive(Clone)]
+pub enum Offer {
+    /// An engine: models.
+    Engine(Arc<dyn Engine>),
+    /// Records that can be searched and traced: datasets.
+    Datanet(Arc<Corpus>),
+    /// Nothing but its manifest: prompts, whose components do the work.
+    Template,
+}
+
+/// The versions that this node serves.
+#[derive(Default)]
+pub struct Serving {
+    offers: RwLock<BTreeMap<Cid, Offer>>,
+}
+
+impl Serving {
+    /// Serves a version from now on.
+    pub fn insert(&self, version: Cid, offer: Offer) {
+        self.write().insert(version, offer);
+    }
+
+    /// Serves a version no longer; calls under way end.
+    pub fn remove(&self, version: &Cid) {
+        self.write().remove(version);
+    }
+
+    /// With what a version is served.
+    #[must_use]
+    pub fn get(&self, version: &Cid) -> Option<Offer> {
+        self.read().get(version).cloned()
+    }
+
+    /// The versions served.
+    #[must_use]
+    pub fn versions(&self) -> Vec<Cid> {
+        self.read().keys().copied().collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Cid, Offer>> {
+        self.offers.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Cid, Offer>> {
+        self.offers.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

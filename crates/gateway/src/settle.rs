@@ -1,0 +1,276 @@
+//! Settling: durable receipts become signed batches, batches become final on the ledger.
+//!
+//! One batch is on its way at a time, because batches are numbered without gaps; what
+//! arrives meanwhile shares the next one. A leaf that the ledger refuses is voided at the
+//! gateway's own cost: it never holds up the others.
+
+use crate::archive::{Archive, ArchivedBatch};
+use crate::books::Books;
+use crate::journal::Journal;
+use crate::pending::Pending;
+use crate::record::{Batched, Final, Metered, Record};
+use crate::recovery::{self, Place};
+use crate::view::LedgerView;
+use ambar_base::{Coded, Encode, ErrorCode, NetworkId, Price, SecretKey, Signature};
+use ambar_consensus::{Consensus, SubmitError};
+use ambar_ledger::object::Node;
+use ambar_ledger::query::State;
+use ambar_ledger::transaction::{Actor, Envelope, Settle, TRANSACTION_VERSION};
+use ambar_ledger::{Key, Operation};
+use ambar_receipt::batch::BATCH_LEAVES_MAX;
+use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How long the first receipt of a batch waits for companions.
+pub const BATCH_DELAY: Duration = Duration::from_millis(50);
+/// How long to wait before the ledger is asked again.
+pub const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Heights within which a settlement may apply.
+const EXPIRY_HEIGHTS: u64 = 1_000;
+/// The highest fee that a gateway pays for a settlement, one credit.
+const FEE_CAP: Price = Price::CREDIT;
+
+/// What settling needs.
+pub struct Settler {
+    /// This network.
+    pub network: NetworkId,
+    /// This node's number.
+    pub node: u64,
+    /// This node's key.
+    pub key: SecretKey,
+    /// The ledger.
+    pub consensus: Arc<dyn Consensus>,
+    /// The call journal.
+    pub journal: Arc<Journal>,
+    /// Where final receipts go.
+    pub archive: Arc<Archive>,
+    /// The gateway's books.
+    pub books: Books,
+    /// Receipts that are not final.
+    pub pending: Pending,
+}
+
+/// A batch that is ready to be submitted.
+struct Draft {
+    batched: Batched,
+    transaction: Vec<u8>,
+}
+
+/// Why a batch is not final.
+enum Trouble {
+    /// The ledger refuses it for what it says.
+    Refused(ambar_consensus::Refusal),
+    /// It may be final later.
+    Wait(String),
+}
+
+impl Settler {
+    /// Settles what arrives until the channel closes; `stop` ends waiting for a ledger that
+    /// does not answer.
+    pub async fn run(self, mut metered: mpsc::Receiver<Arc<Metered>>, stop: CancellationToken) {
+        let mut calls = Vec::new();
+        while metered.recv_many(&mut calls, BATCH_LEAVES_MAX).await > 0 {
+            if calls.len() < BATCH_LEAVES_MAX && !metered.is_closed() {
+                tokio::select! {
+                    () = tokio::time::sleep(BATCH_DELAY) => {}
+                    () = stop.cancelled() => {}
+                }
+                while calls.len() < BATCH_LEAVES_MAX {
+                    let Ok(next) = metered.try_recv() else { break };
+                    calls.push(next);
+                }
+            }
+            self.settle(std::mem::take(&mut calls), &stop).await;
+            if stop.is_cancelled() && metered.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Settles these calls, in halves where the ledger refuses the whole.
+    async fn settle(&self, calls: Vec<Arc<Metered>>, stop: &CancellationToken) {
+        let mut left = vec![calls];
+        while let Some(mut calls) = left.pop() {
+            match self.attempt(&calls, stop).await {
+                Ok(()) => {}
+                Err(Trouble::Wait(why)) => {
+                    tracing::warn!(calls = calls.len(), why, "settlement waits");
+                    if stop.is_cancelled() {
+                        return;
+                    }
+                    pause(stop).await;
+                    left.push(calls);
+                }
+                Err(Trouble::Refused(refusal)) if calls.len() == 1 => {
+                    left.push(vec![self.void(&calls[0], &refusal, stop).await]);
+                }
+                Err(Trouble::Refused(_)) => {
+                    let second = calls.split_off(calls.len() / 2);
+                    left.push(second);
+                    left.push(calls);
+                }
+            }
+        }
+    }
+
+    /// A leaf that the ledger refuses costs the gateway, not the caller. The journal says so
+    /// before the batch does, so that recovery never takes the charge for settled.
+    async fn void(
+        &self,
+        call: &Metered,
+        refusal: &ambar_consensus::Refusal,
+        stop: &CancellationToken,
+    ) -> Arc<Metered> {
+        let leaf = &call.leaf;
+        tracing::error!(receipt = %call.receipt(), code = %refusal.code, why = refusal.message,
+            "the ledger refuses a call; it is voided");
+        self.books.finalise(&call.claim(), call.price());
+        let void = Arc::new(Metered::void(leaf.channel, leaf.n, leaf.admitted, leaf.time));
+        let record = Record::Metered(Metered::clone(&void)).to_bytes();
+        while let Err(error) = self.journal.commit(vec![record.clone()]).await {
+            tracing::warn!(%error, "a voided call cannot be written");
+            if stop.is_cancelled() {
+                break;
+            }
+            pause(stop).await;
+        }
+        self.pending.add(&void);
+        void
+    }
+
+    async fn attempt(
+        &self,
+        calls: &[Arc<Metered>],
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        let wait = |error: &dyn Coded| Trouble::Wait(error.to_string());
+        let draft = self.draft(calls).map_err(Trouble::Wait)?;
+        let record = Record::Batched(draft.batched.clone()).to_bytes();
+        self.journal.commit(vec![record]).await.map_err(|error| wait(&error))?;
+        let place = self.submit(&draft, stop).await?;
+        while let Err(why) = self.finish(&draft.batched, place, calls) {
+            tracing::warn!(why, "a final batch waits to be archived");
+            if stop.is_cancelled() {
+                // The journal still has the batch: recovery archives it.
+                break;
+            }
+            pause(stop).await;
+        }
+        Ok(())
+    }
+
+    fn draft(&self, calls: &[Arc<Metered>]) -> Result<Draft, String> {
+        let view = LedgerView::latest(&*self.consensus).map_err(|error| error.to_string())?;
+        let node: Node = view
+            .must("node", self.node, &Key::Node(self.node))
+            .map_err(|error| error.to_string())?;
+        let leaves: Vec<Leaf> = calls.iter().map(|call| call.leaf.clone()).collect();
+        let header = BatchHeader::of(self.node, node.next_batch, &leaves)
+            .ok_or("the prices of a batch overflow")?;
+        let batch = self.sign(header);
+        let members = calls.iter().map(|call| (call.leaf.channel, call.leaf.n)).collect();
+        let batched = Batched { batch: batch.clone(), members };
+        let envelope = Envelope {
+            network: self.network,
+            version: TRANSACTION_VERSION,
+            actor: Actor::Node(self.node),
+            nonce: node.nonce,
+            expires: view.head().height.after(EXPIRY_HEIGHTS),
+            fee_payer: None,
+            fee_cap: FEE_CAP,
+            operations: vec![Operation::Settle(Settle { batch, leaves })],
+        };
+        Ok(Draft { batched, transaction: envelope.sign(&self.key).to_bytes() })
+    }
+
+    /// Signs as gateway and as the node that served every line.
+    fn sign(&self, header: BatchHeader) -> SignedBatch {
+        let batch = (header.gateway, header.number);
+        let sign = |lines: &ambar_receipt::NodeLines| lines.sign(self.network, batch, &self.key);
+        let nodes: Vec<Signature> = header.nodes.iter().map(sign).collect();
+        let signature = header.sign(self.network, &self.key);
+        SignedBatch { header, signature, nodes }
+    }
+
+    /// Submits the same bytes until the ledger has decided: what waits for a full disk may
+    /// yet be final.
+    async fn submit(&self, draft: &Draft, stop: &CancellationToken) -> Result<Place, Trouble> {
+        loop {
+            match self.consensus.submit(draft.transaction.clone()).await {
+                Ok(committed) => {
+                    return Ok(Place { height: committed.height, index: committed.index });
+                }
+                Err(SubmitError::Refused(refusal)) => return self.refused(draft, refusal),
+                Err(SubmitError::Store(error)) if !stop.is_cancelled() => {
+                    tracing::warn!(%error, "the ledger cannot make a settlement durable");
+                    pause(stop).await;
+                }
+                Err(error) => return Err(Trouble::Wait(error.to_string())),
+            }
+        }
+    }
+
+    fn refused(
+        &self,
+        draft: &Draft,
+        refusal: ambar_consensus::Refusal,
+    ) -> Result<Place, Trouble> {
+        let final_already = recovery::place_of(&draft.batched, &*self.consensus);
+        if let Ok(Some(place)) = final_already {
+            return Ok(place);
+        }
+        match refusal.code {
+            // Nothing is wrong with the leaves: the gateway looks at the state again.
+            ErrorCode::NonceStale
+            | ErrorCode::BalanceTooLow
+            | ErrorCode::FeeTooLow
+            | ErrorCode::LedgerCorrupt
+            | ErrorCode::Internal => Err(Trouble::Wait(refusal.message)),
+            _ => Err(Trouble::Refused(refusal)),
+        }
+    }
+
+    /// Archives a final batch, then lets books and journal forget its calls.
+    fn finish(
+        &self,
+        batched: &Batched,
+        place: Place,
+        calls: &[Arc<Metered>],
+    ) -> Result<(), String> {
+        let archived = ArchivedBatch {
+            batched: batched.clone(),
+            height: place.height,
+            index: place.index,
+        };
+        let list: Vec<Metered> = calls.iter().map(|call| Metered::clone(call)).collect();
+        self.archive.keep(&archived, &list).map_err(|error| error.to_string())?;
+        for call in calls.iter().filter(|call| !call.blocks.is_empty()) {
+            self.books.finalise(&call.claim(), call.price());
+        }
+        let ids: Vec<_> = calls.iter().map(|call| call.receipt()).collect();
+        self.pending.remove(&ids);
+        let number = batched.batch.header.number;
+        let record = Record::Final(Final { number, height: place.height });
+        let needed = self.journal.append(&record.to_bytes()).and_then(|_| {
+            // The end first: what is reserved after it is not older.
+            let end = self.journal.end();
+            self.journal.retain_from(self.pending.oldest().unwrap_or(end))
+        });
+        if let Err(error) = needed {
+            // The archive has the calls: recovery finds them there.
+            tracing::warn!(%error, "the journal could not be trimmed");
+        }
+        Ok(())
+    }
+}
+
+/// Waits before the ledger is asked again, or until the gateway stops.
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(RETRY_DELAY) => {}
+        () = stop.cancelled() => {}
+    }
+}
