@@ -2,11 +2,12 @@
 //!
 //! For contributors and `./check`: what a shell line cannot say clearly. It
 //! knows no other crate's code, only files and what cargo says about them; a
-//! task that measures the system starts the real binary.
+//! task that measures the system starts the programs that do.
 //!
 //! Invariant: a task is one module and one row of [`TASKS`], so that the help
 //! text always lists exactly what exists.
 
+mod bench;
 mod tidy;
 
 use std::process::ExitCode;
@@ -20,11 +21,18 @@ struct Task {
 }
 
 /// Every task, in alphabetical order.
-const TASKS: &[Task] = &[Task {
-    name: "tidy",
-    summary: "prove the crate edges and the habits of the house; --stats prints its measures",
-    run: tidy::run,
-}];
+const TASKS: &[Task] = &[
+    Task {
+        name: "bench",
+        summary: "measure what the design promises about speed; --help lists what",
+        run: bench::run,
+    },
+    Task {
+        name: "tidy",
+        summary: "prove the crate edges and the habits of the house; --stats prints its measures",
+        run: tidy::run,
+    },
+];
 
 /// The exit code for a command line that names no task.
 const EXIT_USAGE: u8 = 2;

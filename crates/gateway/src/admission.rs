@@ -62,9 +62,11 @@ impl Admission<'_> {
             let purpose = first.purpose.clone();
             self.ask(component, Right::Compose, purpose, &[], calls(component), remaining)?;
         }
-        let quotas = self.route.parts.iter().filter_map(|part| {
-            part.quota.map(|(period, _)| (part.grant_number, period))
-        });
+        let quotas = self
+            .route
+            .parts
+            .iter()
+            .filter_map(|part| part.quota.map(|(period, _)| (part.grant_number, period)));
         let claim = Claim {
             channel: self.channel(),
             blocks: self.certificate.blocks.iter().map(|block| block.id).collect(),

@@ -1,15 +1,18 @@
 //! The archive: receipts that are final, for their parties and for retries; what was spent
 //! under each block of a certificate; the batches, for proofs.
 //!
-//! It is written once per final batch, durably, before the journal forgets the calls.
+//! It is written once per final batch, durably, before the journal forgets the calls. The
+//! store beneath refuses everything after a write that failed, until its file is opened
+//! again: that happens here, so that a disk that was full is forgotten when it has space.
 
 use crate::call::ReceiptId;
 use crate::record::{Batched, Metered};
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Price, record};
 use ambar_licence::decision::Spent;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use std::path::Path;
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 const RECEIPTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("receipts");
 const CALLS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("calls");
@@ -45,6 +48,9 @@ record! {
 /// The archive cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
+    /// A write failed, and the file has not been opened again.
+    #[error("the receipt archive is closed after a write that failed")]
+    Closed,
     /// No space is left.
     #[error("the receipt archive's disk is full")]
     DiskFull,
@@ -59,6 +65,7 @@ pub enum ArchiveError {
 impl Coded for ArchiveError {
     fn code(&self) -> ErrorCode {
         match self {
+            Self::Closed => ErrorCode::DiskFailed,
             Self::DiskFull => ErrorCode::DiskFull,
             Self::Format(_) => ErrorCode::HomeMismatch,
             Self::Store(_) => ErrorCode::JournalCorrupt,
@@ -70,6 +77,7 @@ impl From<redb::Error> for ArchiveError {
     fn from(error: redb::Error) -> Self {
         match &error {
             redb::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => Self::DiskFull,
+            redb::Error::PreviousIo => Self::Closed,
             _ => Self::Store(error.to_string()),
         }
     }
@@ -88,7 +96,14 @@ from_redb!(StorageError TableError TransactionError CommitError DatabaseError);
 
 /// The archive.
 pub struct Archive {
-    database: Database,
+    file: PathBuf,
+    cache_bytes: usize,
+    /// Nothing while the file could not be opened again.
+    database: RwLock<Option<Database>>,
+}
+
+fn open_database(file: &Path, cache_bytes: usize) -> Result<Database, ArchiveError> {
+    Ok(Database::builder().set_cache_size(cache_bytes).create(file)?)
 }
 
 fn object<T: Decode>(bytes: &[u8]) -> Result<T, ArchiveError> {
@@ -98,7 +113,7 @@ fn object<T: Decode>(bytes: &[u8]) -> Result<T, ArchiveError> {
 impl Archive {
     /// Opens the archive in a file, which is created if it does not exist.
     pub fn open(file: &Path, cache_bytes: usize) -> Result<Self, ArchiveError> {
-        let database = Database::builder().set_cache_size(cache_bytes).create(file)?;
+        let database = open_database(file, cache_bytes)?;
         let write = database.begin_write()?;
         {
             write.open_table(RECEIPTS)?;
@@ -114,83 +129,136 @@ impl Archive {
             }
         }
         write.commit()?;
-        Ok(Self { database })
+        let database = RwLock::new(Some(database));
+        Ok(Self { file: file.to_owned(), cache_bytes, database })
+    }
+
+    /// Works on the database. Where an earlier write failed, its file is opened again first.
+    fn with<T>(
+        &self,
+        work: impl Fn(&Database) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        match self.attempt(&work) {
+            Err(ArchiveError::Closed) => {
+                self.reopen()?;
+                self.attempt(work)
+            }
+            other => other,
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        work: impl Fn(&Database) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.as_ref().map_or(Err(ArchiveError::Closed), work)
+    }
+
+    fn reopen(&self) -> Result<(), ArchiveError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one holds the file's lock.
+        *database = None;
+        *database = Some(open_database(&self.file, self.cache_bytes)?);
+        Ok(())
+    }
+
+    fn read<T>(
+        &self,
+        look: impl Fn(&ReadTransaction) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        self.with(|database| look(&database.begin_read()?))
     }
 
     /// Keeps a final batch and its calls. Keeping it again changes nothing.
     pub fn keep(&self, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
-        let number = batch.batched.batch.header.number;
-        let write = self.database.begin_write()?;
-        {
-            let mut batches = write.open_table(BATCHES)?;
-            if batches.insert(number, batch.to_bytes().as_slice())?.is_some() {
-                return Ok(());
-            }
-            let mut receipts = write.open_table(RECEIPTS)?;
-            let mut ids = write.open_table(CALLS)?;
-            let mut blocks = write.open_table(BLOCKS)?;
-            for (index, metered) in calls.iter().enumerate() {
-                let (metered, index) = (metered.clone(), index as u64);
-                let place = (metered.leaf.channel, metered.leaf.n);
-                if metered.leaf.call != Digest::ZERO {
-                    ids.insert(metered.leaf.call.0.as_slice(), place)?;
-                }
-                let price = metered.price().0;
-                for block in &metered.blocks {
-                    let known = blocks.get(block.0.as_slice())?.map(|value| value.value());
-                    let (spent, count) = known.unwrap_or_default();
-                    let sum = (spent.saturating_add(price), count + 1);
-                    blocks.insert(block.0.as_slice(), sum)?;
-                }
-                let archived = Archived { metered, batch: number, index };
-                receipts.insert(place, archived.to_bytes().as_slice())?;
-            }
-        }
-        write.commit()?;
-        Ok(())
+        self.with(|database| keep(database, batch, calls))
     }
 
     /// A receipt by its id.
     pub fn receipt(&self, id: ReceiptId) -> Result<Option<Archived>, ArchiveError> {
-        let read = self.database.begin_read()?;
-        let value = read.open_table(RECEIPTS)?.get((id.channel, id.n))?;
-        value.map(|value| object(value.value())).transpose()
+        self.read(|read| {
+            let value = read.open_table(RECEIPTS)?.get((id.channel, id.n))?;
+            value.map(|value| object(value.value())).transpose()
+        })
     }
 
     /// The receipt of a call.
     pub fn of_call(&self, call: &Digest) -> Result<Option<ReceiptId>, ArchiveError> {
-        let read = self.database.begin_read()?;
-        let value = read.open_table(CALLS)?.get(call.0.as_slice())?;
-        Ok(value.map(|value| value.value()).map(|(channel, n)| ReceiptId { channel, n }))
+        self.read(|read| {
+            let value = read.open_table(CALLS)?.get(call.0.as_slice())?;
+            Ok(value.map(|value| value.value()).map(|(channel, n)| ReceiptId { channel, n }))
+        })
     }
 
     /// A batch by its number.
     pub fn batch(&self, number: u64) -> Result<Option<ArchivedBatch>, ArchiveError> {
-        let read = self.database.begin_read()?;
-        let value = read.open_table(BATCHES)?.get(number)?;
-        value.map(|value| object(value.value())).transpose()
+        self.read(|read| {
+            let value = read.open_table(BATCHES)?.get(number)?;
+            value.map(|value| object(value.value())).transpose()
+        })
     }
 
     /// Receipts after a number, charged and void, in the order of their ids.
-    pub fn receipts(&self, after: Option<ReceiptId>, most: usize) -> Result<Vec<Archived>, ArchiveError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(RECEIPTS)?;
+    pub fn receipts(
+        &self,
+        after: Option<ReceiptId>,
+        most: usize,
+    ) -> Result<Vec<Archived>, ArchiveError> {
         let start = after.map_or((0, 0), |id| (id.channel, id.n.saturating_add(1)));
-        let rows = table.range(start..)?.take(most);
-        rows.map(|row| object(row?.1.value())).collect()
+        self.read(|read| {
+            let rows = read.open_table(RECEIPTS)?.range(start..)?.take(most);
+            rows.map(|row| object(row?.1.value())).collect()
+        })
     }
 
     /// What was spent under each block.
     pub fn spent(&self) -> Result<Vec<(Digest, Spent)>, ArchiveError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(BLOCKS)?;
-        let mut spent = Vec::new();
-        for row in table.iter()? {
-            let (key, value) = row?;
-            let (price, calls) = value.value();
-            let bytes: [u8; 32] = key.value().try_into().unwrap_or_default();
-            spent.push((Digest(bytes), Spent { price: Price(price), calls }));
-        }
-        Ok(spent)
+        self.read(|read| {
+            let table = read.open_table(BLOCKS)?;
+            let mut spent = Vec::new();
+            for row in table.iter()? {
+                let (key, value) = row?;
+                let (price, calls) = value.value();
+                let bytes: [u8; 32] = key.value().try_into().unwrap_or_default();
+                spent.push((Digest(bytes), Spent { price: Price(price), calls }));
+            }
+            Ok(spent)
+        })
     }
+}
+
+fn keep(
+    database: &Database,
+    batch: &ArchivedBatch,
+    calls: &[Metered],
+) -> Result<(), ArchiveError> {
+    let number = batch.batched.batch.header.number;
+    let write = database.begin_write()?;
+    {
+        let mut batches = write.open_table(BATCHES)?;
+        if batches.insert(number, batch.to_bytes().as_slice())?.is_some() {
+            return Ok(());
+        }
+        let mut receipts = write.open_table(RECEIPTS)?;
+        let mut ids = write.open_table(CALLS)?;
+        let mut blocks = write.open_table(BLOCKS)?;
+        for (index, metered) in calls.iter().enumerate() {
+            let (metered, index) = (metered.clone(), index as u64);
+            let place = (metered.leaf.channel, metered.leaf.n);
+            if metered.leaf.call != Digest::ZERO {
+                ids.insert(metered.leaf.call.0.as_slice(), place)?;
+            }
+            let price = metered.price().0;
+            for block in &metered.blocks {
+                let known = blocks.get(block.0.as_slice())?.map(|value| value.value());
+                let (spent, count) = known.unwrap_or_default();
+                let sum = (spent.saturating_add(price), count + 1);
+                blocks.insert(block.0.as_slice(), sum)?;
+            }
+            let archived = Archived { metered, batch: number, index };
+            receipts.insert(place, archived.to_bytes().as_slice())?;
+        }
+    }
+    Ok(write.commit()?)
 }

@@ -83,7 +83,8 @@ impl Attribution<'_> {
             Method::ALL.iter().copied().find(|method| u16::from(method.number()) == number)
         };
         let methods = manifest.datanet?.methods;
-        let methods = methods.iter().filter_map(|(number, weight)| Some((method(*number)?, *weight)));
+        let methods =
+            methods.iter().filter_map(|(number, weight)| Some((method(*number)?, *weight)));
         Some(Datanet { id, corpus, methods: methods.collect() })
     }
 

@@ -37,11 +37,18 @@ pub async fn bound(
             let tokens_in = count.at_most().saturating_add(work.context_bytes_max());
             Ok(work.bound(route, tokens_in, u64::from(max_tokens)))
         }
-        Job::Embed { inputs } => {
-            let Work::Model { part, .. } = work else {
+        Job::Embed { inputs, width } => {
+            let Work::Model { part, engine } = work else {
                 let message = "only an embedding model embeds";
                 return Err(CallError::new(ErrorCode::RequestInvalid, message).at("model"));
             };
+            let own = engine.describe().embedding_width;
+            if let (Some(asked), Some(own)) = (*width, own)
+                && u32::try_from(asked) != Ok(own)
+            {
+                let message = format!("this model has {own} dimensions, which cannot be changed");
+                return Err(CallError::new(ErrorCode::RequestInvalid, message).at("dimensions"));
+            }
             // A token has at least one byte, and each text two markers.
             let bytes = inputs.iter().map(|text| text.len() as u64 + 2).sum();
             let mut bound = vec![Counters::default(); route.parts.len()];

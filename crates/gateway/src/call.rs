@@ -36,6 +36,8 @@ pub enum Job {
     Embed {
         /// The texts.
         inputs: Vec<String>,
+        /// Numbers that each vector must have; nothing: the model's own.
+        width: Option<usize>,
     },
 }
 

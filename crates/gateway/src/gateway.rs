@@ -147,8 +147,7 @@ impl Gateway {
         std::fs::create_dir_all(&directory)
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
-        let (journal, found) =
-            Journal::open(directory.join("calls"), &JournalSettings::default())?;
+        let (journal, found) = Journal::open(directory.join("calls"), &JournalSettings::default())?;
         let recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
         let inner = Arc::new(Inner {
@@ -340,8 +339,7 @@ impl Inner {
             return self.start(view, &opened, request, None).await;
         };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            let message =
-                format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+            let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
             return Err(CallError::new(ErrorCode::RequestInvalid, message).at("Idempotency-Key"));
         }
         let call = call_id(opened.channel, &opened.holder, key);
@@ -386,8 +384,14 @@ impl Inner {
         let bound = bound(&route, &work, &request.job, max_tokens).await?;
         let price_max = meter::price_max(&route, self.node, &bound)?;
         let purpose = request.purpose.as_deref();
-        let admission =
-            Admission { certificate: opened, route: &route, purpose, price_max, now, ledger_age_ms };
+        let admission = Admission {
+            certificate: opened,
+            route: &route,
+            purpose,
+            price_max,
+            now,
+            ledger_age_ms,
+        };
         let Admitted { hold, purpose } = admission.decide(&self.books)?;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;

@@ -101,10 +101,8 @@ pub fn recover(
 fn read(records: &[(Position, Vec<u8>)]) -> Result<Read, RecoveryError> {
     let mut read = Read::default();
     for (position, bytes) in records {
-        let record = codec::decode(bytes).map_err(|error| RecoveryError::Record {
-            position: position.to_string(),
-            error,
-        })?;
+        let record = codec::decode(bytes)
+            .map_err(|error| RecoveryError::Record { position: position.to_string(), error })?;
         match record {
             Record::Reserved(reserved) => {
                 let id = ReceiptId { channel: reserved.channel, n: reserved.n };

@@ -203,7 +203,18 @@ impl Router<'_> {
                 Some((period, count.unwrap_or_default()))
             }
         };
-        Ok(Part { number, version, manifest, grant_number, grant, terms, quota, role, parent, offer })
+        Ok(Part {
+            number,
+            version,
+            manifest,
+            grant_number,
+            grant,
+            terms,
+            quota,
+            role,
+            parent,
+            offer,
+        })
     }
 
     fn manifest(&self, number: u64, id: &Cid) -> Result<Manifest, CallError> {

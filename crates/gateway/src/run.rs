@@ -114,7 +114,7 @@ impl Running {
     fn input(&self) -> String {
         match &self.job {
             Job::Generate(options) => question(&options.prompt).to_owned(),
-            Job::Embed { inputs } => inputs.join("\n"),
+            Job::Embed { inputs, .. } => inputs.join("\n"),
         }
     }
 
@@ -129,7 +129,7 @@ impl Running {
                 let job = generate_job(options, prompt, self.max_tokens);
                 generate(engine, job, client, &self.cancel).await
             }
-            (Job::Embed { inputs }, Some(engine)) => {
+            (Job::Embed { inputs, .. }, Some(engine)) => {
                 embed(engine, inputs.clone(), client, &self.cancel).await
             }
             (_, None) => {
@@ -153,9 +153,7 @@ impl Running {
         if let Some(part) = model {
             let Usage { tokens_in, tokens_out, .. } = product.usage;
             counters[part] = match self.job {
-                Job::Embed { .. } => {
-                    Counters::new([(Counter::EmbeddingTokens, tokens(tokens_in))])
-                }
+                Job::Embed { .. } => Counters::new([(Counter::EmbeddingTokens, tokens(tokens_in))]),
                 Job::Generate(_) => Counters::new([
                     (Counter::TokensIn, tokens(tokens_in)),
                     (Counter::TokensOut, tokens(tokens_out)),

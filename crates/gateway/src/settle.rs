@@ -213,11 +213,7 @@ impl Settler {
         }
     }
 
-    fn refused(
-        &self,
-        draft: &Draft,
-        refusal: ambar_consensus::Refusal,
-    ) -> Result<Place, Trouble> {
+    fn refused(&self, draft: &Draft, refusal: ambar_consensus::Refusal) -> Result<Place, Trouble> {
         let final_already = recovery::place_of(&draft.batched, &*self.consensus);
         if let Ok(Some(place)) = final_already {
             return Ok(place);
@@ -240,11 +236,8 @@ impl Settler {
         place: Place,
         calls: &[Arc<Metered>],
     ) -> Result<(), String> {
-        let archived = ArchivedBatch {
-            batched: batched.clone(),
-            height: place.height,
-            index: place.index,
-        };
+        let archived =
+            ArchivedBatch { batched: batched.clone(), height: place.height, index: place.index };
         let list: Vec<Metered> = calls.iter().map(|call| Metered::clone(call)).collect();
         self.archive.keep(&archived, &list).map_err(|error| error.to_string())?;
         for call in calls.iter().filter(|call| !call.blocks.is_empty()) {

@@ -1,6 +1,5 @@
 //! One call crosses every kind of party, and the ledger believes nothing it can recompute.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod world;
 
@@ -13,7 +12,7 @@ use ambar_ledger::{Key, Operation};
 use ambar_licence::{Period, Quota, Right};
 use ambar_receipt::{CallOutcome, Counter, Leaf};
 use world::story::{Story, story};
-use world::{World, model, shares, terms};
+use world::{World, model, terms};
 
 #[test]
 fn everybody_on_the_way_is_paid_exactly() {

@@ -41,7 +41,7 @@ const LICENCE: &str = "ambar-licence";
 const RECEIPT: &str = "ambar-receipt";
 
 /// Every crate of the workspace, from the ground up.
-pub(super) const ROOMS: [Room; 15] = [
+pub(super) const ROOMS: [Room; 16] = [
     Room { package: BASE, layer: Layer::Base, sees: &[] },
     Room { package: CAPSULE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: LICENCE, layer: Layer::Pure, sees: &[BASE] },
@@ -64,6 +64,7 @@ pub(super) const ROOMS: [Room; 15] = [
     Room { package: "ambar-gateway", layer: Layer::Wiring, sees: &[] },
     Room { package: "ambar-node", layer: Layer::Wiring, sees: &["ambar-gateway"] },
     Room { package: "ambar", layer: Layer::Binary, sees: &[] },
+    Room { package: "ambar-bench", layer: Layer::Task, sees: &[] },
     Room { package: "xtask", layer: Layer::Task, sees: &[] },
 ];
 
@@ -96,7 +97,7 @@ pub(super) struct Owned {
 
 const INFERENCE: &[&str] = &["ambar-compute"];
 const CONSENSUS: &[&str] = &["ambar-consensus"];
-const TOP: &[&str] = &["ambar", "xtask"];
+const TOP: &[&str] = &["ambar", "ambar-bench", "xtask"];
 
 /// Libraries with an owner.
 pub(super) const OWNED: [Owned; 11] = [

@@ -68,7 +68,9 @@ async fn generate(
 pub async fn embeddings(State(calls): Gateway, request: Request) -> Reply {
     let mut incoming = Incoming::read(EMBEDDINGS, request).await?;
     let embedding::Embedding { model, inputs, wanted } = embedding::parse(incoming.take_fields())?;
-    let accepted = calls.call(incoming.into_call(model, Job::Embed { inputs })).await?;
+    let accepted = calls
+        .call(incoming.into_call(model, Job::Embed { inputs, width: wanted.dimensions }))
+        .await?;
     Ok(answer::embedded(accepted, &wanted).await?)
 }
 

@@ -1,0 +1,133 @@
+//! What the design promises about speed and size, measured on this machine: started by
+//! `cargo xtask bench [NAME]... [--quick]`, explained in `docs/book/bench.md`.
+//!
+//! It stands outside: a node is the real `ambar` beside this program, asked over HTTP;
+//! only the ledger, the corpus, certificates, the journal and the orderer are called as
+//! libraries, where the promise is about the library.
+//!
+//! **Invariant**: nothing here asserts on time. The exit code says whether something broke.
+
+mod bare;
+mod call_path;
+mod certificate;
+mod cold_start;
+mod commit;
+mod engine;
+mod http;
+mod journal;
+mod ledger;
+mod load;
+mod machine;
+mod node;
+mod plan;
+mod presidents;
+mod table;
+mod trace;
+mod usage;
+mod verify;
+// The network that the ledger's own tests use: what is measured is what is tested.
+#[path = "../../crates/ledger/tests/world/mod.rs"]
+mod world;
+
+use anyhow::Result;
+use plan::{Plan, USAGE};
+use std::process::ExitCode;
+use std::time::Instant;
+use table::Table;
+
+/// One bench: its name, a line for the help text, and what measures.
+struct Bench {
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&Plan) -> Result<Table>,
+}
+
+/// Every bench, in the order in which they run.
+const BENCHES: [Bench; 9] = [
+    Bench {
+        name: "call-path",
+        summary: "HTTP calls of a null engine, through a node and without one",
+        run: call_path::run,
+    },
+    Bench {
+        name: "ledger-apply",
+        summary: "calls settled per second, every bill recomputed",
+        run: ledger::run,
+    },
+    Bench {
+        name: "trace",
+        summary: "span traces, retrieval and building over the presidents",
+        run: trace::run,
+    },
+    Bench {
+        name: "cold-start",
+        summary: "from the start of a node until it answers, and its memory",
+        run: cold_start::run,
+    },
+    Bench {
+        name: "engine",
+        summary: "tokens per second through the call path and in the bare library",
+        run: engine::run,
+    },
+    Bench { name: "verify", summary: "a receipt verified offline", run: verify::run },
+    Bench {
+        name: "certificate",
+        summary: "certificates minted, narrowed and opened",
+        run: certificate::run,
+    },
+    Bench { name: "journal", summary: "the call journal on this disk", run: journal::run },
+    Bench { name: "commit", summary: "the orderer on this disk", run: commit::run },
+];
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == [bare::ARGUMENT] {
+        return bare::serve().map(|()| ExitCode::SUCCESS);
+    }
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        print!("{}", help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let known = BENCHES.map(|bench| bench.name);
+    let plan = match Plan::parse(&arguments, &known) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprint!("error: {error}\n\n{}", help());
+            return Ok(ExitCode::from(plan::EXIT_USAGE));
+        }
+    };
+    Ok(measure(&plan))
+}
+
+/// Runs what was asked for; a bench that breaks does not end the others.
+fn measure(plan: &Plan) -> ExitCode {
+    println!("{}", machine::describe());
+    let (mut targets, mut missed, mut broken) = (0, 0, Vec::new());
+    for bench in BENCHES.iter().filter(|bench| plan.wants(bench.name)) {
+        let started = Instant::now();
+        match (bench.run)(plan) {
+            Ok(table) => {
+                let (seconds, load) = (started.elapsed().as_secs(), machine::load());
+                println!("== {}: {} ({seconds} s, load {load})", bench.name, bench.summary);
+                println!("{table}");
+                let (here, missed_here) = table.targets();
+                (targets, missed) = (targets + here, missed + missed_here);
+            }
+            Err(error) => {
+                println!("== {}: broken\n{error:#}\n", bench.name);
+                broken.push(bench.name);
+            }
+        }
+    }
+    println!("{} of {targets} targets met", targets - missed);
+    if broken.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: broken: {}", broken.join(", "));
+    ExitCode::FAILURE
+}
+
+fn help() -> String {
+    let row = |bench: &Bench| format!("  {:<13} {}\n", bench.name, bench.summary);
+    format!("{USAGE}\n\n{}", BENCHES.iter().map(row).collect::<String>())
+}

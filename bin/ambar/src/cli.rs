@@ -1,0 +1,148 @@
+//! The command line: what can be asked of the binary, and which module answers.
+
+use crate::commands::{
+    account, call, cert, channel, datanet, fetch, key, license, publish, receipt, show, start,
+    status, terms,
+};
+use crate::context::Context;
+use crate::demo;
+use crate::failure::Outcome;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Where a node listens unless said otherwise.
+pub const NODE_DEFAULT: &str = "http://127.0.0.1:7700";
+
+/// Publish, license, call, prove and settle AI resources
+#[derive(Debug, Parser)]
+#[command(
+    name = "ambar",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    after_help = "\
+A first loop on one machine:
+  ambar start                                   # a node with a network of its own
+  ambar key new me && ambar account fund 10 --as me
+  ambar publish model.gguf --kind model --name M --terms terms.toml --as me
+  ambar license ID --as me --yes                # prints the channel
+  ambar cert mint --channel CH > me.cert        # the API key
+  ambar call ID --cert me.cert \"Hello\"
+
+Failures exit with a code above 0 and print error[CODE] and help on standard error."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Where keys, ledger and blobs lie [default: ~/.ambar]
+    #[arg(long, global = true, value_name = "DIR", env = "AMBAR_HOME", hide_env_values = true)]
+    pub home: Option<PathBuf>,
+    /// The node to talk to
+    #[arg(long, global = true, value_name = "URL", env = "AMBAR_NODE", default_value = NODE_DEFAULT,
+          hide_env_values = true)]
+    pub node: String,
+    /// Print one JSON document on standard output and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole loop on real input in a temporary home
+    Demo(demo::DemoArgs),
+    /// Run a node; a new home gets a key and a network of its own
+    Start(start::StartArgs),
+    /// Show how the node and its network are
+    Status,
+    /// Keys of this home
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Publish a capsule
+    Publish(publish::PublishArgs),
+    /// Show a capsule
+    Show(show::ShowArgs),
+    /// Verify a capsule: id, signature, creator and content
+    Verify(fetch::VerifyArgs),
+    /// Fetch a capsule's content, checked against its roots
+    Fetch(fetch::FetchArgs),
+    /// Draw what a capsule is built on and who gets how much of its royalty
+    Lineage(show::LineageArgs),
+    /// Search the catalogue
+    Search(show::SearchArgs),
+    /// Check and explain terms
+    #[command(subcommand)]
+    Terms(terms::Command),
+    /// Accept a capsule's terms and open a channel
+    License(license::LicenseArgs),
+    /// Prefunded lines to gateways
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
+    /// Certificates: the API keys of the grid
+    #[command(subcommand)]
+    Cert(cert::Command),
+    /// Accepted terms
+    #[command(subcommand)]
+    Grant(channel::GrantCommand),
+    /// Make one call
+    Call(call::CallArgs),
+    /// Receipts of calls
+    #[command(subcommand)]
+    Receipt(receipt::Command),
+    /// Accounts and their money
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Datanets and their contributors
+    #[command(subcommand)]
+    Datanet(datanet::Command),
+    /// Find whose records a text repeats word for word
+    Trace(datanet::TraceArgs),
+    /// Recompute every receipt and balance
+    Audit,
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(&self, context: &Context) -> Outcome {
+        match &self.command {
+            Command::Demo(args) => demo::run(context, args).await,
+            Command::Start(args) => start::run(context, args).await,
+            Command::Status => status::run(context).await,
+            Command::Key(command) => key::run(context, command).await,
+            Command::Publish(args) => publish::run(context, args).await,
+            Command::Show(args) => show::show(context, args).await,
+            Command::Verify(args) => fetch::verify(context, args).await,
+            Command::Fetch(args) => fetch::fetch(context, args).await,
+            Command::Lineage(args) => show::lineage(context, args).await,
+            Command::Search(args) => show::search(context, args).await,
+            Command::Terms(command) => terms::run(context, command),
+            Command::License(args) => license::run(context, args).await,
+            Command::Channel(command) => channel::run(context, command).await,
+            Command::Cert(command) => cert::run(context, command),
+            Command::Grant(command) => channel::run_grant(context, command).await,
+            Command::Call(args) => call::run(context, args).await,
+            Command::Receipt(command) => receipt::run(context, command).await,
+            Command::Account(command) => account::run(context, command).await,
+            Command::Datanet(command) => datanet::run(context, command).await,
+            Command::Trace(args) => datanet::trace(context, args).await,
+            Command::Audit => status::audit(context).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

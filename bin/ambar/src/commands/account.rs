@@ -1,0 +1,165 @@
+//! `ambar account`: balances, statements, transfers, and free credits on development
+//! networks.
+
+use crate::context::Context;
+use crate::failure::{Failure, OrFail, Outcome};
+use crate::paint::short;
+use crate::table::{Side, Table, pairs};
+use ambar_base::{ErrorCode, Price};
+use ambar_ledger::Operation;
+use ambar_ledger::transaction::Transfer;
+use ambar_node::api::dto::{Account, StatementRow};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+/// Rows asked for at once.
+const ROWS_PER_REQUEST: u32 = 200;
+/// Most rows printed.
+const ROWS_MAX: usize = 100_000;
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show an account
+    Show(AccountArgs),
+    /// Every movement of an account's money, oldest first
+    Statement(AccountArgs),
+    /// Send credits to somebody
+    Transfer(TransferArgs),
+    /// Take free credits on a development network; opens the account if need be
+    Fund(FundArgs),
+}
+
+/// An account.
+#[derive(Args, Debug)]
+pub struct AccountArgs {
+    /// The account, by DID or id; without it, the key's own
+    did: Option<String>,
+    /// The key that asks
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// To whom, how much.
+#[derive(Args, Debug)]
+pub struct TransferArgs {
+    /// The receiver's account, by DID or id
+    did: String,
+    /// Credits
+    amount: Price,
+    /// The key that pays
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// How much for whom.
+#[derive(Args, Debug)]
+pub struct FundArgs {
+    /// Credits
+    amount: Price,
+    /// The key whose account gets them
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: &Command) -> Outcome {
+    match command {
+        Command::Show(args) => show(context, args).await,
+        Command::Statement(args) => statement(context, args).await,
+        Command::Transfer(args) => transfer(context, args).await,
+        Command::Fund(args) => fund(context, args).await,
+    }
+}
+
+async fn show(context: &Context, args: &AccountArgs) -> Outcome {
+    let account = match &args.did {
+        Some(did) => context.client()?.account(did).await?,
+        None => {
+            let signer = context.signer(args.key.as_deref()).await?;
+            signer.client().account(&signer.account.to_string()).await?
+        }
+    };
+    context.print(&account, || describe(&account))
+}
+
+fn describe(account: &Account) -> String {
+    let none = || "-".to_owned();
+    pairs(&[
+        ("id", account.id.clone()),
+        ("did", account.did.clone().unwrap_or_else(none)),
+        ("name", account.name.clone().unwrap_or_else(none)),
+        ("keys", format!("{} ({} must sign)", account.keys.join(", "), account.threshold)),
+        ("available", format!("{} credits", account.available)),
+        ("pending", format!("{} credits", account.pending)),
+    ])
+}
+
+async fn statement(context: &Context, args: &AccountArgs) -> Outcome {
+    let signer = context.signer(args.key.as_deref()).await?;
+    let account = args.did.clone().unwrap_or_else(|| signer.account.to_string());
+    let (mut rows, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let part =
+            signer.client().statement(&account, after.as_deref(), Some(ROWS_PER_REQUEST)).await?;
+        rows.extend(part.rows);
+        after = part.next;
+        if after.is_none() {
+            break;
+        }
+        if rows.len() >= ROWS_MAX {
+            let message = format!("the statement has more than {ROWS_MAX} rows");
+            return Err(Failure::new(ErrorCode::LimitExceeded, message));
+        }
+    }
+    let document = json!({ "account": account, "rows": rows });
+    context.print(&document, || rows_of(&rows))
+}
+
+fn rows_of(rows: &[StatementRow]) -> String {
+    let columns = [
+        ("block", Side::Right),
+        ("time", Side::Left),
+        ("kind", Side::Left),
+        ("receipt", Side::Left),
+        ("with", Side::Left),
+        ("credits", Side::Right),
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let sign = if row.direction == "out" { "-" } else { "+" };
+        table.row([
+            row.height.to_string(),
+            row.time.clone(),
+            row.kind.clone(),
+            row.receipt.clone().unwrap_or_default(),
+            row.counterpart.as_deref().map(short).unwrap_or_default(),
+            format!("{sign}{}", row.amount),
+        ]);
+    }
+    table.print("no movements")
+}
+
+async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {
+    let signer = context.signer(args.key.as_deref()).await?;
+    let receiver = signer.client().account(&args.did).await?;
+    let to = receiver.id.parse().or_fail(ErrorCode::BadGateway)?;
+    let transfer = Transfer { to, amount: args.amount };
+    let submitted = signer.submit(vec![Operation::Transfer(transfer)]).await?;
+    context.print(&submitted, || {
+        format!(
+            "{} credits sent to {}, final in block {}\n",
+            args.amount, receiver.id, submitted.height
+        )
+    })
+}
+
+async fn fund(context: &Context, args: &FundArgs) -> Outcome {
+    let signer = context.signer(args.key.as_deref()).await?;
+    let answer = signer.fund(args.amount).await?;
+    context.print(&answer, || {
+        let opened = if answer.opened { "opened " } else { "" };
+        let Account { id, available, .. } = &answer.account;
+        format!("{opened}account {id} has {available} credits available\n")
+    })
+}

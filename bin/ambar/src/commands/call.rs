@@ -1,0 +1,67 @@
+//! `ambar call`: one call with a certificate. The answer goes to standard output as it
+//! comes, the receipt to standard error.
+
+use crate::commands::cert;
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::openai::{Dialect, Question};
+use ambar_node::client::Credential;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// What to ask whom.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar call bafyrei… --cert app.cert \"What did Monroe say?\"")]
+pub struct CallArgs {
+    /// The capsule, by id or registered name
+    id: String,
+    /// The certificate, a file; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    cert: PathBuf,
+    /// What the call is made for
+    #[arg(long, value_name = "P")]
+    purpose: Option<String>,
+    /// Most tokens of answer
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<u32>,
+    /// What is asked
+    prompt: String,
+}
+
+/// Makes the call.
+pub async fn run(context: &Context, args: &CallArgs) -> Outcome {
+    let certificate = cert::read(&args.cert)?;
+    let dialect = Dialect::new(context.node(), &certificate)?;
+    let question = Question {
+        model: args.id.clone(),
+        text: args.prompt.clone(),
+        purpose: args.purpose.clone(),
+        max_tokens: args.max_tokens,
+        temperature: None,
+    };
+    let answer = if context.json {
+        dialect.ask(&question).await?
+    } else {
+        let answer = dialect.stream(&question, |piece| context.write(piece)).await?;
+        context.write("\n")?;
+        answer
+    };
+    // A stream does not say its price, its receipt does.
+    let client = context.client()?.with(Credential::Certificate(certificate));
+    let (price, mu) = match (answer.price, answer.mu) {
+        (Some(price), Some(mu)) => (price, mu),
+        _ => {
+            let receipt = client.receipt(&answer.receipt).await?;
+            (receipt.price, receipt.mu)
+        }
+    };
+    let receipt = answer.receipt;
+    if context.json {
+        let text = answer.text;
+        let document = json!({ "text": text, "receipt": receipt, "price": price, "mu": mu });
+        return context.write_json(&document);
+    }
+    context.note(&format!("receipt {receipt}: {price} credits for {mu} MU"));
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! `ambar channel` and `ambar grant`: what an account has accepted and set aside.
+
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::paint::{line, short};
+use crate::signer::number;
+use crate::table::{Side, Table};
+use ambar_base::Price;
+use ambar_ledger::Operation;
+use ambar_ledger::transaction::FundChannel;
+use ambar_node::api::dto::{Channel, Grant, Submitted};
+use clap::{Args, Subcommand};
+
+/// Longest name in a table, characters.
+const NAME_CHARS_MAX: usize = 32;
+
+/// What to do with channels.
+#[derive(Debug, Subcommand)]
+pub enum ChannelCommand {
+    /// List the channels of an account
+    List(Owner),
+    /// Add credits to a channel
+    Fund(FundArgs),
+    /// Close a channel; what is left comes back after one settlement window
+    Close(NumberArgs),
+}
+
+/// What to do with grants.
+#[derive(Debug, Subcommand)]
+pub enum GrantCommand {
+    /// List the terms that an account has accepted
+    List(Owner),
+    /// End a grant
+    Revoke(NumberArgs),
+}
+
+/// Whose they are.
+#[derive(Args, Debug)]
+pub struct Owner {
+    /// The key whose account it is
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// A channel and how much to add.
+#[derive(Args, Debug)]
+pub struct FundArgs {
+    /// The channel's number
+    channel: String,
+    /// Credits
+    amount: Price,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+/// A channel or grant.
+#[derive(Args, Debug)]
+pub struct NumberArgs {
+    /// Its number
+    number: String,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+/// Runs a command on channels.
+pub async fn run(context: &Context, command: &ChannelCommand) -> Outcome {
+    match command {
+        ChannelCommand::List(owner) => list(context, owner).await,
+        ChannelCommand::Fund(args) => {
+            let channel = number("channel", &args.channel)?;
+            let fund = Operation::FundChannel(FundChannel { channel, amount: args.amount });
+            let submitted = submit(context, &args.owner, fund).await?;
+            done(
+                context,
+                &submitted,
+                &format!("{} credits added to channel {channel}", args.amount),
+            )
+        }
+        ChannelCommand::Close(args) => {
+            let channel = number("channel", &args.number)?;
+            let submitted = submit(context, &args.owner, Operation::CloseChannel(channel)).await?;
+            done(context, &submitted, &format!("channel {channel} is closing"))
+        }
+    }
+}
+
+/// Runs a command on grants.
+pub async fn run_grant(context: &Context, command: &GrantCommand) -> Outcome {
+    match command {
+        GrantCommand::List(owner) => list_grants(context, owner).await,
+        GrantCommand::Revoke(args) => {
+            let grant = number("grant", &args.number)?;
+            let submitted = submit(context, &args.owner, Operation::RevokeGrant(grant)).await?;
+            done(context, &submitted, &format!("grant {grant} is revoked"))
+        }
+    }
+}
+
+async fn submit(context: &Context, owner: &Owner, operation: Operation) -> Outcome<Submitted> {
+    context.signer(owner.key.as_deref()).await?.submit(vec![operation]).await
+}
+
+fn done(context: &Context, submitted: &Submitted, what: &str) -> Outcome {
+    context.print(submitted, || format!("{what}, final in block {}\n", submitted.height))
+}
+
+async fn list(context: &Context, owner: &Owner) -> Outcome {
+    let signer = context.signer(owner.key.as_deref()).await?;
+    let channels = signer.client().channels(&signer.account.to_string()).await?;
+    context.print(&channels, || channels_of(&channels))
+}
+
+fn channels_of(channels: &[Channel]) -> String {
+    let columns = [
+        ("channel", Side::Right),
+        ("gateway", Side::Left),
+        ("grants", Side::Left),
+        ("expires", Side::Left),
+        ("state", Side::Left),
+        ("remaining", Side::Right),
+    ];
+    let mut table = Table::new(&columns);
+    for channel in channels {
+        table.row([
+            channel.id.clone(),
+            short(&channel.gateway_did),
+            channel.grants.join(","),
+            channel.expires.clone(),
+            if channel.closing.is_some() { "closing" } else { "open" }.to_owned(),
+            channel.remaining.clone(),
+        ]);
+    }
+    table.print("no channels")
+}
+
+async fn list_grants(context: &Context, owner: &Owner) -> Outcome {
+    let signer = context.signer(owner.key.as_deref()).await?;
+    let grants = signer.client().grants(&signer.account.to_string()).await?;
+    context.print(&grants, || grants_of(&grants))
+}
+
+fn grants_of(grants: &[Grant]) -> String {
+    let columns = [
+        ("grant", Side::Right),
+        ("capsule", Side::Left),
+        ("id", Side::Left),
+        ("accepted", Side::Left),
+        ("state", Side::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for grant in grants {
+        let state = match (grant.revoked, grant.current) {
+            (Some(_), _) => "revoked",
+            (None, true) => "holds",
+            (None, false) => "terms have changed",
+        };
+        table.row([
+            grant.id.clone(),
+            line(&grant.capsule_name, NAME_CHARS_MAX),
+            short(&grant.capsule),
+            grant.accepted.clone(),
+            state.to_owned(),
+        ]);
+    }
+    table.print("no grants")
+}

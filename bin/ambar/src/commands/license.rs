@@ -1,0 +1,178 @@
+//! `ambar license`: shows what the terms say and cost, accepts them, and opens a channel.
+
+use crate::context::Context;
+use crate::failure::{Failure, OrFail, Outcome};
+use crate::sessions::{self, Session};
+use crate::signer::{Signer, channel_of, grant_of, number};
+use ambar_base::{ErrorCode, Moment, Price, PublicKey};
+use ambar_ledger::Operation;
+use ambar_ledger::transaction::{Accept, OpenChannel};
+use ambar_node::api::dto::Capsule;
+use clap::Args;
+use serde_json::json;
+use std::io::{IsTerminal, Write};
+
+/// What a channel is opened with unless `--fund` says otherwise.
+const FUND_DEFAULT: &str = "1";
+/// Most credits per MU that a channel pays unless said otherwise.
+const UNIT_PRICE_MAX_DEFAULT: &str = "0.001";
+/// How long a channel admits calls, days.
+const CHANNEL_DAYS: u64 = 365;
+/// Most grants of one channel, as the ledger has it.
+const CHANNEL_GRANTS_MAX: usize = 64;
+
+/// Whose terms to accept, and how to pay.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar license bafyrei… --as app --fund 5 --yes")]
+pub struct LicenseArgs {
+    /// The capsule, by id or registered name
+    id: String,
+    /// The key whose account accepts and pays
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+    /// Credits to open the channel with
+    #[arg(long, value_name = "C", default_value = FUND_DEFAULT)]
+    fund: Price,
+    /// The gateway, by the DID of its key; without it, the node that is asked
+    #[arg(long, value_name = "G", value_parser = gateway)]
+    gateway: Option<PublicKey>,
+    /// Most credits per MU, royalty and node fee together, that the channel ever pays
+    #[arg(long, value_name = "C", default_value = UNIT_PRICE_MAX_DEFAULT)]
+    unit_price_max: Price,
+    /// Only accept the terms, as an author does whose capsule uses this one
+    #[arg(long)]
+    no_channel: bool,
+    /// Accept without being asked
+    #[arg(long)]
+    yes: bool,
+}
+
+fn gateway(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_did(text).map_err(|error| error.to_string())
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
+    let owner = context.key_name(args.key.as_deref())?;
+    let signer = context.signer(Some(&owner)).await?;
+    let capsule = signer.client().capsule(&args.id).await?;
+    context.note(&offer(&capsule));
+    if !args.yes {
+        confirm()?;
+    }
+    let grant = accept(&signer, &capsule).await?;
+    if args.no_channel {
+        let document = json!({ "grant": grant, "channel": null });
+        return context.print(&document, || format!("grant {grant}\n"));
+    }
+    let opening = Opening {
+        owner,
+        fund: args.fund,
+        gateway: args.gateway,
+        unit_price_max: args.unit_price_max,
+    };
+    let session = opening.open(&signer).await?;
+    session.save(context.home(), context.passphrase().as_ref())?;
+    let channel = session.channel;
+    let document = json!({ "grant": grant, "channel": channel.to_string() });
+    context.print(&document, || {
+        format!(
+            "grant {grant}, channel {channel} with {} credits\n\
+             mint its API key with: ambar cert mint --channel {channel}\n",
+            args.fund
+        )
+    })
+}
+
+/// What the owner offers, in plain words.
+fn offer(capsule: &Capsule) -> String {
+    let terms = &capsule.terms;
+    let mut text = format!("{} [{}], terms {}\n", capsule.name, capsule.kind, terms.id);
+    for sentence in &terms.explain {
+        text += &format!("  {sentence}\n");
+    }
+    text += &format!(
+        "price: {} credits per MU + {} per call, at least {}",
+        terms.per_mu, terms.per_call, terms.minimum
+    );
+    for component in &capsule.uses {
+        text += &format!("\n  and what its {} costs at its own terms", component.role);
+    }
+    text
+}
+
+fn confirm() -> Outcome {
+    let refused = |message: &str| {
+        Failure::input(message).helping("read the terms above and add --yes to accept them")
+    };
+    if !std::io::stdin().is_terminal() {
+        return Err(refused("the terms were not accepted: nobody can be asked here"));
+    }
+    eprint!("accept these terms? [y/N] ");
+    std::io::stderr().flush().or_fail(ErrorCode::Internal)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).or_fail(ErrorCode::FileUnreadable)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(refused("the terms were not accepted")),
+    }
+}
+
+/// Accepts a capsule's terms; the number of the grant.
+pub async fn accept(signer: &Signer, capsule: &Capsule) -> Outcome<String> {
+    let accept = Accept {
+        version: capsule.id.parse().or_fail(ErrorCode::BadGateway)?,
+        terms: capsule.terms.id.parse().or_fail(ErrorCode::BadGateway)?,
+    };
+    grant_of(&signer.submit(vec![Operation::Accept(accept)]).await?)
+}
+
+/// How a channel is opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The name of the key that opens it.
+    pub owner: String,
+    /// Credits to begin with.
+    pub fund: Price,
+    /// The gateway's key; nothing: the node that is asked.
+    pub gateway: Option<PublicKey>,
+    /// Most per MU.
+    pub unit_price_max: Price,
+}
+
+impl Opening {
+    /// Opens a channel for every grant that the account holds, so that one certificate
+    /// calls all of them; it can be narrowed to fewer.
+    pub async fn open(&self, signer: &Signer) -> Outcome<Session> {
+        let status = signer.client().status().await?;
+        let here = || PublicKey::from_did(&status.node.did).or_fail(ErrorCode::BadGateway);
+        let gateway = self.gateway.map_or_else(here, Ok)?;
+        let now = ambar_licence::calendar::parse(&status.time)
+            .ok_or_else(|| Failure::new(ErrorCode::BadGateway, "the node's time is no instant"))?;
+        let key = sessions::draw()?;
+        let open = OpenChannel {
+            session_key: key.public(),
+            gateway,
+            grants: grants(signer).await?,
+            amount: self.fund,
+            unit_price_max: self.unit_price_max,
+            expires: now.after(CHANNEL_DAYS * Moment::DAY_MS),
+        };
+        let submitted = signer.submit(vec![Operation::OpenChannel(open)]).await?;
+        let channel = number("channel", &channel_of(&submitted)?)?;
+        let (owner, network) = (self.owner.clone(), signer.network);
+        Ok(Session { channel, owner, network, gateway, key })
+    }
+}
+
+/// The newest grants that hold, ascending.
+async fn grants(signer: &Signer) -> Outcome<Vec<u64>> {
+    let grants = signer.client().grants(&signer.account.to_string()).await?;
+    let holding = grants.iter().filter(|grant| grant.revoked.is_none() && grant.current);
+    let mut numbers =
+        holding.map(|grant| number("grant", &grant.id)).collect::<Outcome<Vec<_>>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    let first = numbers.len().saturating_sub(CHANNEL_GRANTS_MAX);
+    Ok(numbers.split_off(first))
+}

@@ -1,0 +1,16 @@
+//! One module per command, or per family of them.
+
+pub mod account;
+pub mod call;
+pub mod cert;
+pub mod channel;
+pub mod datanet;
+pub mod fetch;
+pub mod key;
+pub mod license;
+pub mod publish;
+pub mod receipt;
+pub mod show;
+pub mod start;
+pub mod status;
+pub mod terms;

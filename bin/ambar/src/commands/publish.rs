@@ -1,0 +1,136 @@
+//! `ambar publish`: publishes a capsule and, from the home of the node's operator, has the
+//! node serve it.
+
+use crate::commands::terms;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::publish::{Published, Request, publish};
+use crate::signer::Signer;
+use ambar_base::{Cid, Weight};
+use ambar_capsule::Kind;
+use ambar_capsule::manifest::Parent;
+use ambar_compute::EngineSpec;
+use ambar_node::api::dto::ServingRequest;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// What is published, and how.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ambar publish speeches/ --kind dataset --name Speeches --terms data.toml
+  ambar publish model.gguf --kind model --name Small --terms model.toml
+  ambar publish card.md --kind model --name Big --terms model.toml \\
+      --engine upstream:http://127.0.0.1:8000/v1#big
+  ambar publish ask/ --kind prompt --name Ask --terms ask.toml \\
+      --uses bafyrei…model --uses bafyrei…data
+
+A directory of records may hold contributors.toml, whose [[record]] entries have a path
+and either did or name; without it the publisher is the one contributor. A prompt is a
+prompt.toml; code in a directory needs a code.toml (code = 1, runtime, entry), an agent
+an agent.toml (agent = 1, instructions, steps_max, [roles]).")]
+pub struct PublishArgs {
+    /// A directory or a file
+    path: PathBuf,
+    /// dataset, model, code, prompt or agent
+    #[arg(long)]
+    kind: Kind,
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    /// The terms, a TOML file
+    #[arg(long, value_name = "FILE")]
+    terms: PathBuf,
+    /// The key whose account publishes
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+    /// What people read about it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    description: String,
+    /// The version that this one continues
+    #[arg(long, value_name = "ID")]
+    previous: Option<Cid>,
+    /// A parent and its share of the royalty, such as bafyrei…=15%; may be repeated
+    #[arg(long = "from", value_name = "ID=SHARE", value_parser = parent)]
+    parents: Vec<Parent>,
+    /// A component, by id or name, with its role where its kind leaves a choice
+    /// (ROLE=ID); may be repeated
+    #[arg(long = "uses", value_name = "ID", value_parser = component)]
+    uses: Vec<Used>,
+    /// The part of a dataset's royalty that goes to its contributors
+    #[arg(long, value_name = "SHARE", default_value = "90%")]
+    contributors_share: Weight,
+    /// What the node serves a model with: gguf:PATH, embed:DIR, upstream:URL[#model] or
+    /// null; without it, a model that is files here is served from them
+    #[arg(long, value_name = "SPEC")]
+    engine: Option<EngineSpec>,
+}
+
+#[derive(Clone, Debug)]
+struct Used(Option<String>, String);
+
+fn parent(text: &str) -> Result<Parent, String> {
+    let (version, share) = text.split_once('=').ok_or("expected ID=SHARE, such as bafyrei…=15%")?;
+    let version = version.parse().map_err(|error: ambar_base::cid::CidError| error.to_string())?;
+    let share =
+        share.parse().map_err(|error: ambar_base::weight::WeightError| error.to_string())?;
+    Ok(Parent { share, version })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap asks for")]
+fn component(text: &str) -> Result<Used, String> {
+    Ok(match text.split_once('=') {
+        Some((role, id)) => Used(Some(role.to_owned()), id.to_owned()),
+        None => Used(None, text.to_owned()),
+    })
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
+    let request = Request {
+        path: args.path.clone(),
+        kind: args.kind,
+        name: args.name.clone(),
+        description: args.description.clone(),
+        terms: terms::read(&args.terms)?,
+        previous: args.previous,
+        parents: args.parents.clone(),
+        uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),
+        contributors_share: args.contributors_share,
+        engine: args.engine.clone(),
+    };
+    let signer = context.signer(args.key.as_deref()).await?;
+    let published = publish(&signer, &request).await?;
+    let served = match context.operator().await? {
+        Some(operator) => serve(&operator, args.kind, &published).await?,
+        None => None,
+    };
+    let Published { id, height, .. } = published;
+    let document = json!({ "id": id, "height": height, "served": served });
+    context.print(&document, || {
+        let served = match &served {
+            Some(offer) => format!("the node serves its {offer}"),
+            None => "it is not served: that is up to the node's operator".to_owned(),
+        };
+        format!("{id}\npublished in block {height}; {served}\n")
+    })
+}
+
+/// Has the operator's node serve a capsule: with an engine, a datanet or a template.
+/// Capsules that are fetched and not called are not served.
+pub async fn serve(
+    operator: &Signer,
+    kind: Kind,
+    published: &Published,
+) -> Outcome<Option<String>> {
+    if matches!(kind, Kind::Code | Kind::Agent) {
+        return Ok(None);
+    }
+    let engine = published.engine.as_ref().map(ToString::to_string);
+    if kind == Kind::Model && engine.is_none() {
+        return Err(Failure::input("a model needs an engine").helping("name it with --engine"));
+    }
+    let request = ServingRequest { engine };
+    Ok(Some(operator.client().serve(&published.id, &request).await?.offer))
+}

@@ -1,0 +1,71 @@
+//! A node within this process, and the signals that end it. It is talked to through HTTP
+//! like any other.
+
+use crate::failure::{Failure, Outcome};
+use ambar_base::SecretKey;
+use ambar_node::home::OPERATOR;
+use ambar_node::node::{Node, NodeSettings, Running};
+use ambar_node::{KeyStore, Passphrase};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// A running node and its operator's key.
+pub struct Embedded {
+    running: Running,
+    operator: SecretKey,
+}
+
+impl Embedded {
+    /// Starts the node of a home; a new home gets keys and a network of its own.
+    pub async fn start(
+        home: &Path,
+        listen: Option<SocketAddr>,
+        passphrase: Option<Passphrase>,
+    ) -> Outcome<Self> {
+        let settings =
+            NodeSettings { home: home.to_owned(), listen, passphrase: passphrase.clone() };
+        let running = Node::start(settings).await?;
+        let operator = KeyStore::of(home).load(OPERATOR, passphrase.as_ref());
+        match operator {
+            Ok(operator) => Ok(Self { running, operator }),
+            Err(error) => {
+                running.shutdown().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.running.base_url
+    }
+
+    /// The key of its operator.
+    pub fn operator(&self) -> &SecretKey {
+        &self.operator
+    }
+
+    /// Finishes what is under way and closes.
+    pub async fn stop(self) {
+        self.running.shutdown().await;
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+#[cfg(unix)]
+pub async fn interrupted() -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+pub async fn interrupted() -> Outcome {
+    tokio::signal::ctrl_c().await.map_err(Failure::internal)
+}

@@ -1,0 +1,56 @@
+//! The one binary of Ambar: the command line, an embedded node, and the demo.
+//!
+//! Transactions and certificates are made here, with keys that never leave this process; a
+//! node is talked to through its HTTP API only, even the embedded one.
+//!
+//! **Invariant**: with `--json`, standard output holds one JSON document or nothing.
+
+mod cli;
+mod commands;
+mod context;
+mod demo;
+mod draw;
+mod embedded;
+mod failure;
+mod fetched;
+mod files;
+mod openai;
+mod paint;
+mod publish;
+mod sessions;
+mod signer;
+mod table;
+
+use clap::Parser;
+use cli::Cli;
+use context::Context;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let context = Context::new(&cli.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(cli.run(&context)),
+        Err(error) => Err(Failure::internal(error)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => context.fail(&failure),
+    }
+}
+
+/// Help and version are answers; everything else is a failure like any other.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let Some(failure) = failure::of_command_line(error) else {
+        // A closed pipe leaves nobody to tell.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    };
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    context::fail(&failure, json)
+}

@@ -1,0 +1,173 @@
+//! The index on disk: opening it, and taking in blocks in order.
+
+use crate::error::IndexError;
+use crate::movements::genesis_entries;
+use crate::tables::*;
+use crate::take::Take;
+use ambar_base::{AccountId, Encode, Height, Moment, NetworkId, codec};
+use ambar_ledger::Genesis;
+use ambar_ledger::query::State;
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The format of the tables.
+const FORMAT: u64 = 1;
+/// Blocks after which what was taken in is made durable: what a crash loses is taken in
+/// again.
+const DURABLE_BLOCKS: u64 = 64;
+/// The index's file in its directory.
+pub const FILE_NAME: &str = "index.redb";
+
+/// A final block, as the index sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockInput<'a> {
+    /// Its height.
+    pub height: Height,
+    /// Its time.
+    pub time: Moment,
+    /// Its transactions.
+    pub transactions: &'a [Vec<u8>],
+    /// The beginning's outcome, then each transaction's.
+    pub outcomes: &'a [Vec<u8>],
+}
+
+/// The index.
+pub struct Index {
+    database: Database,
+    next: AtomicU64,
+}
+
+impl Index {
+    /// Opens the index in `directory`, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// [`IndexError::Mismatch`] if it is another network's or version's.
+    pub fn open(
+        directory: &Path,
+        genesis: &Genesis,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        fs::create_dir_all(directory).map_err(|error| redb::Error::Io(error.into()))?;
+        let file = directory.join(FILE_NAME);
+        let database = Database::builder().set_cache_size(cache_bytes).create(file)?;
+        let write = database.begin_write()?;
+        let cursor = prepare(&write, genesis)?;
+        write.commit()?;
+        Ok(Self { database, next: AtomicU64::new(cursor + 1) })
+    }
+
+    /// Removes the index in `directory`, to be built again.
+    pub fn remove(directory: &Path) -> Result<(), IndexError> {
+        let file: PathBuf = directory.join(FILE_NAME);
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(redb::Error::Io(error.into()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last block taken in.
+    #[must_use]
+    pub fn cursor(&self) -> Height {
+        Height(self.next.load(Ordering::Acquire) - 1)
+    }
+
+    /// Takes in the next block. `state` is the ledger's after this block or a later one,
+    /// no later than the settlement window. A block that was taken in changes nothing.
+    ///
+    /// # Errors
+    /// [`IndexError::FactsForgotten`] if `state` is too late: the index has to be removed
+    /// and built from genesis with the state of each block.
+    pub fn take(&self, block: BlockInput<'_>, state: &impl State) -> Result<(), IndexError> {
+        let next = self.next.load(Ordering::Acquire);
+        if block.height.0 < next {
+            return Ok(());
+        }
+        if block.height.0 > next {
+            return Err(IndexError::Order { given: block.height, next: Height(next) });
+        }
+        let mut write = self.database.begin_write()?;
+        let durable = next.is_multiple_of(DURABLE_BLOCKS);
+        write.set_durability(if durable { Durability::Immediate } else { Durability::None })?;
+        Take::new(&write, block, state)?.run()?;
+        put_number(&write, "cursor", next)?;
+        write.commit()?;
+        self.next.store(next + 1, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    pub fn flush(&self) -> Result<(), IndexError> {
+        let write = self.database.begin_write()?;
+        put_number(&write, "cursor", self.cursor().0)?;
+        Ok(write.commit()?)
+    }
+
+    pub(crate) fn read(&self) -> Result<ReadTransaction, IndexError> {
+        Ok(self.database.begin_read()?)
+    }
+}
+
+fn put_number(write: &WriteTransaction, name: &str, number: u64) -> Result<(), IndexError> {
+    write.open_table(META)?.insert(name, number.to_bytes().as_slice())?;
+    Ok(())
+}
+
+fn number(write: &WriteTransaction, name: &str) -> Result<Option<u64>, IndexError> {
+    let table = write.open_table(META)?;
+    let value = redb::ReadableTable::get(&table, name)?;
+    let number = value.map(|value| codec::decode(value.value())).transpose();
+    number.map_err(|error| IndexError::Store(error.to_string()))
+}
+
+/// Creates the tables of a new index, or checks whose an old one is; its cursor.
+fn prepare(write: &WriteTransaction, genesis: &Genesis) -> Result<u64, IndexError> {
+    let network = genesis.network();
+    if let Some(format) = number(write, "format")? {
+        let same = network_of(write)? == Some(network);
+        let cursor = number(write, "cursor")?.unwrap_or_default();
+        return if format == FORMAT && same { Ok(cursor) } else { Err(IndexError::Mismatch) };
+    }
+    create(write)?;
+    put_number(write, "format", FORMAT)?;
+    put_number(write, "cursor", 0)?;
+    write.open_table(META)?.insert("network", network.to_bytes().as_slice())?;
+    for allocation in &genesis.allocations {
+        let id: AccountId = genesis.account(allocation.key);
+        let row = crate::rows::AccountRow { first: allocation.key };
+        write.open_table(ACCOUNTS)?.insert(key(&id, &[]).as_slice(), row.to_bytes().as_slice())?;
+    }
+    for (ordinal, (account, entry)) in (0..).zip(genesis_entries(genesis)) {
+        let key = entry_key(&account, Height(0), ordinal);
+        write.open_table(STATEMENTS)?.insert(key.as_slice(), entry.to_bytes().as_slice())?;
+    }
+    Ok(0)
+}
+
+fn network_of(write: &WriteTransaction) -> Result<Option<NetworkId>, IndexError> {
+    let table = write.open_table(META)?;
+    let value = redb::ReadableTable::get(&table, "network")?;
+    let network = value.map(|value| codec::decode(value.value())).transpose();
+    network.map_err(|error| IndexError::Store(error.to_string()))
+}
+
+fn create(write: &WriteTransaction) -> Result<(), IndexError> {
+    write.open_table(STATEMENTS)?;
+    write.open_table(ACCOUNTS)?;
+    write.open_table(RECEIPTS)?;
+    write.open_table(PAID)?;
+    write.open_table(BATCHES)?;
+    write.open_table(CATALOGUE)?;
+    write.open_table(VERSIONS)?;
+    write.open_table(HEADS)?;
+    write.open_table(NAMES)?;
+    write.open_table(LINE_NAMES)?;
+    write.open_table(CHANNELS)?;
+    write.open_table(CLOSINGS)?;
+    write.open_table(OWN_CHANNELS)?;
+    write.open_table(OWN_GRANTS)?;
+    Ok(())
+}

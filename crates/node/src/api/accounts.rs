@@ -1,0 +1,175 @@
+//! Accounts, their statements, grants and channels.
+
+use super::App;
+use super::dto::{Account, Channel, Grant, Statement, StatementRow};
+use super::failure::{Answer, Failure};
+use super::party::Party;
+use super::views::{self, account_id, ledger, limit, named, number, time};
+use ambar_base::{ErrorCode, Height};
+use ambar_gateway::view::LedgerView;
+use ambar_index::Placed;
+use ambar_ledger::Key;
+use ambar_ledger::object::{self, Node};
+use ambar_ledger::query::State as _;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// An account by DID or id.
+#[utoipa::path(get, path = "/api/v1/accounts/{account}",
+    params(("account" = String, Path)), responses((status = 200, body = Account)))]
+pub(super) async fn account(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+) -> Answer<Account> {
+    views::account(&app, &ledger(&app)?, &text).map(Json)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// A part of an account's statement.
+#[utoipa::path(get, path = "/api/v1/accounts/{account}/statement",
+    params(("account" = String, Path), ("after" = Option<String>, Query),
+        ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Statement)))]
+pub(super) async fn statement(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+    Query(page): Query<Page>,
+    party: Party,
+) -> Answer<Statement> {
+    let account = party.must_be(&ledger(&app)?, &text)?;
+    let after = page.after.as_deref().map(cursor).transpose()?;
+    let limit = limit(page.limit);
+    let placed = app.index.statement(&account, after, limit)?;
+    let rows: Vec<_> = placed.iter().map(row).collect();
+    let full = rows.len() >= limit;
+    let next = rows.last().filter(|_| full).map(|row| row.cursor.clone());
+    Ok(Json(Statement { account: account.to_string(), rows, next }))
+}
+
+fn cursor(text: &str) -> Result<(Height, u32), Failure> {
+    let parts = text.split_once('-');
+    let read = parts.and_then(|(height, row)| Some((height.parse().ok()?, row.parse().ok()?)));
+    let (height, row) = read.ok_or_else(|| Failure::invalid("after is no cursor"))?;
+    Ok((Height(height), row))
+}
+
+fn row(placed: &Placed) -> StatementRow {
+    let entry = &placed.entry;
+    StatementRow {
+        cursor: format!("{}-{}", placed.height, placed.ordinal),
+        height: placed.height.0,
+        time: time(entry.time),
+        kind: entry.kind.text().into(),
+        direction: if entry.incoming { "in" } else { "out" }.into(),
+        amount: entry.amount.to_string(),
+        receipt: entry.receipt.map(|(channel, n)| format!("{channel}-{n}")),
+        counterpart: entry.counterpart.map(|account| account.to_string()),
+        capsule: entry.capsule.map(|id| id.to_string()),
+        channel: entry.channel.map(|number| number.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Of {
+    account: String,
+}
+
+/// The grants of an account.
+#[utoipa::path(get, path = "/api/v1/grants", params(("account" = String, Query)),
+    responses((status = 200, body = Vec<Grant>)))]
+pub(super) async fn grants(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    party: Party,
+) -> Answer<Vec<Grant>> {
+    let view = ledger(&app)?;
+    let account = party.must_be(&view, &of.account)?;
+    let numbers = app.index.grants(&account)?;
+    numbers.into_iter().map(|number| grant(&app, &view, number)).collect::<Result<_, _>>().map(Json)
+}
+
+fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
+    let grant: object::Grant = view.must("grant", number, &Key::Grant(number))?;
+    let head = views::line(view, grant.line)?.head;
+    let (capsule, capsule_name) = named(app, view, head)?;
+    Ok(Grant {
+        id: number.to_string(),
+        licensee: account_id(view, grant.licensee)?.to_string(),
+        capsule: capsule.to_string(),
+        capsule_name,
+        terms: grant.terms.to_string(),
+        accepted: time(grant.accepted),
+        height: grant.height.0,
+        revoked: grant.revoked.map(|height| height.0),
+        current: views::version(view, head)?.terms == grant.terms,
+    })
+}
+
+/// The channels of an account that are not paid out.
+#[utoipa::path(get, path = "/api/v1/channels", params(("account" = String, Query)),
+    responses((status = 200, body = Vec<Channel>)))]
+pub(super) async fn channels(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    party: Party,
+) -> Answer<Vec<Channel>> {
+    let view = ledger(&app)?;
+    let account = party.must_be(&view, &of.account)?;
+    let mut channels = Vec::new();
+    for number in app.index.channels(&account)? {
+        if let Some(object) = view.object::<object::Channel>(&Key::Channel(number))? {
+            channels.push(channel_view(&view, number, &object)?);
+        }
+    }
+    Ok(Json(channels))
+}
+
+/// A channel.
+#[utoipa::path(get, path = "/api/v1/channels/{channel}", params(("channel" = String, Path)),
+    responses((status = 200, body = Channel)))]
+pub(super) async fn channel(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+    party: Party,
+) -> Answer<Channel> {
+    let (view, number) = (ledger(&app)?, number("channel", &text)?);
+    let object: object::Channel = view.must("channel", number, &Key::Channel(number))?;
+    match &party {
+        Party::Certificate(opened) if opened.channel == number => {}
+        Party::Certificate(_) => {
+            let message = "the certificate is of another channel";
+            return Err(Failure::new(ErrorCode::NotAuthorised, message));
+        }
+        _ => drop(party.must_be(&view, &account_id(&view, object.payer)?.to_string())?),
+    }
+    channel_view(&view, number, &object).map(Json)
+}
+
+fn channel_view(
+    view: &LedgerView,
+    number: u64,
+    channel: &object::Channel,
+) -> Result<Channel, Failure> {
+    let gateway: Node = view.must("node", channel.gateway, &Key::Node(channel.gateway))?;
+    Ok(Channel {
+        id: number.to_string(),
+        payer: account_id(view, channel.payer)?.to_string(),
+        session_key: channel.session_key.did(),
+        gateway: channel.gateway.to_string(),
+        gateway_did: gateway.key.did(),
+        grants: channel.grants.iter().map(ToString::to_string).collect(),
+        unit_price_max: channel.unit_price_max.to_string(),
+        expires: time(channel.expires),
+        funded: channel.funded.to_string(),
+        spent: channel.spent.to_string(),
+        remaining: channel.remaining().to_string(),
+        closing: channel.closing.map(|height| height.0),
+    })
+}

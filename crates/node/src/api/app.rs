@@ -1,0 +1,77 @@
+//! What the handlers share.
+
+use super::metrics::Metrics;
+use crate::home::Home;
+use ambar_base::{Moment, NetworkId};
+use ambar_consensus::{Clock, Consensus, system_clock};
+use ambar_gateway::{Gateway, Serving};
+use ambar_index::Index;
+use ambar_store::Store;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::Mutex;
+
+/// A node's parts.
+pub struct App {
+    /// Its home.
+    pub home: Home,
+    /// The network.
+    pub network: NetworkId,
+    /// Its number on the ledger.
+    pub node: u64,
+    /// The ledger's engine.
+    pub consensus: Arc<dyn Consensus>,
+    /// The blobs.
+    pub store: Store,
+    /// The index.
+    pub index: Arc<Index>,
+    /// What it serves.
+    pub serving: Arc<Serving>,
+    /// The call path.
+    pub gateway: Gateway,
+    /// Whether it takes requests.
+    pub ready: AtomicBool,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    /// The faucet's next nonce belongs to one request at a time.
+    pub(crate) faucet: Mutex<()>,
+    /// One capsule at a time is prepared for serving, and one audit runs.
+    pub(crate) kitchen: Mutex<()>,
+    pub(crate) auditing: Mutex<()>,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        home: Home,
+        node: u64,
+        consensus: Arc<dyn Consensus>,
+        store: Store,
+        index: Index,
+        serving: Arc<Serving>,
+        gateway: Gateway,
+    ) -> Self {
+        let network = home.genesis.network();
+        Self {
+            home,
+            network,
+            node,
+            consensus,
+            store,
+            index: Arc::new(index),
+            serving,
+            gateway,
+            ready: AtomicBool::new(false),
+            clock: system_clock(),
+            metrics: Metrics::default(),
+            faucet: Mutex::new(()),
+            kitchen: Mutex::new(()),
+            auditing: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        (self.clock)()
+    }
+}

@@ -1,0 +1,129 @@
+//! Blocks, and the audit over all of them.
+
+use super::App;
+use super::dto::{AuditReport, Block, BlockRow, BlockTransaction};
+use super::failure::{Answer, Failure, blocking};
+use super::views::{corrupt, limit, operation, time};
+use crate::audit::{Audit, Receipts};
+use crate::submit::results;
+use ambar_base::{Encode, Height, codec};
+use ambar_ledger::transaction::{Actor, Operation, SignedTransaction};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Most blocks of one answer.
+const BLOCKS_MAX: usize = 1_000;
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    after: Option<u64>,
+    limit: Option<u32>,
+}
+
+/// Blocks above a height, oldest first; without one the newest.
+#[utoipa::path(get, path = "/api/v1/blocks",
+    params(("after" = Option<u64>, Query), ("limit" = Option<u32>, Query)),
+    responses((status = 200, body = Vec<BlockRow>)))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Query(page): Query<Page>,
+) -> Answer<Vec<BlockRow>> {
+    let (head, limit) = (app.consensus.head().height.0, limit(page.limit).min(BLOCKS_MAX) as u64);
+    let after = page.after.unwrap_or(head.saturating_sub(limit));
+    let last = head.min(after.saturating_add(limit));
+    let mut rows = Vec::new();
+    for height in after.saturating_add(1)..=last {
+        let block = block_at(&app, height)?;
+        let header = &block.finality.header;
+        rows.push(BlockRow {
+            height,
+            time: time(header.time),
+            digest: header.digest().to_string(),
+            transactions: block.transactions.len() as u64,
+        });
+    }
+    Ok(Json(rows))
+}
+
+fn block_at(app: &App, height: u64) -> Result<ambar_consensus::Block, Failure> {
+    let missing = || Failure::not_found(format!("there is no block {height}"));
+    app.consensus.block(Height(height))?.ok_or_else(missing)
+}
+
+/// A block.
+#[utoipa::path(get, path = "/api/v1/blocks/{height}", params(("height" = u64, Path)),
+    responses((status = 200, body = Block)))]
+pub(super) async fn one(State(app): State<Arc<App>>, Path(height): Path<u64>) -> Answer<Block> {
+    let block = block_at(&app, height)?;
+    let header = &block.finality.header;
+    let outcomes = block.outcomes.iter().skip(1);
+    let transactions = block.transactions.iter().zip(outcomes);
+    let transactions = transactions.map(|(bytes, outcome)| transaction(bytes, outcome));
+    Ok(Json(Block {
+        height,
+        time: time(header.time),
+        digest: header.digest().to_string(),
+        parent: header.parent.to_string(),
+        header: hex::encode(block.finality.to_bytes()),
+        transactions: transactions.collect::<Result<_, _>>()?,
+    }))
+}
+
+fn transaction(bytes: &[u8], outcome: &[u8]) -> Result<BlockTransaction, Failure> {
+    let damaged = |error: codec::DecodeError| corrupt(error.to_string());
+    let transaction: SignedTransaction = codec::decode(bytes).map_err(damaged)?;
+    let (fee, results) = results(outcome).map_err(damaged)?;
+    let envelope = transaction.envelope;
+    Ok(BlockTransaction {
+        id: envelope.id().to_string(),
+        actor: match &envelope.actor {
+            Actor::Account(id) => id.to_string(),
+            Actor::Node(number) => format!("node {number}"),
+        },
+        operations: envelope.operations.iter().map(|o| name_of(o).to_owned()).collect(),
+        fee: fee.to_string(),
+        results: results.iter().map(operation).collect(),
+    })
+}
+
+fn name_of(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::CreateAccount(_) => "create_account",
+        Operation::RotateKeys(_) => "rotate_keys",
+        Operation::Transfer(_) => "transfer",
+        Operation::Publish(_) => "publish",
+        Operation::RegisterName(_) => "register_name",
+        Operation::TransferLine(_) => "transfer_line",
+        Operation::TransferRoyalty(_) => "transfer_royalty",
+        Operation::Accept(_) => "accept",
+        Operation::RevokeGrant(_) => "revoke_grant",
+        Operation::OpenChannel(_) => "open_channel",
+        Operation::FundChannel(_) => "fund_channel",
+        Operation::CloseChannel(_) => "close_channel",
+        Operation::RegisterNode(_) => "register_node",
+        Operation::SetAsk(_) => "set_ask",
+        Operation::AllowServing(_) => "allow_serving",
+        Operation::Settle(_) => "settle",
+        Operation::SetParameters(_) => "set_parameters",
+        Operation::PublishTariff(_) => "publish_tariff",
+    }
+}
+
+/// Recomputes everything from genesis. One audit runs at a time.
+#[utoipa::path(get, path = "/api/v1/audit", responses((status = 200, body = AuditReport)))]
+pub(super) async fn audit(State(app): State<Arc<App>>) -> Answer<AuditReport> {
+    let auditing = Arc::clone(&app);
+    let _turn = app.auditing.lock().await;
+    let report = blocking(move || {
+        let audit = Audit {
+            genesis: &auditing.home.genesis,
+            consensus: &*auditing.consensus,
+            node: Some(auditing.node),
+            receipts: Receipts::Gateway(&auditing.gateway),
+        };
+        Ok(audit.run()?)
+    });
+    report.await.map(Json)
+}

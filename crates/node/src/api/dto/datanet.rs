@@ -1,0 +1,101 @@
+//! Datanets, tracing, and what a node serves.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A datanet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Datanet {
+    /// Its version's id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The account that owns its line.
+    pub owner: String,
+    /// Who is paid when a call used none of the records.
+    pub treasury: String,
+    /// How many records.
+    pub records: u64,
+    /// The part of the royalty that goes to the contributors, per cent.
+    pub share: String,
+    /// Attribution methods with the part that each decides.
+    pub methods: Vec<String>,
+    /// The contributors by index.
+    pub contributors: Vec<Contributor>,
+    /// Whether this node has its records.
+    pub served: bool,
+}
+
+/// A contributor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Contributor {
+    /// The account that is paid.
+    pub account: String,
+    /// The DID of the account's first key, if it has one.
+    pub did: Option<String>,
+    /// The name, if it is an escrow account.
+    pub name: Option<String>,
+}
+
+/// A text to trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceRequest {
+    /// The datanet, by id or name.
+    pub datanet: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Where a text's words stand in a datanet's records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceAnswer {
+    /// Verbatim spans of the text.
+    pub spans: Vec<TraceSpan>,
+    /// Whose records they are, by weight; empty if nothing was found.
+    pub shares: Vec<TraceShare>,
+}
+
+/// An occurrence of a verbatim span.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceSpan {
+    /// First byte in the text.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+    /// The record's path or title.
+    pub document: String,
+    /// The contributor: a DID, an account id or an escrow account's name.
+    pub contributor: String,
+    /// First byte in the record.
+    pub offset: u32,
+    /// Occurrences in all records together.
+    pub count: u32,
+}
+
+/// A contributor's part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceShare {
+    /// The contributor: a DID, an account id or an escrow account's name.
+    pub contributor: String,
+    /// The part, per cent.
+    pub weight: String,
+}
+
+/// What to serve a capsule with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServingRequest {
+    /// The engine's spec, for models. Datasets are served from their blobs, prompts need
+    /// nothing.
+    pub engine: Option<String>,
+}
+
+/// What a capsule is served with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServingAnswer {
+    /// The capsule's id.
+    pub capsule: String,
+    /// `engine`, `datanet` or `template`.
+    pub offer: String,
+    /// Records indexed, for datasets.
+    pub records: Option<u64>,
+}

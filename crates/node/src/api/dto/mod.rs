@@ -1,0 +1,30 @@
+//! What the node's own API says, as JSON: the server writes these types and the client
+//! reads them.
+//!
+//! They know no ledger type: ids, numbers of objects and money are texts, so that no
+//! reader's number type can lose a digit. Prices have 9 decimals, balances and payouts
+//! 18; times are RFC 3339.
+//!
+//! **Invariant**: fields are added, never renamed or removed.
+
+mod account;
+mod block;
+mod capsule;
+mod datanet;
+mod receipt;
+mod status;
+mod transaction;
+
+pub use account::{Account, Channel, FaucetAnswer, FaucetRequest, Grant, Statement, StatementRow};
+pub use block::{AuditReport, Blob, Block, BlockRow, BlockTransaction};
+pub use capsule::{
+    Capsule, CapsuleRow, Change, Changes, Component, Content, Extension, LineageEdge, LineageGraph,
+    LineageVersion, Parent, PlanEntry, SearchAnswer, SearchHit, TermsText, TermsView,
+};
+pub use datanet::{
+    Contributor, Datanet, ServingAnswer, ServingRequest, TraceAnswer, TraceRequest, TraceShare,
+    TraceSpan,
+};
+pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
+pub use status::{ErrorBody, ErrorView, NodeView, Status};
+pub use transaction::{OperationView, Submitted};

@@ -1,0 +1,66 @@
+//! How a node is, and how it says that something failed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How the node and its network are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The network's id.
+    pub network: String,
+    /// What people call the network.
+    pub name: String,
+    /// Whether credits are free.
+    pub development: bool,
+    /// The `did:key` of the key that makes blocks final.
+    pub network_key: String,
+    /// The newest final block.
+    pub height: u64,
+    /// Its consensus time.
+    pub time: String,
+    /// The last block that the index has taken in.
+    pub indexed: u64,
+    /// This node.
+    pub node: NodeView,
+    /// This node's software version.
+    pub version: String,
+    /// What this node does: `validator`, `gateway`, `index`, `store`.
+    pub roles: Vec<String>,
+    /// Other nodes that it is connected to.
+    pub peers: u32,
+    /// Whether blocks are made: `running`, `stalled`, `halted` or `stopped`.
+    pub consensus: String,
+    /// The capsules that it serves, by id.
+    pub serving: Vec<String>,
+}
+
+/// A node on the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeView {
+    /// Its number.
+    pub number: String,
+    /// The `did:key` of its key.
+    pub did: String,
+    /// The account of its owner.
+    pub owner: String,
+    /// What it asks per MU.
+    pub ask: String,
+}
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// What failed.
+    pub error: ErrorView,
+}
+
+/// What failed, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorView {
+    /// The public code.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}

@@ -1,0 +1,72 @@
+//! What became of a transaction.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A final transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Submitted {
+    /// The transaction's id.
+    pub id: String,
+    /// Its block.
+    pub height: u64,
+    /// Its place among the block's outcomes, at least 1.
+    pub index: u64,
+    /// Its block's time.
+    pub time: String,
+    /// The fee that was paid.
+    pub fee: String,
+    /// What each operation yielded, in order.
+    pub results: Vec<OperationView>,
+}
+
+/// What an operation yielded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OperationView {
+    /// Nothing to say.
+    Done,
+    /// An account was opened.
+    Account {
+        /// Its number.
+        number: String,
+        /// Its id.
+        id: String,
+    },
+    /// A version was published.
+    Version {
+        /// Its number.
+        number: String,
+        /// Its id.
+        id: String,
+        /// The number of its line.
+        line: String,
+    },
+    /// A grant was made.
+    Grant {
+        /// Its number.
+        number: String,
+    },
+    /// A channel was opened.
+    Channel {
+        /// Its number.
+        number: String,
+    },
+    /// A node was registered.
+    Node {
+        /// Its number.
+        number: String,
+    },
+    /// A tariff was published.
+    Tariff {
+        /// Its number.
+        number: String,
+    },
+    /// A batch settled.
+    Settled {
+        /// The digest of its signed header.
+        header: String,
+        /// How many facts its leaves referred to.
+        facts: u64,
+    },
+}

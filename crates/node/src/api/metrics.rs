@@ -1,0 +1,136 @@
+//! What operators watch, in the OpenMetrics text format.
+//!
+//! Figures of calls are the gateway's own; heights and money are read from final blocks
+//! when they are asked for, so nothing is counted twice.
+
+use super::App;
+use super::status::credits;
+use ambar_base::Amount;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Shortest and number of the doubling buckets of latencies, seconds: 0.5 ms to 16 s.
+const LATENCY_FIRST_S: f64 = 0.000_5;
+const LATENCY_BUCKETS: u16 = 16;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    method: String,
+    path: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Code {
+    code: String,
+}
+
+type Latencies = Family<Route, Histogram, fn() -> Histogram>;
+
+/// What is measured here.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    latencies: Latencies,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let buckets = || Histogram::new(exponential_buckets(LATENCY_FIRST_S, 2.0, LATENCY_BUCKETS));
+        Self { latencies: Family::new_with_constructor(buckets) }
+    }
+}
+
+impl Metrics {
+    /// All figures as text.
+    pub(super) fn render(&self, app: &App) -> String {
+        let mut registry = Registry::with_prefix("ambar");
+        registry.register("http_seconds", "Time to the head of an answer", self.latencies.clone());
+        calls(&mut registry, app);
+        state(&mut registry, app);
+        let mut text = String::new();
+        // Writing to a text does not fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}
+
+fn calls(registry: &mut Registry, app: &App) {
+    let figures = app.gateway.figures().snapshot();
+    let mut counter = |name, help, value: u64| {
+        registry.register(name, help, ConstCounter::new(value));
+    };
+    counter("calls_accepted", "Calls accepted", figures.accepted);
+    counter("calls_charged", "Calls charged", figures.charged);
+    counter("tokens_in", "Prompt tokens of charged calls", figures.tokens_in);
+    counter("tokens_out", "Answer tokens of charged calls", figures.tokens_out);
+    counter("price_nanocredits", "Price of charged calls, nano-credit", figures.price);
+    let refused: Family<Code, prometheus_client::metrics::counter::Counter> = Family::default();
+    for (code, count) in &figures.refused {
+        refused.get_or_create(&Code { code: code.text().to_owned() }).inc_by(*count);
+    }
+    registry.register("calls_refused", "Calls refused, by code", refused);
+}
+
+fn state(registry: &mut Registry, app: &App) {
+    let head = app.consensus.head();
+    let mut gauge = |name, help, value: u64| {
+        registry.register(name, help, ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)));
+    };
+    let lag = head.height.0.saturating_sub(app.index.cursor().0);
+    gauge("ledger_height", "The newest final block", head.height.0);
+    let age = app.now().0.saturating_sub(head.time.0);
+    gauge("ledger_age_milliseconds", "Age of the newest final block", age);
+    gauge("index_lag_blocks", "Blocks that the index has not taken in", lag);
+    gauge("receipts_unsettled", "Receipts that wait to be final", app.gateway.unsettled() as u64);
+    gauge("capsules_served", "Capsules served", app.serving.versions().len() as u64);
+    gauge("process_memory_bytes", "Resident memory", resident_bytes().unwrap_or_default());
+    let balance = operator_balance(app).unwrap_or_default();
+    registry.register(
+        "operator_credits",
+        "What the operator can spend",
+        ConstGauge::new(credits(balance)),
+    );
+}
+
+fn operator_balance(app: &App) -> Option<Amount> {
+    use ambar_ledger::query::State;
+    let view = super::views::ledger(app).ok()?;
+    let key = ambar_ledger::Key::Node(app.node);
+    let node: ambar_ledger::object::Node = view.object(&key).ok()??;
+    let balance: ambar_ledger::object::Balance =
+        view.object(&ambar_ledger::Key::Balance(node.owner)).ok()??;
+    Some(balance.available_at(view.head().height))
+}
+
+/// Resident memory of this process, from `/proc`; nothing on other systems.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Measures each request by its route, never by its ids.
+pub(super) async fn measure(
+    axum::extract::State(app): axum::extract::State<Arc<App>>,
+    matched: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let (method, start) = (request.method().to_string(), Instant::now());
+    let response = next.run(request).await;
+    let route = Route { method, path, status: response.status().as_u16() };
+    app.metrics.latencies.get_or_create(&route).observe(start.elapsed().as_secs_f64());
+    response
+}

@@ -1,0 +1,28 @@
+//! The node's own HTTP API under `/api/v1`, and what operators watch.
+//!
+//! Handlers read final blocks and translate; they decide who may see what ([`party`]) and
+//! nothing else. Amounts leave as decimal texts, ids as texts.
+
+mod accounts;
+mod app;
+mod blobs;
+mod blocks;
+mod capsules;
+mod datanets;
+pub mod dto;
+mod failure;
+mod faucet;
+mod lineage;
+mod metrics;
+mod openapi;
+mod party;
+mod receipts;
+mod router;
+mod serving;
+mod status;
+mod transactions;
+mod views;
+
+pub use app::App;
+pub use openapi::document as openapi_document;
+pub use router::router;

@@ -1,0 +1,60 @@
+//! The API's description, OpenAPI 3.1.
+
+use super::{
+    accounts, blobs, blocks, capsules, datanets, dto, faucet, lineage, receipts, serving, status,
+    transactions,
+};
+use axum::Json;
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Ambar node",
+        description = "Ids are texts. Prices are decimal texts with 9 decimals, balances and \
+            payouts with 18. Requests that concern a party carry `ambar-key`, `ambar-time`, \
+            `ambar-digest` and `ambar-signature`, or a certificate as bearer token."
+    ),
+    paths(
+        accounts::account,
+        accounts::channel,
+        accounts::channels,
+        accounts::grants,
+        accounts::statement,
+        blobs::get,
+        blobs::put,
+        blocks::audit,
+        blocks::list,
+        blocks::one,
+        capsules::changes,
+        capsules::list,
+        capsules::octets,
+        capsules::one,
+        capsules::search,
+        capsules::terms,
+        datanets::list,
+        datanets::one,
+        datanets::trace,
+        faucet::faucet,
+        lineage::lineage,
+        receipts::list,
+        receipts::one,
+        receipts::proof::proof,
+        serving::serve,
+        status::status,
+        transactions::submit,
+    ),
+    components(schemas(dto::ErrorBody))
+)]
+struct Api;
+
+/// The description.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// The API's description.
+pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}

@@ -1,0 +1,77 @@
+//! What this node serves, at its owner's word.
+
+use super::App;
+use super::dto::{ServingAnswer, ServingRequest};
+use super::failure::{Answer, Failure, blocking};
+use super::party::Party;
+use super::views::{account_id, ledger};
+use crate::config::Served;
+use crate::serve::{Kitchen, manifest};
+use ambar_base::{Cid, Digest, ErrorCode};
+use ambar_capsule::Kind;
+use ambar_ledger::Key;
+use ambar_ledger::object::Node;
+use ambar_ledger::query::State as _;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use std::sync::Arc;
+
+/// Lets the node serve a capsule, now and after a restart.
+#[utoipa::path(put, path = "/api/v1/serving/{capsule}", params(("capsule" = String, Path)),
+    request_body = ServingRequest, responses((status = 200, body = ServingAnswer)))]
+pub(super) async fn serve(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+    party: Party,
+    body: Bytes,
+) -> Answer<ServingAnswer> {
+    must_be_owner(&app, &party, &body)?;
+    let request: ServingRequest = serde_json::from_slice(&body)
+        .map_err(|error| Failure::invalid(format!("the body: {error}")))?;
+    let view = ledger(&app)?;
+    let (number, version) = view.version_named(&text)?;
+    let served = served(manifest(&view, number)?.kind(), &request)?;
+    let _turn = app.kitchen.lock().await;
+    let (cooking, id, spec) = (Arc::clone(&app), version.id, served.clone());
+    let records = blocking(move || prepare(&cooking, id, &spec)).await?;
+    let offer = match served {
+        Served::Engine(_) => "engine",
+        Served::Datanet => "datanet",
+        Served::Template => "template",
+    };
+    Ok(Json(ServingAnswer { capsule: id.to_string(), offer: offer.into(), records }))
+}
+
+fn must_be_owner(app: &App, party: &Party, body: &[u8]) -> Result<(), Failure> {
+    let view = ledger(app)?;
+    let node: Node = view.must("node", app.node, &Key::Node(app.node))?;
+    party.must_be(&view, &account_id(&view, node.owner)?.to_string())?;
+    if party.signed()?.body == Digest::of(body) {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::SignatureInvalid, "the signature is over another body"))
+}
+
+fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
+    match (&request.engine, kind) {
+        (Some(engine), _) => {
+            let spec = engine.parse().map(Served::Engine);
+            spec.map_err(|error: ambar_compute::SpecError| Failure::invalid(error.to_string()))
+        }
+        (None, Kind::Dataset) => Ok(Served::Datanet),
+        (None, Kind::Prompt) => Ok(Served::Template),
+        (None, _) => Err(Failure::invalid("a model needs an engine")),
+    }
+}
+
+/// Serves first, then remembers: what cannot be served is not in the configuration.
+fn prepare(app: &App, version: Cid, served: &Served) -> Result<Option<u64>, Failure> {
+    let view = ledger(app)?;
+    let kitchen = Kitchen { home: &app.home, store: &app.store, serving: &app.serving, view };
+    let records = kitchen.serve(&version, served)?;
+    let mut config = app.home.config()?;
+    config.serving.insert(version, served.clone());
+    app.home.write_config(&config)?;
+    Ok(records)
+}

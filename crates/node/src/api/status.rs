@@ -1,0 +1,82 @@
+//! How the node is.
+
+use super::App;
+use super::dto::{NodeView, Status};
+use super::failure::{Answer, Failure};
+use super::views::{account_id, ledger, time};
+use ambar_base::{Amount, ErrorCode, Height};
+use ambar_consensus::Status as Engine;
+use ambar_ledger::Key;
+use ambar_ledger::object::Node;
+use ambar_ledger::query::State as _;
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How the node and its network are.
+#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = Status)))]
+pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
+    let view = ledger(&app)?;
+    let head = view.head();
+    let node: Node = view.must("node", app.node, &Key::Node(app.node))?;
+    let genesis = &app.home.genesis;
+    Ok(Json(Status {
+        network: app.network.to_string(),
+        name: genesis.name.clone(),
+        development: view.governance()?.development,
+        network_key: genesis.validator.did(),
+        height: head.height.0,
+        time: time(head.time),
+        indexed: app.index.cursor().0,
+        node: NodeView {
+            number: app.node.to_string(),
+            did: node.key.did(),
+            owner: account_id(&view, node.owner)?.to_string(),
+            ask: ask(&node, head.height),
+        },
+        version: env!("CARGO_PKG_VERSION").into(),
+        roles: ["validator", "gateway", "index", "store"].map(str::to_owned).to_vec(),
+        // One machine orders this network: there is nobody to connect to.
+        peers: 0,
+        consensus: engine(&app.consensus.status()).into(),
+        serving: app.serving.versions().iter().map(ToString::to_string).collect(),
+    }))
+}
+
+fn ask(node: &Node, height: Height) -> String {
+    node.ask.at(height).map_or(*node.ask.latest(), |(ask, _)| *ask).to_string()
+}
+
+fn engine(status: &Engine) -> &'static str {
+    match status {
+        Engine::Running => "running",
+        Engine::Stalled(_) => "stalled",
+        Engine::Halted(_) => "halted",
+        Engine::Stopped => "stopped",
+    }
+}
+
+/// The process answers.
+pub(super) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// The node takes calls: it is started, and blocks are made.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Failure> {
+    let running = app.consensus.status() == Engine::Running;
+    if running && app.ready.load(Ordering::Acquire) {
+        return Ok("ready\n");
+    }
+    Err(Failure::new(ErrorCode::LedgerStale, "the node is not ready"))
+}
+
+/// What operators watch, in the format of Prometheus.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<String, Failure> {
+    Ok(app.metrics.render(&app))
+}
+
+/// A sum in credits for a gauge: exact enough for a graph.
+pub(super) fn credits(amount: Amount) -> f64 {
+    amount.0 as f64 / Amount::CREDIT.0 as f64
+}

@@ -1,0 +1,288 @@
+//! The audit: everything recomputed from genesis, and compared with what is stored.
+//!
+//! Blocks are executed again by the engine's own replay, the invariants of the whole state
+//! are checked with the ledger's own code, and every receipt that the gateway keeps is
+//! compared with the leaf that settled. Nothing here trusts the stored state.
+
+use crate::api::dto::AuditReport;
+use crate::error::NodeError;
+use crate::home::Home;
+use crate::machine::{LedgerMachine, genesis_state, settings};
+use ambar_base::{Amount, Digest, Height, Weight, codec};
+use ambar_capsule::Plan;
+use ambar_consensus::replay::{self, Origin, Replayed};
+use ambar_consensus::{Block, Consensus, LocalOrderer, Settings, State, StoreError, system_clock};
+use ambar_gateway::archive::{Archive, ArchiveError};
+use ambar_gateway::{Gateway, ReceiptId};
+use ambar_ledger::object::Version;
+use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
+use ambar_ledger::{Genesis, Key, invariants};
+use ambar_receipt::{CallOutcome, Leaf, bill};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most problems that a report lists.
+pub const PROBLEMS_MAX: usize = 100;
+/// Receipts read from the archive at once.
+const ARCHIVE_PAGE: usize = 1_000;
+/// A ledger that is audited at rest makes no blocks.
+const NO_HEARTBEAT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The receipts that a node keeps.
+#[derive(Clone, Copy)]
+pub enum Receipts<'a> {
+    /// Of a running gateway.
+    Gateway(&'a Gateway),
+    /// Of a gateway that does not run.
+    Archive(&'a Archive),
+}
+
+/// What is audited.
+pub struct Audit<'a> {
+    /// The network.
+    pub genesis: &'a Genesis,
+    /// The ledger.
+    pub consensus: &'a dyn Consensus,
+    /// This node's number, if it is on the ledger.
+    pub node: Option<u64>,
+    /// Its receipts.
+    pub receipts: Receipts<'a>,
+}
+
+/// A leaf of the chain.
+struct OnChain {
+    leaf: Digest,
+    gateway: u64,
+    charged: bool,
+}
+
+#[derive(Default)]
+struct Findings {
+    height: Height,
+    calls: u64,
+    receipts: u64,
+    settled: u64,
+    debits: Amount,
+    credits: Amount,
+    problems: Vec<String>,
+    leaves: HashMap<(u64, u64), OnChain>,
+    plans: BTreeMap<u64, Plan>,
+}
+
+impl Findings {
+    fn problem(&mut self, problem: impl std::fmt::Display) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem.to_string());
+        }
+    }
+
+    fn report(mut self) -> AuditReport {
+        if self.debits != self.credits {
+            let (debits, credits) = (self.debits, self.credits);
+            self.problem(format!("calls took {debits} credits and gave {credits}"));
+        }
+        AuditReport {
+            ok: self.problems.is_empty(),
+            height: self.height.0,
+            calls: self.calls,
+            receipts: self.receipts,
+            settled: self.settled,
+            debits: self.debits.to_string(),
+            credits: self.credits.to_string(),
+            problems: self.problems,
+        }
+    }
+}
+
+impl Audit<'_> {
+    /// Recomputes everything. What disagrees is in the report; an error means that
+    /// something could not be read.
+    pub fn run(&self) -> Result<AuditReport, NodeError> {
+        let mut findings = Findings::default();
+        let network = self.genesis.network();
+        let machine = LedgerMachine::new(network);
+        let unsound = || NodeError::Genesis("its allocations overflow".into());
+        let genesis = genesis_state(self.genesis).ok_or_else(unsound)?;
+        let key = self.genesis.validator;
+        let origin = Origin { network, key, machine: &machine, genesis };
+        match replay::audit(&origin, self.consensus) {
+            Err(replay::ReplayError::Store(error)) => return Err(error.into()),
+            Err(error) => findings.problem(error),
+            Ok(replayed) => self.recomputed(&replayed, &mut findings)?,
+        }
+        Ok(findings.report())
+    }
+
+    fn recomputed(&self, replayed: &Replayed, findings: &mut Findings) -> Result<(), NodeError> {
+        findings.height = replayed.head.height;
+        let entries = replayed.state.entries().map(|(key, value)| (key, value.as_ref()));
+        if let Err(violation) = invariants::check(entries) {
+            findings.problem(violation);
+        }
+        for height in 1..=replayed.head.height.0 {
+            let missing = || StoreError::Corrupt(format!("block {height} is missing"));
+            let block = self.consensus.block(Height(height))?.ok_or_else(missing)?;
+            take_block(&block, replayed, findings);
+        }
+        self.compare_receipts(findings)
+            .map_err(|error| NodeError::Gateway(ambar_gateway::GatewayError::Archive(error)))
+    }
+
+    /// Every receipt of a charged call has its leaf on the chain, and the other way round.
+    fn compare_receipts(&self, findings: &mut Findings) -> Result<(), ArchiveError> {
+        let archive = match self.receipts {
+            Receipts::Gateway(gateway) => gateway.archive(),
+            Receipts::Archive(archive) => archive,
+        };
+        let mut after = None;
+        loop {
+            let page = archive.receipts(after, ARCHIVE_PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.metered.receipt());
+            for archived in page {
+                let height = archive.batch(archived.batch)?.map(|batch| batch.height);
+                // What settled after the audited block is for the next audit.
+                if height.is_none_or(|height| height <= findings.height) {
+                    compare(&archived.metered.leaf, findings);
+                }
+            }
+        }
+        self.find_missing(findings)
+    }
+
+    fn find_missing(&self, findings: &mut Findings) -> Result<(), ArchiveError> {
+        let own = |on_chain: &OnChain| Some(on_chain.gateway) == self.node && on_chain.charged;
+        let ids: Vec<(u64, u64)> = findings
+            .leaves
+            .iter()
+            .filter(|(_, on_chain)| own(on_chain))
+            .map(|(id, _)| *id)
+            .collect();
+        for (channel, n) in ids {
+            let id = ReceiptId { channel, n };
+            let kept = match self.receipts {
+                Receipts::Gateway(gateway) => gateway.receipt(id)?.is_some(),
+                Receipts::Archive(archive) => archive.receipt(id)?.is_some(),
+            };
+            if !kept {
+                findings.problem(format!("call {id} settled, but its receipt is missing"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn compare(leaf: &Leaf, findings: &mut Findings) {
+    if leaf.outcome == CallOutcome::Void {
+        return;
+    }
+    findings.receipts += 1;
+    let id = ReceiptId { channel: leaf.channel, n: leaf.n };
+    match findings.leaves.get(&(leaf.channel, leaf.n)) {
+        Some(on_chain) if on_chain.leaf == leaf.hash() => findings.settled += 1,
+        Some(_) => findings.problem(format!("receipt {id} is not the call that settled")),
+        None => findings.problem(format!("receipt {id} did not settle")),
+    }
+}
+
+fn take_block(block: &Block, replayed: &Replayed, findings: &mut Findings) {
+    for transaction in &block.transactions {
+        let Ok(transaction) = codec::decode::<SignedTransaction>(transaction) else {
+            // The replay executed it, so it decodes.
+            findings.problem(format!(
+                "a transaction of block {} does not decode",
+                block.finality.header.height
+            ));
+            continue;
+        };
+        for operation in &transaction.envelope.operations {
+            if let Operation::Settle(settle) = operation {
+                take_batch(settle, replayed, findings);
+            }
+        }
+    }
+}
+
+fn take_batch(settle: &Settle, replayed: &Replayed, findings: &mut Findings) {
+    let gateway = settle.batch.header.gateway;
+    for leaf in &settle.leaves {
+        let charged = leaf.outcome != CallOutcome::Void;
+        let id = (leaf.channel, leaf.n);
+        let on_chain = OnChain { leaf: leaf.hash(), gateway, charged };
+        if findings.leaves.insert(id, on_chain).is_some() {
+            findings.problem(format!("call {}-{} settled twice", id.0, id.1));
+        }
+        if charged {
+            findings.calls += 1;
+            add_up(leaf, replayed, findings);
+        }
+    }
+}
+
+/// Adds what a call took and what it gave, each computed on its own.
+fn add_up(leaf: &Leaf, replayed: &Replayed, findings: &mut Findings) {
+    let mut given = Amount::ZERO;
+    let mut give = |amount: Amount| given.0 = given.0.saturating_add(amount.0);
+    for line in &leaf.lines {
+        let paid = match plan(line.version, replayed, &mut findings.plans) {
+            Some(plan) => bill::pay_line(line, plan, |_, amount| give(amount)),
+            None => Ok(()),
+        };
+        if let Err(error) = paid {
+            findings.problem(format!("call {}-{}: {error}", leaf.channel, leaf.n));
+        }
+    }
+    // How much of the fee burns does not change its sum.
+    bill::pay_network_fee(leaf.network_fee, Weight::ONE, |_, amount| give(amount));
+    let taken = leaf.price().map(Amount::from);
+    let sums = (
+        taken.and_then(|taken| findings.debits.checked_add(taken)),
+        findings.credits.checked_add(given),
+    );
+    match sums {
+        (Some(debits), Some(credits)) => (findings.debits, findings.credits) = (debits, credits),
+        _ => findings.problem("the sum of all calls overflows"),
+    }
+}
+
+/// The plan of a version, which never changes.
+fn plan<'a>(
+    version: u64,
+    replayed: &Replayed,
+    plans: &'a mut BTreeMap<u64, Plan>,
+) -> Option<&'a Plan> {
+    if !plans.contains_key(&version) {
+        let bytes = replayed.state.get(&Key::Version(version).bytes()).ok()??;
+        let object: Version = codec::decode(&bytes).ok()?;
+        plans.insert(version, object.plan);
+    }
+    plans.get(&version)
+}
+
+/// Audits a home that no node uses.
+pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
+    let network = home.genesis.network();
+    let unsound = || NodeError::Genesis("its allocations overflow".into());
+    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
+    let settings = Settings { heartbeat: NO_HEARTBEAT, ..settings(network, &home.validator) };
+    let machine = Arc::new(LedgerMachine::new(network));
+    let clock = system_clock();
+    let ledger = home.directory("ledger");
+    let consensus = LocalOrderer::open(&ledger, settings, machine, genesis, clock)?;
+    let report = audit_closed(home, &consensus);
+    consensus.shutdown().await;
+    report
+}
+
+fn audit_closed(home: &Home, consensus: &dyn Consensus) -> Result<AuditReport, NodeError> {
+    use ambar_ledger::query::State as _;
+    let directory = home.directory("journal");
+    std::fs::create_dir_all(&directory).map_err(|error| NodeError::file(&directory, error))?;
+    let archive = Archive::open(&directory.join("receipts.redb"), 1 << 20)
+        .map_err(ambar_gateway::GatewayError::Archive)?;
+    let view = ambar_gateway::view::LedgerView::latest(consensus)?;
+    let node: Option<u64> = view.object(&Key::NodeNumber(home.node_key.public()))?;
+    let receipts = Receipts::Archive(&archive);
+    Audit { genesis: &home.genesis, consensus, node, receipts }.run()
+}

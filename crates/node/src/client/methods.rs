@@ -1,0 +1,267 @@
+//! The endpoints.
+
+use super::transport::next_bytes;
+use super::{Client, ClientError};
+use crate::api::dto::{
+    Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel, Datanet,
+    FaucetAnswer, FaucetRequest, Grant, LineageGraph, Receipt, ReceiptRow, SearchAnswer,
+    ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
+    TraceRequest,
+};
+use ambar_base::{Digest, NetworkId};
+use reqwest::{Body, Method};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Bytes read from a file at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// Which receipts; at least one of account, channel and idempotency key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReceiptQuery<'a> {
+    /// Of this payer.
+    pub account: Option<&'a str>,
+    /// Of this channel.
+    pub channel: Option<&'a str>,
+    /// Of the call with this idempotency key, made with the certificate asking.
+    pub idempotency_key: Option<&'a str>,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
+
+fn limit_text(limit: Option<u32>) -> Option<String> {
+    limit.map(|limit| limit.to_string())
+}
+
+impl Client {
+    /// How the node and its network are.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get(self.url("status", &[])).await
+    }
+
+    /// The id of the node's network.
+    pub async fn network(&self) -> Result<NetworkId, ClientError> {
+        let status = self.status().await?;
+        let id: Result<Digest, _> = status.network.parse();
+        id.map(NetworkId).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    /// Submits an encoded signed transaction and waits until it is final.
+    pub async fn submit(&self, transaction: Vec<u8>) -> Result<Submitted, ClientError> {
+        let url = self.url("transactions", &[]);
+        self.octets(Method::POST, url, "application/octet-stream", transaction).await
+    }
+
+    /// Takes credits from the faucet of a development network.
+    pub async fn faucet(&self, request: &FaucetRequest) -> Result<FaucetAnswer, ClientError> {
+        self.json(Method::POST, self.url("faucet", &[]), request).await
+    }
+
+    /// An account by DID or id.
+    pub async fn account(&self, account: &str) -> Result<Account, ClientError> {
+        self.get(self.url(&format!("accounts/{account}"), &[])).await
+    }
+
+    /// A part of an account's statement; signed by the account.
+    pub async fn statement(
+        &self,
+        account: &str,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Statement, ClientError> {
+        let limit = limit_text(limit);
+        let query = [("after", after), ("limit", limit.as_deref())];
+        self.get(self.url(&format!("accounts/{account}/statement"), &query)).await
+    }
+
+    /// Capsules, newest first.
+    pub async fn capsules(
+        &self,
+        kind: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Vec<CapsuleRow>, ClientError> {
+        let limit = limit_text(limit);
+        let query = [("kind", kind), ("limit", limit.as_deref())];
+        self.get(self.url("capsules", &query)).await
+    }
+
+    /// A capsule by id or name.
+    pub async fn capsule(&self, capsule: &str) -> Result<Capsule, ClientError> {
+        self.get(self.url(&format!("capsules/{}", segment(capsule)), &[])).await
+    }
+
+    /// A capsule's signed manifest: the encoded
+    /// [`SignedManifest`](ambar_capsule::SignedManifest).
+    pub async fn manifest(&self, capsule: &str) -> Result<Vec<u8>, ClientError> {
+        self.get_bytes(self.url(&format!("capsules/{}/manifest", segment(capsule)), &[])).await
+    }
+
+    /// What a capsule hangs on.
+    pub async fn lineage(&self, capsule: &str) -> Result<LineageGraph, ClientError> {
+        self.get(self.url(&format!("capsules/{}/lineage", segment(capsule)), &[])).await
+    }
+
+    /// Capsules whose name or description holds the words.
+    pub async fn search(
+        &self,
+        words: &str,
+        kind: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<SearchAnswer, ClientError> {
+        let limit = limit_text(limit);
+        let query = [("q", Some(words)), ("kind", kind), ("limit", limit.as_deref())];
+        self.get(self.url("search", &query)).await
+    }
+
+    /// Terms by id.
+    pub async fn terms(&self, id: &str) -> Result<TermsText, ClientError> {
+        self.get(self.url(&format!("terms/{id}"), &[])).await
+    }
+
+    /// Grants of an account; signed by it.
+    pub async fn grants(&self, account: &str) -> Result<Vec<Grant>, ClientError> {
+        self.get(self.url("grants", &[("account", Some(account))])).await
+    }
+
+    /// Channels of an account; signed by it.
+    pub async fn channels(&self, account: &str) -> Result<Vec<Channel>, ClientError> {
+        self.get(self.url("channels", &[("account", Some(account))])).await
+    }
+
+    /// A channel; signed by its payer or asked with one of its certificates.
+    pub async fn channel(&self, channel: &str) -> Result<Channel, ClientError> {
+        self.get(self.url(&format!("channels/{channel}"), &[])).await
+    }
+
+    /// Stores a blob; signed by any account.
+    pub async fn put_blob(&self, bytes: Vec<u8>) -> Result<Blob, ClientError> {
+        let digest = Digest::of(&bytes);
+        self.stream(self.url("blobs", &[]), digest, Body::from(bytes)).await
+    }
+
+    /// Stores a file as a blob, whatever its size; signed by any account.
+    pub async fn put_blob_file(&self, path: &Path) -> Result<Blob, ClientError> {
+        let failed = |error| ClientError::File { path: path.display().to_string(), error };
+        let digest = file_digest(path).map_err(failed)?;
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let body = Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, COPY_BYTES));
+        self.stream(self.url("blobs", &[]), digest, body).await
+    }
+
+    /// A blob of a capsule, not checked against its root. File tables and extension
+    /// documents are public, files are for those who may fetch.
+    pub async fn blob(&self, capsule: &str, root: &str) -> Result<Vec<u8>, ClientError> {
+        self.get_bytes(self.url(&format!("blobs/{root}"), &[("capsule", Some(capsule))])).await
+    }
+
+    /// Writes a blob of a capsule, not checked against its root, to `writer`; yields its
+    /// length.
+    pub async fn blob_to(
+        &self,
+        capsule: &str,
+        root: &str,
+        writer: &mut impl Write,
+    ) -> Result<u64, ClientError> {
+        let url = self.url(&format!("blobs/{root}"), &[("capsule", Some(capsule))]);
+        let mut response = self.open(url).await?;
+        let mut written = 0;
+        while let Some(bytes) = next_bytes(&mut response).await? {
+            let failed = |error| ClientError::File { path: root.to_owned(), error };
+            writer.write_all(&bytes).map_err(failed)?;
+            written += bytes.len() as u64;
+        }
+        Ok(written)
+    }
+
+    /// Lets the node serve a capsule; signed by the node's owner.
+    pub async fn serve(
+        &self,
+        capsule: &str,
+        request: &ServingRequest,
+    ) -> Result<ServingAnswer, ClientError> {
+        self.json(Method::PUT, self.url(&format!("serving/{}", segment(capsule)), &[]), request)
+            .await
+    }
+
+    /// A receipt; asked by who paid or was paid.
+    pub async fn receipt(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.get(self.url(&format!("receipts/{id}"), &[])).await
+    }
+
+    /// A receipt as a file that verifies offline.
+    pub async fn receipt_proof(&self, id: &str) -> Result<Vec<u8>, ClientError> {
+        self.get_bytes(self.url(&format!("receipts/{id}/proof"), &[])).await
+    }
+
+    /// Receipts, newest first.
+    pub async fn receipts(&self, query: ReceiptQuery<'_>) -> Result<Vec<ReceiptRow>, ClientError> {
+        let limit = limit_text(query.limit);
+        let query = [
+            ("account", query.account),
+            ("channel", query.channel),
+            ("idempotency_key", query.idempotency_key),
+            ("limit", limit.as_deref()),
+        ];
+        self.get(self.url("receipts", &query)).await
+    }
+
+    /// Datanets, newest first.
+    pub async fn datanets(&self) -> Result<Vec<CapsuleRow>, ClientError> {
+        self.get(self.url("datanets", &[])).await
+    }
+
+    /// A datanet by id or name.
+    pub async fn datanet(&self, datanet: &str) -> Result<Datanet, ClientError> {
+        self.get(self.url(&format!("datanets/{}", segment(datanet)), &[])).await
+    }
+
+    /// Attributes a text.
+    pub async fn trace(&self, request: &TraceRequest) -> Result<TraceAnswer, ClientError> {
+        self.json(Method::POST, self.url("trace", &[]), request).await
+    }
+
+    /// Blocks above a height, oldest first.
+    pub async fn blocks(
+        &self,
+        after: Option<u64>,
+        limit: Option<u32>,
+    ) -> Result<Vec<BlockRow>, ClientError> {
+        let (after, limit) = (after.map(|after| after.to_string()), limit_text(limit));
+        self.get(self.url("blocks", &[("after", after.as_deref()), ("limit", limit.as_deref())]))
+            .await
+    }
+
+    /// A block.
+    pub async fn block(&self, height: u64) -> Result<Block, ClientError> {
+        self.get(self.url(&format!("blocks/{height}"), &[])).await
+    }
+
+    /// Recomputes everything from genesis.
+    pub async fn audit(&self) -> Result<AuditReport, ClientError> {
+        self.get(self.url("audit", &[])).await
+    }
+
+    /// The catalogue's feed from a place on.
+    pub async fn changes(&self, since: u64) -> Result<Changes, ClientError> {
+        let since = since.to_string();
+        self.get(self.url("catalogue/changes", &[("since", Some(&since))])).await
+    }
+}
+
+/// A name as one segment of a path: names may hold slashes.
+fn segment(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
+}
+
+fn file_digest(path: &Path) -> std::io::Result<Digest> {
+    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Digest(hasher.finalize().into())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A node's own configuration, `node.toml`: where it listens, what it asks, and with what
+//! it serves which capsule. None of it is ever part of a capsule.
+
+use crate::error::NodeError;
+use crate::home::write_private;
+use ambar_base::{Cid, Price};
+use ambar_compute::EngineSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+
+/// What a new node asks per MU, nano-credit.
+pub const ASK_DEFAULT: Price = Price(500);
+
+/// With what a capsule is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// An engine: models.
+    Engine(EngineSpec),
+    /// The corpus built from the blobs: datasets.
+    Datanet,
+    /// Nothing but its manifest: prompts.
+    Template,
+}
+
+/// The configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen, unless told otherwise.
+    pub listen: Option<SocketAddr>,
+    /// What the node asks per MU when it registers.
+    pub ask: Option<Price>,
+    /// With what it serves which version.
+    pub serving: BTreeMap<Cid, Served>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ask: Option<String>,
+    #[serde(default)]
+    serving: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(spec) => spec.fmt(f),
+            Self::Datanet => f.write_str("datanet"),
+            Self::Template => f.write_str("template"),
+        }
+    }
+}
+
+impl FromStr for Served {
+    type Err = ambar_compute::SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "datanet" => Ok(Self::Datanet),
+            "template" => Ok(Self::Template),
+            spec => spec.parse().map(Self::Engine),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration; a file that is not there is an empty one.
+    pub fn read(path: &Path) -> Result<Self, NodeError> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            other => other.map_err(|error| NodeError::file(path, error))?,
+        };
+        Self::parse(&text).map_err(|reason| NodeError::Config { path: path.to_owned(), reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
+        let ask = written.ask.map(|ask| ask.parse::<Price>()).transpose();
+        let serving = written.serving.into_iter().map(|(id, served)| {
+            let id: Cid = id.parse().map_err(|error| format!("[serving] {id}: {error}"))?;
+            let served: Served = served.parse().map_err(|error| format!("{error}"))?;
+            Ok((id, served))
+        });
+        Ok(Self {
+            listen: written.listen,
+            ask: ask.map_err(|error| format!("ask: {error}"))?,
+            serving: serving.collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// Writes the configuration whole.
+    pub fn write(&self, path: &Path) -> Result<(), NodeError> {
+        let written = Written {
+            listen: self.listen,
+            ask: self.ask.map(|ask| ask.to_string()),
+            serving: self.serving.iter().map(|(id, s)| (id.to_string(), s.to_string())).collect(),
+        };
+        let text = toml::to_string(&written).map_err(|error| NodeError::Config {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        write_private(path, text.as_bytes()).map_err(|error| NodeError::file(path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_configuration_reads_the_same() {
+        let id = |name: &str| Cid::of(name.as_bytes());
+        let config = Config {
+            listen: Some("127.0.0.1:7700".parse().unwrap()),
+            ask: Some(Price(500)),
+            serving: [
+                (id("a"), Served::Datanet),
+                (id("b"), Served::Template),
+                (id("c"), Served::Engine("gguf:/models/a b.gguf".parse().unwrap())),
+            ]
+            .into(),
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.toml");
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+        config.write(&path).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), config);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let check = |text: &str, expect: &str| {
+            let reason = Config::parse(text).unwrap_err();
+            assert!(reason.contains(expect), "{reason}");
+        };
+        check("listen = 1", "listen");
+        check("port = 1", "port");
+        check("ask = \"x\"", "ask");
+        check("[serving]\nx = \"null\"", "[serving] x");
+        check(&format!("[serving]\n{} = \"foo\"", Cid::of(b"")), "engine spec `foo`");
+    }
+}

@@ -1,0 +1,122 @@
+//! Following final blocks into the index.
+//!
+//! The index needs what the ledger attested about a batch, which the state forgets after
+//! the settlement window. While the index is that close to the head, blocks are taken in
+//! with the engine's state; an index that fell behind is built again from genesis on a
+//! ledger of its own.
+
+use crate::error::NodeError;
+use ambar_base::Height;
+use ambar_consensus::{Block, Consensus, StoreError};
+use ambar_gateway::view::LedgerView;
+use ambar_index::{BlockInput, Index, IndexError};
+use ambar_ledger::query::State;
+use ambar_ledger::{Genesis, MemoryLedger};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Memory for the index's page cache, bytes.
+pub(crate) const INDEX_CACHE_BYTES: usize = 8 << 20;
+/// How long the follower waits after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+fn input(block: &Block) -> BlockInput<'_> {
+    let header = &block.finality.header;
+    BlockInput {
+        height: header.height,
+        time: header.time,
+        transactions: &block.transactions,
+        outcomes: &block.outcomes,
+    }
+}
+
+fn block_at(consensus: &dyn Consensus, height: Height) -> Result<Block, NodeError> {
+    let missing = || StoreError::Corrupt(format!("block {height} is missing"));
+    Ok(consensus.block(height)?.ok_or_else(missing)?)
+}
+
+/// Takes in every final block that the index lacks.
+pub(crate) fn catch_up(index: &Index, consensus: &dyn Consensus) -> Result<(), NodeError> {
+    loop {
+        let next = index.cursor().after(1);
+        let view = LedgerView::latest(consensus)?;
+        if view.head().height < next {
+            return Ok(());
+        }
+        index.take(input(&block_at(consensus, next)?), &view)?;
+    }
+}
+
+/// Opens the index and brings it up to the head.
+pub(crate) fn open(
+    directory: &std::path::Path,
+    genesis: &Genesis,
+    consensus: &dyn Consensus,
+) -> Result<Index, NodeError> {
+    let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
+    let view = LedgerView::latest(consensus)?;
+    let window = view.governance()?.parameters.latest().settlement_window;
+    if index.cursor().after(window) >= view.head().height {
+        return catch_up(&index, consensus).map(|()| index);
+    }
+    tracing::info!(cursor = %index.cursor(), "building the index again from genesis");
+    drop(index);
+    Index::remove(directory)?;
+    let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
+    rebuild(&index, genesis, consensus)?;
+    catch_up(&index, consensus).map(|()| index)
+}
+
+/// Takes in blocks from genesis with the state after each, until the settlement window of
+/// the head begins.
+fn rebuild(index: &Index, genesis: &Genesis, consensus: &dyn Consensus) -> Result<(), NodeError> {
+    let unsound = || NodeError::Genesis("its allocations overflow".into());
+    let mut ledger = MemoryLedger::new(genesis).ok_or_else(unsound)?;
+    loop {
+        let window = ledger.governance()?.parameters.latest().settlement_window;
+        if index.cursor().after(window) >= consensus.head().height {
+            return Ok(index.flush()?);
+        }
+        let block = block_at(consensus, ledger.height().after(1))?;
+        apply(&mut ledger, &block)?;
+        index.take(input(&block), &ledger)?;
+    }
+}
+
+/// Executes a final block on a ledger in memory.
+pub(crate) fn apply(ledger: &mut MemoryLedger, block: &Block) -> Result<(), NodeError> {
+    ledger.begin(block.finality.header.time)?;
+    for transaction in &block.transactions {
+        ledger.apply(transaction)?;
+    }
+    Ok(())
+}
+
+/// Follows the head until told to stop.
+pub(crate) async fn follow(
+    index: Arc<Index>,
+    consensus: Arc<dyn Consensus>,
+    stop: CancellationToken,
+) {
+    let mut head = consensus.watch();
+    while !stop.is_cancelled() {
+        let (index, engine) = (Arc::clone(&index), Arc::clone(&consensus));
+        let caught_up = tokio::task::spawn_blocking(move || catch_up(&index, &*engine)).await;
+        if let Ok(Err(error)) = caught_up {
+            tracing::error!(%error, "the index does not follow the ledger");
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+                () = stop.cancelled() => {}
+            }
+            if matches!(error, NodeError::Index(IndexError::FactsForgotten(..))) {
+                return;
+            }
+            continue;
+        }
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! One node, wired together: its home, its keys, the ledger's engine, the gateway, the
+//! index, what it serves, and the HTTP API over all of them.
+//!
+//! This crate decides nothing about money or licences: the ledger and the gateway do. It
+//! is also what programs use to talk to a node ([`client`]) and to keep keys ([`keys`]).
+//!
+//! **Invariant**: one process uses a home at a time, and what a node says of itself under
+//! [`api`] is read from final blocks.
+
+pub mod api;
+pub mod audit;
+pub mod client;
+pub mod config;
+pub mod contributors;
+pub mod error;
+pub mod files;
+mod follow;
+pub mod home;
+pub mod keys;
+pub mod machine;
+pub mod node;
+mod register;
+mod serve;
+pub mod signing;
+pub mod submit;
+
+pub use error::NodeError;
+pub use home::Home;
+pub use keys::{KeyError, KeyStore, Passphrase};
+pub use node::{Node, NodeSettings, Running};

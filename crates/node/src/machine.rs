@@ -1,0 +1,89 @@
+//! The ledger as the engine sees it: an adapter between two rooms that know nothing of
+//! each other.
+
+use ambar_base::{NetworkId, SecretKey};
+use ambar_consensus::{self as consensus, Item, ReadSet, Settings, StateMachine};
+use ambar_ledger::{self as ledger, Genesis, Reads};
+
+/// The ledger's state machine of one network.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerMachine {
+    network: NetworkId,
+}
+
+impl LedgerMachine {
+    /// The machine of a network.
+    #[must_use]
+    pub fn new(network: NetworkId) -> Self {
+        Self { network }
+    }
+}
+
+/// The state at height 0 as the engine takes it; nothing if genesis is not sound.
+#[must_use]
+pub fn genesis_state(genesis: &Genesis) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let writes = genesis.writes()?.into_iter();
+    Some(writes.filter_map(|(key, value)| value.map(|value| (key, value))).collect())
+}
+
+/// Memory for the ledger's page cache, bytes: a node at rest stays small.
+pub(crate) const LEDGER_CACHE_BYTES: usize = 24 << 20;
+
+/// The engine's settings on this machine.
+pub(crate) fn settings(network: NetworkId, key: &SecretKey) -> Settings {
+    let settings = Settings::new(network, key.clone());
+    let mut pool = settings.pool;
+    pool.transaction_bytes_max = ledger::transaction::TRANSACTION_BYTES_MAX;
+    Settings { cache_bytes: LEDGER_CACHE_BYTES, pool, ..settings }
+}
+
+fn refusal(refusal: ledger::Refusal) -> consensus::Refusal {
+    consensus::Refusal::new(refusal.code, refusal.message)
+}
+
+impl StateMachine for LedgerMachine {
+    fn admit(&self, transaction: &[u8]) -> Result<consensus::Admission, consensus::Refusal> {
+        let admission =
+            ledger::execution::Admission::of(self.network, transaction).map_err(refusal)?;
+        // Fees follow from a transaction's size alone: nobody can offer more.
+        Ok(consensus::Admission { id: admission.id, expiry: admission.expires, fee_per_byte: 0 })
+    }
+
+    fn open<'a>(
+        &self,
+        block: &consensus::BlockContext,
+        item: Item<'a>,
+    ) -> Result<Box<dyn consensus::Execution + 'a>, consensus::Refusal> {
+        let (network, height, time) = (block.network, block.height, block.time);
+        let block = ledger::BlockContext { network, height, time };
+        let execution = match item {
+            Item::Begin => ledger::Execution::begin(block),
+            Item::Transaction(bytes) => {
+                ledger::Execution::transaction(block, bytes).map_err(refusal)?
+            }
+        };
+        Ok(Box::new(Opened(execution)))
+    }
+}
+
+struct Opened(ledger::Execution);
+
+/// What the engine read, as the ledger reads it.
+struct Seen<'a>(&'a ReadSet);
+
+impl Reads for Seen<'_> {
+    fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.0.get(key).ok()
+    }
+}
+
+impl consensus::Execution for Opened {
+    fn step(&self, read: &ReadSet) -> Result<consensus::Step, consensus::Refusal> {
+        match self.0.step(&Seen(read)).map_err(refusal)? {
+            ledger::Step::Need(keys) => Ok(consensus::Step::Need(keys)),
+            ledger::Step::Done { writes, outcome } => {
+                Ok(consensus::Step::Done(consensus::Applied { writes, outcome }))
+            }
+        }
+    }
+}

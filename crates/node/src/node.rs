@@ -1,0 +1,175 @@
+//! Starting a node and stopping it.
+//!
+//! **Invariant**: whatever was started is stopped in the opposite order, and what a caller
+//! was told is durable before the process may end.
+
+use crate::api::{self, App};
+use crate::error::NodeError;
+use crate::follow;
+use crate::home::Home;
+use crate::keys::Passphrase;
+use crate::machine::{LedgerMachine, genesis_state, settings};
+use crate::register::node_number;
+use crate::serve::Kitchen;
+use ambar_consensus::{Consensus, LocalOrderer, system_clock};
+use ambar_gateway::view::LedgerView;
+use ambar_gateway::{Gateway, GatewaySettings, Serving};
+use ambar_store::Store;
+use axum::Router;
+use axum::serve::ListenerExt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Where a node listens unless told otherwise.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7700";
+/// How long requests under way may still run when the node stops.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// How to start a node.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// Its home.
+    pub home: PathBuf,
+    /// Where to listen; otherwise what its configuration says, or [`LISTEN_DEFAULT`]. Port
+    /// 0 takes any free one.
+    pub listen: Option<SocketAddr>,
+    /// The passphrase of the home's keys.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// The node.
+pub struct Node;
+
+/// A running node.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its URL.
+    pub base_url: String,
+    app: Arc<App>,
+    stop: CancellationToken,
+    server: JoinHandle<io::Result<()>>,
+    follower: JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts a node and returns when it answers.
+    pub async fn start(given: NodeSettings) -> Result<Running, NodeError> {
+        let home = Home::open(&given.home, given.passphrase)?;
+        let config = home.config()?;
+        let listen = given.listen.or(config.listen).unwrap_or(default_address());
+        // Bound before anything is built, so that a taken address costs nothing.
+        let listener = listen_on(listen).await?;
+        let address =
+            listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
+        let consensus = open_ledger(&home)?;
+        let app = match open_app(home, Arc::clone(&consensus)).await {
+            Ok(app) => Arc::new(app),
+            Err(error) => {
+                consensus.shutdown().await;
+                return Err(error);
+            }
+        };
+        let stop = CancellationToken::new();
+        let follower =
+            follow::follow(Arc::clone(&app.index), Arc::clone(&app.consensus), stop.clone());
+        let follower = tokio::spawn(follower);
+        let server = tokio::spawn(serve(listener, api::router(Arc::clone(&app)), stop.clone()));
+        app.ready.store(true, std::sync::atomic::Ordering::Release);
+        let base_url = format!("http://{address}");
+        tracing::info!(%base_url, network = %app.network, "the node is ready");
+        Ok(Running { address, base_url, app, stop, server, follower })
+    }
+}
+
+fn default_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 7700))
+}
+
+async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    if !address.ip().is_loopback() {
+        return Err(NodeError::OffLoopback(address));
+    }
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => NodeError::AddressInUse(address),
+        _ => NodeError::Listen { address, error },
+    })
+}
+
+fn open_ledger(home: &Home) -> Result<Arc<dyn Consensus>, NodeError> {
+    let network = home.genesis.network();
+    let unsound = || NodeError::Genesis("its allocations overflow".into());
+    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
+    let machine = Arc::new(LedgerMachine::new(network));
+    let settings = settings(network, &home.validator);
+    let directory = home.directory("ledger");
+    crate::home::private_directory(&directory)
+        .map_err(|error| NodeError::file(&directory, error))?;
+    let orderer = LocalOrderer::open(&directory, settings, machine, genesis, system_clock())?;
+    Ok(Arc::new(orderer))
+}
+
+async fn open_app(home: Home, consensus: Arc<dyn Consensus>) -> Result<App, NodeError> {
+    let node = node_number(&home, &*consensus).await?;
+    for name in ["blobs", "journal", "index"] {
+        let directory = home.directory(name);
+        crate::home::private_directory(&directory)
+            .map_err(|error| NodeError::file(&directory, error))?;
+    }
+    let store = Store::open(&home.directory("blobs"))?;
+    let index = follow::open(&home.directory("index"), &home.genesis, &*consensus)?;
+    let serving = Arc::new(Serving::default());
+    let config = home.config()?;
+    let view = LedgerView::latest(&*consensus)?;
+    Kitchen { home: &home, store: &store, serving: &serving, view }.serve_all(&config.serving);
+    let settings = GatewaySettings {
+        directory: home.directory("journal"),
+        network: home.genesis.network(),
+        node,
+        key: home.node_key.clone(),
+        clock: system_clock(),
+    };
+    let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
+    Ok(App::new(home, node, consensus, store, index, serving, gateway))
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        // Tokens go out one by one: waiting for more would delay each of them.
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+impl Running {
+    /// The node's parts, for programs that embed it.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Takes no more requests, finishes those under way, settles and closes.
+    pub async fn shutdown(self) {
+        self.app.ready.store(false, std::sync::atomic::Ordering::Release);
+        self.stop.cancel();
+        let mut server = self.server;
+        if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+            server.abort();
+        }
+        self.app.gateway.shutdown().await;
+        let _ = self.follower.await;
+        if let Err(error) = follow::catch_up(&self.app.index, &*self.app.consensus) {
+            tracing::warn!(%error, "the index is not up to date");
+        }
+        if let Err(error) = self.app.index.flush() {
+            tracing::warn!(%error, "the index is not durable");
+        }
+        self.app.consensus.shutdown().await;
+    }
+}

@@ -1,0 +1,190 @@
+//! What this node serves: engines from its configuration, corpora from blobs.
+
+use crate::config::Served;
+use crate::contributors::{ContributorsError, ContributorsFile};
+use crate::error::NodeError;
+use crate::files::{CONTRIBUTORS_FILE, FileEntry, FileTable, FileTableError};
+use crate::home::Home;
+use ambar_base::{AccountId, Cid, Coded, ErrorCode};
+use ambar_capsule::{Kind, Manifest, SignedManifest};
+use ambar_compute::{EngineOptions, EngineSpec, Failure};
+use ambar_corpus::{Corpus, CorpusError, Document};
+use ambar_gateway::view::LedgerView;
+use ambar_gateway::{Offer, Serving};
+use ambar_ledger::Key;
+use ambar_ledger::object::{Balance, Datanet, Line, Version};
+use ambar_ledger::query::State;
+use ambar_store::Store;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a capsule cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The ledger does not know it, or cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] ambar_ledger::Refusal),
+    /// It does not fit its kind.
+    #[error("{0}")]
+    Kind(&'static str),
+    /// The engine does not open.
+    #[error(transparent)]
+    Engine(#[from] Failure),
+    /// A blob is missing or damaged.
+    #[error(transparent)]
+    Blob(#[from] ambar_store::StoreError),
+    /// The file table is none.
+    #[error(transparent)]
+    Files(#[from] FileTableError),
+    /// The file of contributors is wrong.
+    #[error(transparent)]
+    Contributors(#[from] ContributorsError),
+    /// A record's contributor is not in the table that was published.
+    #[error("the contributor of {0} is not in the published table")]
+    Stranger(String),
+    /// The records do not become a corpus.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// The configuration cannot be written.
+    #[error(transparent)]
+    Home(#[from] Box<NodeError>),
+}
+
+impl Coded for ServeError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Ledger(error) => error.code,
+            Self::Kind(_) => ErrorCode::RequestInvalid,
+            Self::Engine(Failure::ModelRefused { .. }) => ErrorCode::ModelUnsupported,
+            Self::Engine(Failure::File { .. }) => ErrorCode::FileUnreadable,
+            Self::Engine(_) => ErrorCode::EngineFailed,
+            Self::Blob(error) => error.code(),
+            Self::Files(error) => error.code(),
+            Self::Contributors(error) => error.code(),
+            Self::Stranger(_) => ErrorCode::DocumentInvalid,
+            Self::Corpus(error) => error.code(),
+            Self::Home(error) => error.code(),
+        }
+    }
+}
+
+/// What serving needs of the node. Its work takes long: it is done off the runtime.
+pub(crate) struct Kitchen<'a> {
+    pub home: &'a Home,
+    pub store: &'a Store,
+    pub serving: &'a Serving,
+    pub view: LedgerView,
+}
+
+/// A published version as it was signed.
+pub(crate) fn manifest(view: &impl State, number: u64) -> Result<Manifest, ambar_ledger::Refusal> {
+    let signed = signed_manifest(view, number)?;
+    Manifest::decode(&signed.bytes)
+        .map_err(|error| ambar_ledger::Refusal::new(ErrorCode::LedgerCorrupt, error.to_string()))
+}
+
+/// A published version's signed manifest.
+pub(crate) fn signed_manifest(
+    view: &impl State,
+    number: u64,
+) -> Result<SignedManifest, ambar_ledger::Refusal> {
+    view.must("manifest", number, &Key::Manifest(number))
+}
+
+impl Kitchen<'_> {
+    /// Serves everything that the configuration names. What cannot be served is logged and
+    /// left out: the node starts without it.
+    pub fn serve_all(&self, served: &BTreeMap<Cid, Served>) {
+        for (version, served) in served {
+            if let Err(error) = self.serve(version, served) {
+                tracing::error!(%version, %served, %error, "not served");
+            }
+        }
+    }
+
+    /// Serves a version; yields the number of records of a dataset.
+    pub fn serve(&self, version: &Cid, served: &Served) -> Result<Option<u64>, ServeError> {
+        let (number, _) = self.view.version(version)?;
+        let manifest = manifest(&self.view, number)?;
+        let (offer, records) = match (manifest.kind(), served) {
+            (Kind::Model, Served::Engine(spec)) => (engine(spec)?, None),
+            (Kind::Dataset, Served::Datanet) => {
+                let corpus = self.corpus(version, number, &manifest)?;
+                let records = corpus.documents().len() as u64;
+                (Offer::Datanet(Arc::new(corpus)), Some(records))
+            }
+            (Kind::Prompt, Served::Template) => (Offer::Template, None),
+            (Kind::Model, _) => return Err(ServeError::Kind("a model is served by an engine")),
+            (Kind::Dataset | Kind::Prompt, _) => {
+                return Err(ServeError::Kind("an engine serves models only"));
+            }
+            (Kind::Agent | Kind::Code, _) => {
+                return Err(ServeError::Kind("this version serves no agents and no code"));
+            }
+        };
+        self.serving.insert(*version, offer);
+        Ok(records)
+    }
+
+    /// The corpus on the disk, built again from blobs if it is missing or damaged.
+    fn corpus(
+        &self,
+        version: &Cid,
+        number: u64,
+        manifest: &Manifest,
+    ) -> Result<Corpus, ServeError> {
+        let directory = self.home.corpus(version);
+        match Corpus::open(&directory) {
+            Ok(corpus) => Ok(corpus),
+            Err(error) => {
+                tracing::info!(%version, %error, "building the corpus");
+                let documents = self.documents(number, manifest)?;
+                Ok(Corpus::build(&directory, documents, &mut |_| {})?)
+            }
+        }
+    }
+
+    /// A dataset's records in the order of its file table.
+    fn documents(&self, number: u64, manifest: &Manifest) -> Result<Vec<Document>, ServeError> {
+        let files = FileTable::decode(&self.store.get(&manifest.content.table)?)?;
+        let account = |did: &str| self.view.account(did).ok().map(|(_, account, _)| account.id);
+        let contributors = self.listed(&files)?.by_path(&files, manifest.creator, account)?;
+        let indices = self.indices(number)?;
+        let version: Version = self.view.must("version", number, &Key::Version(number))?;
+        let line: Line = self.view.must("version line", version.line, &Key::Line(version.line))?;
+        let records = files.files.iter().filter(|file| file.path != CONTRIBUTORS_FILE);
+        let document = |file: &FileEntry| {
+            let account = contributors.get(&file.path).map(|who| who.account(&line.first));
+            let contributor = account.and_then(|account| indices.get(&account).copied());
+            let stranger = || ServeError::Stranger(file.path.clone());
+            let contributor = contributor.ok_or_else(stranger)?;
+            let text = self.store.get(&file.root)?;
+            Ok(Document { title: file.path.clone(), contributor, text })
+        };
+        records.map(document).collect()
+    }
+
+    fn listed(&self, files: &FileTable) -> Result<ContributorsFile, ServeError> {
+        let Some(file) = files.file(CONTRIBUTORS_FILE) else {
+            return Ok(ContributorsFile::default());
+        };
+        let text = String::from_utf8(self.store.get(&file.root)?);
+        let text = text.map_err(|error| ContributorsError::Syntax(error.to_string()))?;
+        Ok(ContributorsFile::parse(&text)?)
+    }
+
+    /// The indices in the published table by account.
+    fn indices(&self, number: u64) -> Result<BTreeMap<AccountId, u32>, ServeError> {
+        let datanet: Datanet = self.view.must("datanet", number, &Key::Datanet(number))?;
+        let mut indices = BTreeMap::new();
+        for (index, account) in (0..).zip(&datanet.contributors) {
+            let balance: Balance = self.view.must("account", account, &Key::Balance(*account))?;
+            indices.insert(balance.account, index);
+        }
+        Ok(indices)
+    }
+}
+
+fn engine(spec: &EngineSpec) -> Result<Offer, ServeError> {
+    Ok(Offer::Engine(spec.open(&EngineOptions::default())?))
+}

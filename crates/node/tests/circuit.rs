@@ -1,0 +1,263 @@
+//! The whole loop over HTTP with an engine that costs nothing: publish, license, call,
+//! receipt, settlement; and what is said of it afterwards.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod support;
+
+use ambar_base::amount::total;
+use ambar_base::{Amount, Cid, Coded, ErrorCode, NetworkId, PublicKey};
+use ambar_capsule::{Contributor, ContributorTable};
+use ambar_licence::{Right, Terms};
+use ambar_node::api::dto::{Receipt, Statement, TraceRequest};
+use ambar_node::client::{Client, Credential, ReceiptQuery};
+use ambar_node::{Home, Running, audit};
+use ambar_receipt::verify;
+use std::path::Path;
+use std::time::Duration;
+use support::{Person, chat, dataset, model, prompt, start, terms};
+
+const SPEECHES: [(&str, &str); 3] = [
+    (
+        "contributors.toml",
+        "[[record]]\npath = \"one.txt\"\nname = \"Ann\"\n[[record]]\npath = \"two.txt\"\nname = \"Bo\"\n",
+    ),
+    ("one.txt", "The harbour lamp was lit at dusk and the ferry waited by the stone pier.\n"),
+    ("two.txt", "Winter wheat was sown late that year, after the long rains of September.\n"),
+];
+
+/// What the tests of one node share.
+struct Scene {
+    node: Running,
+    owner: Person,
+    caller: Person,
+    operator: Person,
+    prompt: Cid,
+    datanet: Cid,
+    certificate: String,
+    channel: u64,
+}
+
+fn table() -> ContributorTable {
+    let names = ["Ann", "Bo"].map(|name| Contributor::Name(name.to_owned()));
+    ContributorTable::new(names.into()).unwrap()
+}
+
+fn rights() -> Terms {
+    terms(&[Right::Call, Right::Compose, Right::Fetch], 2_000_000)
+}
+
+async fn publish_all(owner: &Person, operator: &Person) -> (Cid, Cid) {
+    let content = owner.upload(&SPEECHES).await;
+    let records = dataset(owner.id, content, &table());
+    let datanet = owner.publish(records, &rights(), Some(&table()), vec![]).await;
+    let content = owner.upload(&[("README.md", "A parrot.")]).await;
+    let parrot = owner.publish(model(owner.id, content.clone()), &rights(), None, vec![]).await;
+    let model_grant = owner.accept(parrot, &rights()).await;
+    let datanet_grant = owner.accept(datanet, &rights()).await;
+    let asking = prompt(owner.id, content, parrot, datanet);
+    let grants = vec![model_grant, datanet_grant];
+    let asking = owner.publish(asking, &rights(), None, grants).await;
+    for version in [datanet, parrot, asking] {
+        owner.allow(version).await;
+    }
+    operator.serve(datanet, None).await;
+    operator.serve(parrot, Some("null:tokens=6")).await;
+    operator.serve(asking, None).await;
+    (asking, datanet)
+}
+
+impl Scene {
+    async fn new(home: &Path) -> Self {
+        let node = start(home).await;
+        let owner = Person::new(&node, "100").await;
+        let caller = Person::new(&node, "100").await;
+        let operator = Person::operator(&node, home).await;
+        let (prompt, datanet) = publish_all(&owner, &operator).await;
+        let grant = caller.accept(prompt, &rights()).await;
+        let (channel, certificate) = caller.channel(vec![grant], 20).await;
+        Self { node, owner, caller, operator, prompt, datanet, certificate, channel }
+    }
+
+    async fn call(&self, question: &str) -> String {
+        let model = self.prompt.to_string();
+        let (status, head, body) = chat(&self.node, &self.certificate, &model, question).await;
+        assert_eq!(status, 200, "{body}");
+        let header = head.lines().find_map(|line| line.strip_prefix("ambar-receipt: "));
+        header.unwrap().to_owned()
+    }
+
+    async fn settled(&self, id: &str) -> Receipt {
+        for _ in 0..200 {
+            let receipt = self.caller.client.receipt(id).await.unwrap();
+            if receipt.settled.is_some() {
+                return receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("receipt {id} does not settle");
+    }
+}
+
+fn sum<'a>(amounts: impl IntoIterator<Item = &'a str>) -> Amount {
+    total(amounts.into_iter().map(|text| text.parse().unwrap())).unwrap()
+}
+
+fn balance(statement: &Statement) -> Amount {
+    let side = |direction: &str| {
+        let rows = statement.rows.iter().filter(|row| row.direction == direction);
+        sum(rows.map(|row| row.amount.as_str()))
+    };
+    side("in").checked_sub(side("out")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_paid_proven_and_audited() {
+    let home = tempfile::tempdir().unwrap();
+    let scene = Scene::new(home.path()).await;
+    let id = scene.call("when was the harbour lamp lit").await;
+    let receipt = scene.settled(&id).await;
+    assert_eq!(receipt.lines.len(), 3);
+    assert_eq!(receipt.payer, scene.caller.id.to_string());
+    let paid = sum(receipt.payments.iter().map(|payment| payment.amount.as_str()));
+    assert_eq!(paid, receipt.price.parse::<Amount>().unwrap());
+    let ann = receipt.payments.iter().find(|payment| payment.name.as_deref() == Some("Ann"));
+    assert_eq!(ann.map(|ann| ann.role.as_str()), Some("contributor"), "{receipt:#?}");
+    proven(&scene, &id).await;
+    listed(&scene, &id).await;
+    balanced(&scene).await;
+    let report = scene.caller.client.audit().await.unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!((report.calls, report.receipts, report.settled), (1, 1, 1));
+    assert_eq!(report.debits, report.credits);
+    scene.node.shutdown().await;
+}
+
+/// The exported file verifies with nothing but the network's key.
+async fn proven(scene: &Scene, id: &str) {
+    let status = scene.caller.client.status().await.unwrap();
+    let key = PublicKey::from_did(&status.network_key).unwrap();
+    let network = NetworkId(status.network.parse().unwrap());
+    for asker in [&scene.caller, &scene.owner, &scene.operator] {
+        let file = asker.client.receipt_proof(id).await.unwrap();
+        let report = verify(&file, Some(&key), Some(network));
+        assert!(report.ok, "{report:#?}");
+        assert_eq!(report.receipt.map(|receipt| receipt.to_string()).as_deref(), Some(id));
+    }
+}
+
+async fn listed(scene: &Scene, id: &str) {
+    let client = &scene.caller.client;
+    let account = scene.caller.id.to_string();
+    let by_account = ReceiptQuery { account: Some(&account), ..ReceiptQuery::default() };
+    assert_eq!(client.receipts(by_account).await.unwrap()[0].id, id);
+    let channel = scene.channel.to_string();
+    let by_channel = ReceiptQuery { channel: Some(&channel), ..ReceiptQuery::default() };
+    assert_eq!(client.receipts(by_channel).await.unwrap().len(), 1);
+    let holder = Client::new(&scene.node.base_url).unwrap();
+    let holder = holder.with(Credential::Certificate(scene.certificate.clone()));
+    let key = Some("when-was-the-harbour-lamp-lit");
+    let by_key = ReceiptQuery { idempotency_key: key, ..ReceiptQuery::default() };
+    assert_eq!(holder.receipts(by_key).await.unwrap()[0].id, id);
+    assert_eq!(holder.receipt(id).await.unwrap().id, id);
+    let stranger = Person::new(&scene.node, "1").await;
+    let refused = stranger.client.receipt(id).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NotAuthorised);
+    assert_eq!(client.grants(&account).await.unwrap().len(), 1);
+    assert_eq!(client.channels(&account).await.unwrap()[0].id, channel);
+}
+
+/// The rows of a statement sum to what the account holds.
+async fn balanced(scene: &Scene) {
+    for person in [&scene.caller, &scene.owner, &scene.operator] {
+        let id = person.id.to_string();
+        let account = person.client.account(&id).await.unwrap();
+        let statement = person.client.statement(&id, None, Some(1_000)).await.unwrap();
+        let held = sum([account.available.as_str(), account.pending.as_str()]);
+        assert_eq!(balance(&statement), held, "{statement:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_and_the_trace_answer() {
+    let home = tempfile::tempdir().unwrap();
+    let scene = Scene::new(home.path()).await;
+    let client = &scene.caller.client;
+    let found = client.search("speech", None, None).await.unwrap();
+    assert_eq!(found.hits.len(), 2, "{found:?}");
+    let found = client.search("speeches", Some("dataset"), None).await.unwrap();
+    assert_eq!(found.hits[0].capsule.id, scene.datanet.to_string());
+    let capsule = client.capsule(&scene.prompt.to_string()).await.unwrap();
+    assert!(capsule.served);
+    assert_eq!(capsule.uses.len(), 2);
+    let lineage = client.lineage(&scene.prompt.to_string()).await.unwrap();
+    assert_eq!((lineage.versions.len(), lineage.edges.len()), (3, 2));
+    let changes = client.changes(1).await.unwrap();
+    assert_eq!((changes.changes.len(), changes.next, changes.complete), (2, 3, true));
+    let terms = client.terms(&capsule.terms.id).await.unwrap();
+    assert_eq!(Terms::parse(&terms.terms.toml).unwrap(), rights());
+    let request = TraceRequest {
+        datanet: scene.datanet.to_string(),
+        text: "She said: the ferry waited by the stone pier, as ever.".into(),
+    };
+    let trace = client.trace(&request).await.unwrap();
+    assert_eq!(trace.spans[0].document, "one.txt");
+    assert_eq!(trace.spans[0].contributor, "Ann");
+    assert_eq!(trace.shares[0].weight, "100%");
+    let datanet = client.datanet(&scene.datanet.to_string()).await.unwrap();
+    assert_eq!((datanet.contributors.len(), datanet.served), (2, true));
+    fetched(&scene).await;
+    scene.node.shutdown().await;
+}
+
+/// The table is public, a file is for those whose grant includes `fetch`.
+async fn fetched(scene: &Scene) {
+    let id = scene.datanet.to_string();
+    let capsule = scene.caller.client.capsule(&id).await.unwrap();
+    let nobody = Client::new(&scene.node.base_url).unwrap();
+    let table = nobody.blob(&id, &capsule.content.table).await.unwrap();
+    let table = ambar_node::files::FileTable::decode(&table).unwrap();
+    let root = table.file("one.txt").unwrap().root.to_string();
+    let code = |result: Result<Vec<u8>, ambar_node::client::ClientError>| {
+        result.map_err(|error| error.code())
+    };
+    assert_eq!(code(nobody.blob(&id, &root).await), Err(ErrorCode::Unauthenticated));
+    let denied = code(scene.caller.client.blob(&id, &root).await);
+    assert_eq!(denied, Err(ErrorCode::RightNotGranted));
+    let text = code(scene.owner.client.blob(&id, &root).await);
+    assert_eq!(text.as_deref(), Ok(SPEECHES[1].1.as_bytes()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_what_was_served_and_an_audit_finds_a_changed_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let scene = Scene::new(directory.path()).await;
+    let id = scene.call("what was sown late").await;
+    scene.settled(&id).await;
+    let payer = scene.caller.id;
+    scene.node.shutdown().await;
+    let node = start(directory.path()).await;
+    let status = Client::new(&node.base_url).unwrap().status().await.unwrap();
+    assert_eq!(status.serving.len(), 3);
+    node.shutdown().await;
+
+    let home = Home::open(directory.path(), None).unwrap();
+    let report = audit::audit_home(&home).await.unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!((report.calls, report.receipts, report.settled), (1, 1, 1));
+
+    // A balance on the disk begins with its account's id; the next byte is money.
+    let file = directory.path().join("ledger").join("ledger.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let pattern = payer.0.0;
+    let places: Vec<usize> =
+        (0..bytes.len() - 40).filter(|at| bytes[*at..].starts_with(&pattern)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at + pattern.len()] ^= 1;
+    }
+    std::fs::write(&file, bytes).unwrap();
+    match audit::audit_home(&home).await {
+        Ok(report) => assert!(!report.ok && !report.problems.is_empty(), "{report:?}"),
+        Err(error) => assert_eq!(error.code(), ErrorCode::LedgerCorrupt, "{error}"),
+    }
+}
