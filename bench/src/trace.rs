@@ -16,7 +16,7 @@ use std::time::Instant;
 /// Answers traced in one round.
 const ANSWERS: usize = 200;
 /// Stretches taken from records for one answer.
-const STRETCHES: usize = 12;
+const STRETCHES: usize = 14;
 /// Length of a stretch, bytes.
 const STRETCH_BYTES: usize = 80;
 /// Words between stretches.

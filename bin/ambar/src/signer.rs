@@ -29,7 +29,7 @@ impl Signer {
     /// Signs for `account`, or for the account that `key` opened if nothing is said.
     pub async fn new(client: &Client, key: SecretKey, account: Option<AccountId>) -> Outcome<Self> {
         let network = client.network().await?;
-        let client = client.clone().with(Credential::Key(network, key.clone()));
+        let client = client.clone().with(Credential::Key(network, Box::new(key.clone())));
         let (account, client) = match account {
             None => (Inception::single(key.public()).id(network), client),
             Some(account) => (account, client.acting_for(&account.to_string())),

@@ -2,7 +2,6 @@
 //! What needs no node is tested with the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[expect(dead_code, reason = "each test file uses its own part")]
 mod common;
 #[path = "common/node.rs"]
 mod node;
@@ -190,7 +189,7 @@ fn requests_to_the_own_api() {
     check(Request::post("/api/v1/trace", "[".repeat(100_000)), 400, "invalid_request");
     let large = vec![b' '; BODY_BYTES_MAX + 1];
     check(Request::post("/api/v1/faucet", large), 413, "request_too_large");
-    check(Request::post("/api/v1/transactions", "no transaction"), 400, "document_invalid");
+    check(Request::post("/api/v1/transactions", "no transaction"), 400, "transaction_invalid");
 }
 
 #[test]

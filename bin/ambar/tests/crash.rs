@@ -10,6 +10,7 @@ mod node;
 #[expect(dead_code, reason = "each test file uses its own part")]
 mod support;
 
+use ambar_base::PublicKey;
 use common::text;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,8 +196,23 @@ impl Books<'_> {
         }
         assert_eq!(nano(&text(&audit, "debits")), spent, "{audit}");
         assert_eq!(self.market.remaining(&self.channel), 50_000_000_000 - spent);
-        self.fill_their_channel(received);
         println!("{} credits for {} calls", credits(spent), received.len());
+        self.fill_their_channel(received);
+        self.verify_elsewhere(received);
+    }
+
+    /// Each receipt verifies with nothing but the network's key.
+    fn verify_elsewhere(&self, received: &[Received]) {
+        let status = self.market.person().json(&["status"]);
+        let key = PublicKey::from_did(&text(&status, "network_key")).unwrap();
+        for Received { receipt, .. } in received {
+            let path = format!("/api/v1/receipts/{receipt}/proof");
+            let request = Request::get(path).bearer(&self.certificate);
+            let mut proof = request.open(self.market.url()).unwrap();
+            assert_eq!(proof.status, 200, "the proof of {receipt}");
+            let report = ambar_receipt::verify(&proof.bytes().unwrap(), Some(&key), None);
+            assert!(report.ok, "{receipt}: {report:?}");
+        }
     }
 
     /// Each sequence number is a charged call or a void leaf, and none is missing.
@@ -208,6 +224,7 @@ impl Books<'_> {
             let last = *numbers.keys().last()?;
             (numbers.len() as u64 == last + 1).then_some(numbers)
         });
+        println!("{} calls were cut off and are void", numbers.len() - received.len());
         for (n, outcome) in &numbers {
             let expect = if paid.contains(format!("{}-{n}", self.channel).as_str()) {
                 "full"

@@ -36,11 +36,15 @@ pub struct Admitted {
 }
 
 impl Admission<'_> {
-    /// Decides and takes the hold, in one step with respect to other calls.
-    pub fn decide(&self, books: &Books) -> Result<Admitted, CallError> {
+    /// Decides and takes the hold, in one step with respect to other calls. Nothing if a
+    /// settlement overtook the route: with a newer state the same question has an answer.
+    pub fn decide(&self, books: &Books) -> Result<Option<Admitted>, CallError> {
         let declared = self.purpose.map(str::parse::<Purpose>).transpose();
         let declared = declared.map_err(|error| CallError::of(&error).at("Ambar-Purpose"))?;
         let page = books.page();
+        if self.route.head.height < page.settled() {
+            return Ok(None);
+        }
         let spent: Vec<(&Narrowing, Spent)> = self
             .certificate
             .blocks
@@ -73,7 +77,7 @@ impl Admission<'_> {
             quotas: quotas.collect(),
         };
         let hold = page.hold(claim, first.price, self.route.channel.settled.end());
-        Ok(Admitted { hold, purpose: first.purpose })
+        Ok(Some(Admitted { hold, purpose: first.purpose }))
     }
 
     fn channel(&self) -> u64 {

@@ -228,11 +228,7 @@ impl Archive {
     }
 }
 
-fn keep(
-    database: &Database,
-    batch: &ArchivedBatch,
-    calls: &[Metered],
-) -> Result<(), ArchiveError> {
+fn keep(database: &Database, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
     let number = batch.batched.batch.header.number;
     let write = database.begin_write()?;
     {

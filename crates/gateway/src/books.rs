@@ -6,7 +6,7 @@
 //! dropped (nothing is owed) or turned into a charge, which is counted until it is final.
 
 use crate::call::ReceiptId;
-use ambar_base::{Digest, Price};
+use ambar_base::{Digest, Height, Price};
 use ambar_licence::decision::Spent;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ struct Sums {
     blocks: BTreeMap<Digest, Spent>,
     /// Calls held or charged and not final, by grant and period.
     quotas: BTreeMap<(u64, u64), u64>,
+    /// The last block whose charges are not counted here any more.
+    settled: Height,
 }
 
 /// The books.
@@ -88,9 +90,10 @@ impl Books {
         self.lock().add(claim, price);
     }
 
-    /// A charge is final: the ledger counts it from now on.
-    pub fn finalise(&self, claim: &Claim, price: Price) {
+    /// A charge is final: the ledger counts it from this block on.
+    pub fn finalise(&self, claim: &Claim, price: Price, height: Height) {
         let mut sums = self.lock();
+        sums.settled = sums.settled.max(height);
         let channel = sums.channels.entry(claim.channel).or_default();
         *channel = channel.saturating_sub(price.0);
         for quota in &claim.quotas {
@@ -134,6 +137,13 @@ impl Page<'_> {
     #[must_use]
     pub fn unsettled(&self, channel: u64) -> Price {
         Price(self.sums.channels.get(&channel).copied().unwrap_or_default())
+    }
+
+    /// The earliest state of the ledger that these books complete: an earlier one lacks
+    /// charges that are not counted here any more.
+    #[must_use]
+    pub fn settled(&self) -> Height {
+        self.sums.settled
     }
 
     /// Spent or held under a block.
@@ -217,8 +227,10 @@ mod tests {
         assert_eq!(state(&books), (30, spent(30, 1), 1));
         drop(books.page().hold(claim(), Price(50), 0));
         assert_eq!(state(&books), (30, spent(30, 1), 1));
-        books.finalise(&claim(), Price(30));
+        books.finalise(&claim(), Price(30), Height(4));
         assert_eq!(state(&books), (0, spent(30, 1), 0));
+        books.finalise(&claim(), Price(0), Height(2));
+        assert_eq!(books.page().settled(), Height(4));
     }
 
     #[test]

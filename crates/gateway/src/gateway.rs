@@ -25,6 +25,7 @@ use ambar_consensus::{Clock, Consensus, StoreError};
 use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State;
+use ambar_receipt::Counters;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
@@ -125,6 +126,16 @@ pub(crate) struct Inner {
 pub struct Gateway {
     inner: Arc<Inner>,
     settler: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// An admitted call before it runs.
+struct Entered {
+    view: LedgerView,
+    route: Route,
+    work: Work,
+    bound: Vec<Counters>,
+    now: Moment,
+    admitted: Admitted,
 }
 
 /// A receipt as the gateway holds it.
@@ -369,6 +380,36 @@ impl Inner {
         Ok(found.map(|archived| archived.metered))
     }
 
+    /// Routes, bounds and decides on one state of the ledger. A settlement that becomes
+    /// final meanwhile moves charges from the books to a later state, which is taken then.
+    async fn enter(
+        &self,
+        mut view: LedgerView,
+        opened: &Opened,
+        request: &CallRequest,
+        max_tokens: u32,
+    ) -> Result<Entered, CallError> {
+        loop {
+            let (now, ledger_age_ms) = self.now(&view);
+            let router = Router { view: &view, serving: &self.serving, node: self.node, now };
+            let route = router.route(opened.channel, &request.capsule)?;
+            let work = Work::of(&route)?;
+            let bound = bound(&route, &work, &request.job, max_tokens).await?;
+            let admission = Admission {
+                certificate: opened,
+                route: &route,
+                purpose: request.purpose.as_deref(),
+                price_max: meter::price_max(&route, self.node, &bound)?,
+                now,
+                ledger_age_ms,
+            };
+            if let Some(admitted) = admission.decide(&self.books)? {
+                return Ok(Entered { view, route, work, bound, now, admitted });
+            }
+            view = self.view()?;
+        }
+    }
+
     async fn start(
         self: &Arc<Self>,
         view: LedgerView,
@@ -376,23 +417,10 @@ impl Inner {
         request: CallRequest,
         keyed: Option<(Digest, UnderWay)>,
     ) -> Result<Accepted, CallError> {
-        let (now, ledger_age_ms) = self.now(&view);
-        let router = Router { view: &view, serving: &self.serving, node: self.node, now };
-        let route = router.route(opened.channel, &request.capsule)?;
-        let work = Work::of(&route)?;
         let max_tokens = max_tokens(&request.job)?;
-        let bound = bound(&route, &work, &request.job, max_tokens).await?;
-        let price_max = meter::price_max(&route, self.node, &bound)?;
-        let purpose = request.purpose.as_deref();
-        let admission = Admission {
-            certificate: opened,
-            route: &route,
-            purpose,
-            price_max,
-            now,
-            ledger_age_ms,
-        };
-        let Admitted { hold, purpose } = admission.decide(&self.books)?;
+        let entered = self.enter(view, opened, &request, max_tokens).await?;
+        let Entered { view, route, work, bound, now, admitted } = entered;
+        let Admitted { hold, purpose } = admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
         let (call, under_way) = match keyed {

@@ -11,7 +11,7 @@ use crate::pending::Pending;
 use crate::record::{Batched, Final, Metered, Record};
 use crate::recovery::{self, Place};
 use crate::view::LedgerView;
-use ambar_base::{Coded, Encode, ErrorCode, NetworkId, Price, SecretKey, Signature};
+use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, Signature};
 use ambar_consensus::{Consensus, SubmitError};
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State;
@@ -127,7 +127,7 @@ impl Settler {
         let leaf = &call.leaf;
         tracing::error!(receipt = %call.receipt(), code = %refusal.code, why = refusal.message,
             "the ledger refuses a call; it is voided");
-        self.books.finalise(&call.claim(), call.price());
+        self.books.finalise(&call.claim(), call.price(), Height(0));
         let void = Arc::new(Metered::void(leaf.channel, leaf.n, leaf.admitted, leaf.time));
         let record = Record::Metered(Metered::clone(&void)).to_bytes();
         while let Err(error) = self.journal.commit(vec![record.clone()]).await {
@@ -241,7 +241,7 @@ impl Settler {
         let list: Vec<Metered> = calls.iter().map(|call| Metered::clone(call)).collect();
         self.archive.keep(&archived, &list).map_err(|error| error.to_string())?;
         for call in calls.iter().filter(|call| !call.blocks.is_empty()) {
-            self.books.finalise(&call.claim(), call.price());
+            self.books.finalise(&call.claim(), call.price(), place.height);
         }
         let ids: Vec<_> = calls.iter().map(|call| call.receipt()).collect();
         self.pending.remove(&ids);

@@ -49,7 +49,7 @@ impl Index {
         genesis: &Genesis,
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
-        fs::create_dir_all(directory).map_err(|error| redb::Error::Io(error.into()))?;
+        fs::create_dir_all(directory).map_err(redb::Error::Io)?;
         let file = directory.join(FILE_NAME);
         let database = Database::builder().set_cache_size(cache_bytes).create(file)?;
         let write = database.begin_write()?;
@@ -63,7 +63,7 @@ impl Index {
         let file: PathBuf = directory.join(FILE_NAME);
         match fs::remove_file(file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(redb::Error::Io(error.into()).into())
+                Err(redb::Error::Io(error).into())
             }
             _ => Ok(()),
         }

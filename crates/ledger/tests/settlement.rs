@@ -1,6 +1,5 @@
 //! One call crosses every kind of party, and the ledger believes nothing it can recompute.
 
-
 mod world;
 
 use ambar_base::{AccountId, Amount, Digest, ErrorCode, Height, Price, Weight};

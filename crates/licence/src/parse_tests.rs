@@ -61,7 +61,7 @@ fn instants() {
 }
 
 #[test]
-fn every_refusal_has_its_place() {
+fn refusals_of_term_and_quota_have_their_place() {
     check("prise = 1", "line 3, column 1: prise: unknown key; the nearest known one is `price`");
     check(
         "[quota]\ncals = 5\ncalls = 5",
@@ -86,6 +86,10 @@ fn every_refusal_has_its_place() {
         "[quota]\ncalls = 1\nper = \"year\"",
         "line 5, column 7: quota.per: unknown word `year`; expected day, month or term",
     );
+}
+
+#[test]
+fn refusals_of_purposes_and_prices_have_their_place() {
     check(
         "[purposes]\nallow = [\"a\", \"b\"]\ndeny = [\"b\"]",
         "line 5, column 8: purposes.deny: the purpose `b` is both allowed and denied",
@@ -111,6 +115,10 @@ fn every_refusal_has_its_place() {
         "[price]\nper_mu = \"0.0000000001\"",
         "line 4, column 10: price.per_mu: more than 9 digits after the decimal point",
     );
+}
+
+#[test]
+fn refusals_of_derivatives_delegation_and_text_have_their_place() {
     let share = "derivatives.share: expected a share from 0% to 100% with at most 7 decimals, such as \"15%\"";
     check("[derivatives]\nallowed = true\nshare = \"101%\"", &format!("line 5, column 9: {share}"));
     let forbidden = "derivatives are not allowed, so nothing can be due from them";

@@ -18,6 +18,7 @@ use ambar_ledger::object::Version;
 use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
 use ambar_ledger::{Genesis, Key, invariants};
 use ambar_receipt::{CallOutcome, Leaf, bill};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -252,12 +253,14 @@ fn plan<'a>(
     replayed: &Replayed,
     plans: &'a mut BTreeMap<u64, Plan>,
 ) -> Option<&'a Plan> {
-    if !plans.contains_key(&version) {
-        let bytes = replayed.state.get(&Key::Version(version).bytes()).ok()??;
-        let object: Version = codec::decode(&bytes).ok()?;
-        plans.insert(version, object.plan);
+    match plans.entry(version) {
+        Entry::Occupied(known) => Some(known.into_mut()),
+        Entry::Vacant(place) => {
+            let bytes = replayed.state.get(&Key::Version(version).bytes()).ok()??;
+            let object: Version = codec::decode(&bytes).ok()?;
+            Some(place.insert(object.plan))
+        }
     }
-    plans.get(&version)
 }
 
 /// Audits a home that no node uses.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// What a new node asks per MU, nano-credit.
-pub const ASK_DEFAULT: Price = Price(500);
+pub const ASK_DEFAULT: Price = Price(500_000);
 
 /// With what a capsule is served.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -120,3 +120,31 @@ pub(crate) async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{LedgerMachine, genesis_state, settings};
+    use ambar_base::SecretKey;
+    use ambar_consensus::{LocalOrderer, Settings, system_clock};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_that_fell_behind_is_built_again() {
+        let key = SecretKey::from_seed(&[5; 32]);
+        let mut genesis = Genesis::development(key.public(), [5; 32]);
+        genesis.parameters.settlement_window = 2;
+        let network = genesis.network();
+        let settings = Settings { heartbeat: Duration::from_millis(2), ..settings(network, &key) };
+        let machine = Arc::new(LedgerMachine::new(network));
+        let state = genesis_state(&genesis).unwrap();
+        let orderer = LocalOrderer::in_memory(settings, machine, state, system_clock()).unwrap();
+        let mut head = orderer.watch();
+        head.wait_for(|head| head.height.0 > 10).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let index = open(directory.path(), &genesis, &orderer).unwrap();
+        assert!(index.cursor().0 > 10);
+        let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
+        assert_eq!(rows.len(), 1);
+        orderer.shutdown().await;
+    }
+}

@@ -40,12 +40,6 @@ pub struct Home {
     pub passphrase: Option<Passphrase>,
 }
 
-impl std::fmt::Debug for Passphrase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Passphrase(..)")
-    }
-}
-
 /// Creates a directory with its parents, readable by its owner only.
 pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();

@@ -9,6 +9,7 @@ mod file;
 pub use file::KeyFile;
 
 use ambar_base::{Coded, ErrorCode, PublicKey, SecretKey};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,12 @@ impl Passphrase {
 
     fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(..)")
     }
 }
 

@@ -18,7 +18,7 @@ use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Where a node listens unless told otherwise.
-pub const LISTEN_DEFAULT: &str = "127.0.0.1:7700";
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7700));
 /// How long requests under way may still run when the node stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -63,7 +63,7 @@ impl Node {
     pub async fn start(given: NodeSettings) -> Result<Running, NodeError> {
         let home = Home::open(&given.home, given.passphrase)?;
         let config = home.config()?;
-        let listen = given.listen.or(config.listen).unwrap_or(default_address());
+        let listen = given.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
         // Bound before anything is built, so that a taken address costs nothing.
         let listener = listen_on(listen).await?;
         let address =
@@ -86,10 +86,6 @@ impl Node {
         tracing::info!(%base_url, network = %app.network, "the node is ready");
         Ok(Running { address, base_url, app, stop, server, follower })
     }
-}
-
-fn default_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 7700))
 }
 
 async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {

@@ -55,7 +55,9 @@ impl Coded for ServeError {
         match self {
             Self::Ledger(error) => error.code,
             Self::Kind(_) => ErrorCode::RequestInvalid,
-            Self::Engine(Failure::ModelRefused { .. }) => ErrorCode::ModelUnsupported,
+            Self::Engine(
+                Failure::ModelRefused { .. } | Failure::UnsupportedArchitecture { .. },
+            ) => ErrorCode::ModelUnsupported,
             Self::Engine(Failure::File { .. }) => ErrorCode::FileUnreadable,
             Self::Engine(_) => ErrorCode::EngineFailed,
             Self::Blob(error) => error.code(),

@@ -65,6 +65,9 @@ async fn failures_have_codes() {
     check("/api/v1/receipts/x", 400, "invalid_request").await;
     check("/api/v1/terms/x", 400, "invalid_request").await;
     check("/api/v1/blocks/999999", 404, "not_found").await;
+    check("/api/v1/blocks/x", 400, "invalid_request").await;
+    check("/api/v1/blocks?after=x", 400, "invalid_request").await;
+    check("/api/v1/search", 400, "invalid_request").await;
     check("/v1/models", 401, "unauthenticated").await;
     let alice = Person::new(&node, "10").await;
     let bob = Person::new(&node, "10").await;
@@ -88,6 +91,7 @@ async fn the_description_names_every_route() {
         assert!(document["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
     }
     let (status, _, figures) = get(&node, "/metrics").await;
+    figures.lines().filter(|line| line.contains("memory_bytes ")).for_each(|l| println!("{l}"));
     assert_eq!(status, 200);
     for name in ["ambar_ledger_height", "ambar_process_memory_bytes", "ambar_http_seconds_bucket"] {
         assert!(figures.contains(name), "{name}: {figures}");

@@ -105,22 +105,26 @@ impl Opened {
 
     /// Reads the rest. An answer that is cut off is an error.
     pub fn read(mut self) -> io::Result<Answer> {
+        let text = String::from_utf8(self.bytes()?).map_err(|_| broken("not UTF-8"))?;
+        Ok(Answer { status: self.status, headers: self.headers, text })
+    }
+
+    /// Reads the rest of whatever it is.
+    pub fn bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
-        if header(&self.headers, "transfer-encoding") == Some("chunked") {
-            loop {
-                let chunk = self.chunk()?;
-                if chunk.is_empty() {
-                    break;
-                }
-                body.extend(chunk);
-            }
-        } else {
+        if header(&self.headers, "transfer-encoding") != Some("chunked") {
             let length = header(&self.headers, "content-length").and_then(|n| n.parse().ok());
             body.resize(length.ok_or_else(|| broken("no length"))?, 0);
             self.reader.read_exact(&mut body)?;
+            return Ok(body);
         }
-        let text = String::from_utf8(body).map_err(|_| broken("not UTF-8"))?;
-        Ok(Answer { status: self.status, headers: self.headers, text })
+        loop {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
+                return Ok(body);
+            }
+            body.extend(chunk);
+        }
     }
 }
 

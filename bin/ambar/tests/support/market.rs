@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::support::http::{Answer, Request};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ pub struct Market {
     url: String,
     /// Terms, cards and certificates.
     pub files: TempDir,
-    home: std::path::PathBuf,
+    home: PathBuf,
 }
 
 impl Market {
@@ -41,14 +41,18 @@ impl Market {
     pub fn open() -> Self {
         let files = tempfile::tempdir().unwrap();
         let home = files.path().join("home");
-        Self::open_at(files, &home)
+        Self::start_in(files, home)
     }
 
     /// The same with its home somewhere else.
-    pub fn open_at(files: TempDir, home: &Path) -> Self {
-        let node = Node::start(home);
+    pub fn open_at(home: &Path) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), home.to_owned())
+    }
+
+    fn start_in(files: TempDir, home: PathBuf) -> Self {
+        let node = Node::start(&home);
         let url = node.url().to_owned();
-        let market = Self { node: Some(node), url, files, home: home.to_owned() };
+        let market = Self { node: Some(node), url, files, home };
         market.wait_ready();
         for name in ["owner", "app"] {
             market.person().json(&["key", "new", name]);

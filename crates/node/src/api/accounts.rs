@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dto::{Account, Channel, Grant, Statement, StatementRow};
+use super::extract::Asked;
 use super::failure::{Answer, Failure};
 use super::party::Party;
 use super::views::{self, account_id, ledger, limit, named, number, time};
@@ -12,7 +13,7 @@ use ambar_ledger::Key;
 use ambar_ledger::object::{self, Node};
 use ambar_ledger::query::State as _;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) struct Page {
 pub(super) async fn statement(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
-    Query(page): Query<Page>,
+    Asked(page): Asked<Page>,
     party: Party,
 ) -> Answer<Statement> {
     let account = party.must_be(&ledger(&app)?, &text)?;
@@ -86,7 +87,7 @@ pub(super) struct Of {
     responses((status = 200, body = Vec<Grant>)))]
 pub(super) async fn grants(
     State(app): State<Arc<App>>,
-    Query(of): Query<Of>,
+    Asked(of): Asked<Of>,
     party: Party,
 ) -> Answer<Vec<Grant>> {
     let view = ledger(&app)?;
@@ -117,7 +118,7 @@ fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
     responses((status = 200, body = Vec<Channel>)))]
 pub(super) async fn channels(
     State(app): State<Arc<App>>,
-    Query(of): Query<Of>,
+    Asked(of): Asked<Of>,
     party: Party,
 ) -> Answer<Vec<Channel>> {
     let view = ledger(&app)?;

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dto::Blob;
+use super::extract::Asked;
 use super::failure::{Answer, Failure, blocking};
 use super::party::Party;
 use super::views::{self, account_id, ledger};
@@ -17,7 +18,7 @@ use ambar_ledger::query::State as _;
 use ambar_licence::Right;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use futures::TryStreamExt;
 use serde::Deserialize;
@@ -28,6 +29,9 @@ use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 /// Longest blob that is taken over HTTP, bytes: 64 GiB.
 pub const BLOB_BYTES_MAX: u64 = 64 << 30;
+/// Largest blob that is checked whole before its first byte is sent, bytes. A longer one is
+/// checked while it is sent.
+const CHECKED_FIRST_BYTES_MAX: u64 = 64 << 20;
 /// Bytes that wait for a slow reader.
 const PIPE_BYTES: usize = 1 << 20;
 
@@ -96,7 +100,7 @@ pub(super) struct Within {
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(root): Path<String>,
-    Query(within): Query<Within>,
+    Asked(within): Asked<Within>,
     party: Party,
 ) -> Result<Response, Failure> {
     let root: ContentRoot =
@@ -111,7 +115,20 @@ pub(super) async fn get(
             return Err(Failure::not_found(format!("{root} is no file of {}", version.id)));
         }
     }
+    check_first(&app, root).await?;
     stream(app, root)
+}
+
+/// Refuses a damaged blob by name, as long as nothing of it was sent.
+async fn check_first(app: &Arc<App>, root: ContentRoot) -> Result<(), Failure> {
+    let app = Arc::clone(app);
+    let checked = blocking(move || {
+        if app.store.length(&root)? <= CHECKED_FIRST_BYTES_MAX {
+            app.store.verify(&root)?;
+        }
+        Ok(())
+    });
+    checked.await
 }
 
 fn is_public(manifest: &Manifest, root: &ContentRoot) -> bool {

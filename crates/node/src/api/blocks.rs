@@ -2,14 +2,15 @@
 
 use super::App;
 use super::dto::{AuditReport, Block, BlockRow, BlockTransaction};
+use super::extract::Asked;
 use super::failure::{Answer, Failure, blocking};
-use super::views::{corrupt, limit, operation, time};
+use super::views::{corrupt, limit, number, operation, time};
 use crate::audit::{Audit, Receipts};
 use crate::submit::results;
 use ambar_base::{Encode, Height, codec};
 use ambar_ledger::transaction::{Actor, Operation, SignedTransaction};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(super) struct Page {
     responses((status = 200, body = Vec<BlockRow>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    Query(page): Query<Page>,
+    Asked(page): Asked<Page>,
 ) -> Answer<Vec<BlockRow>> {
     let (head, limit) = (app.consensus.head().height.0, limit(page.limit).min(BLOCKS_MAX) as u64);
     let after = page.after.unwrap_or(head.saturating_sub(limit));
@@ -55,7 +56,8 @@ fn block_at(app: &App, height: u64) -> Result<ambar_consensus::Block, Failure> {
 /// A block.
 #[utoipa::path(get, path = "/api/v1/blocks/{height}", params(("height" = u64, Path)),
     responses((status = 200, body = Block)))]
-pub(super) async fn one(State(app): State<Arc<App>>, Path(height): Path<u64>) -> Answer<Block> {
+pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Block> {
+    let height = number("block", &text)?;
     let block = block_at(&app, height)?;
     let header = &block.finality.header;
     let outcomes = block.outcomes.iter().skip(1);

@@ -5,6 +5,7 @@ use super::dto::{
     Capsule, CapsuleRow, Change, Changes, Component, Content, Extension, Parent, PlanEntry,
     SearchAnswer, SearchHit, TermsText,
 };
+use super::extract::Asked;
 use super::failure::{Answer, Failure};
 use super::views::{self, account_id, capsule_row, ledger, limit};
 use crate::serve::{manifest, signed_manifest};
@@ -16,7 +17,7 @@ use ambar_ledger::Key;
 use ambar_ledger::object::{Datanet, Royalty, Version};
 use ambar_ledger::query::State as _;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ fn known_kind(kind: Option<&str>) -> Result<Option<&str>, Failure> {
     responses((status = 200, body = Vec<CapsuleRow>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    Query(listing): Query<Listing>,
+    Asked(listing): Asked<Listing>,
 ) -> Answer<Vec<CapsuleRow>> {
     let (view, kind) = (ledger(&app)?, known_kind(listing.kind.as_deref())?);
     let rows = app.index.capsules(kind, limit(listing.limit))?;
@@ -185,7 +186,7 @@ pub(super) struct Search {
     responses((status = 200, body = SearchAnswer)))]
 pub(super) async fn search(
     State(app): State<Arc<App>>,
-    Query(search): Query<Search>,
+    Asked(search): Asked<Search>,
 ) -> Answer<SearchAnswer> {
     let (view, kind) = (ledger(&app)?, known_kind(search.kind.as_deref())?);
     let found = app.index.search(&search.q, kind, limit(search.limit))?;
@@ -209,7 +210,7 @@ pub(super) struct Since {
     responses((status = 200, body = Changes)))]
 pub(super) async fn changes(
     State(app): State<Arc<App>>,
-    Query(page): Query<Since>,
+    Asked(page): Asked<Since>,
 ) -> Answer<Changes> {
     let (view, limit) = (ledger(&app)?, limit(page.limit));
     let since = page.since.unwrap_or_default();

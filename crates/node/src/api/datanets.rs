@@ -4,6 +4,7 @@ use super::App;
 use super::dto::{
     CapsuleRow, Contributor, Datanet, TraceAnswer, TraceRequest, TraceShare, TraceSpan,
 };
+use super::extract::Sent;
 use super::failure::{Answer, Failure, blocking};
 use super::views::{self, account_id, account_name, capsule_row, did, ledger, limit, method_name};
 use crate::serve::manifest;
@@ -88,7 +89,7 @@ fn label(app: &App, view: &LedgerView, number: u64) -> Result<String, Failure> {
     responses((status = 200, body = TraceAnswer)))]
 pub(super) async fn trace(
     State(app): State<Arc<App>>,
-    Json(request): Json<TraceRequest>,
+    Sent(request): Sent<TraceRequest>,
 ) -> Answer<TraceAnswer> {
     blocking(move || answer(&app, &request)).await.map(Json)
 }

@@ -3,8 +3,13 @@
 use super::dto::{ErrorBody, ErrorView};
 use ambar_base::{Coded, ErrorCode};
 use axum::Json;
+use axum::body::to_bytes;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+
+/// Longest explanation that the HTTP library gives for a refusal, bytes.
+const EXPLANATION_BYTES_MAX: usize = 4096;
 
 /// A failure on its way to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,28 @@ impl IntoResponse for Failure {
         let body = ErrorBody { error: ErrorView { code, message: self.message, help } };
         (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
     }
+}
+
+/// Gives refusals that the HTTP library made before any handler the shape of all others:
+/// bodies, paths and queries that do not parse, bodies that are too long, wrong methods.
+pub(crate) async fn shaped(response: Response) -> Response {
+    let status = response.status();
+    let json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let code = match status {
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::RequestTooLarge,
+        status if status.is_client_error() => ErrorCode::RequestInvalid,
+        _ => ErrorCode::Internal,
+    };
+    let text = to_bytes(response.into_body(), EXPLANATION_BYTES_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let reason =
+        if text.is_empty() { status.canonical_reason().unwrap_or("refused") } else { &text };
+    Failure::new(code, reason).into_response()
 }
 
 /// Runs what works on the disk or takes long off the runtime.

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dto::{FaucetAnswer, FaucetRequest};
+use super::extract::Sent;
 use super::failure::{Answer, Failure};
 use super::views::{account, ledger};
 use crate::submit::Signatory;
@@ -21,7 +22,7 @@ const FAUCET_CREDITS_MAX: Price = Price(1_000_000 * Price::CREDIT.0);
     responses((status = 200, body = FaucetAnswer)))]
 pub(super) async fn faucet(
     State(app): State<Arc<App>>,
-    Json(request): Json<FaucetRequest>,
+    Sent(request): Sent<FaucetRequest>,
 ) -> Answer<FaucetAnswer> {
     if !ledger(&app)?.governance()?.development {
         let message = "credits are free on development networks only";

@@ -10,6 +10,7 @@ mod blocks;
 mod capsules;
 mod datanets;
 pub mod dto;
+mod extract;
 mod failure;
 mod faucet;
 mod lineage;

@@ -4,6 +4,7 @@ pub(super) mod proof;
 
 use super::App;
 use super::dto::{Receipt, ReceiptLine, ReceiptRow};
+use super::extract::Asked;
 use super::failure::{Answer, Failure};
 use super::party::Party;
 use super::views::{self, account_id, ledger, limit, named, number, payment, time};
@@ -18,7 +19,7 @@ use ambar_ledger::object::Channel;
 use ambar_ledger::query::State as _;
 use ambar_receipt::{CallOutcome, Leaf, Line};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -190,7 +191,7 @@ pub(super) struct Listing {
     responses((status = 200, body = Vec<ReceiptRow>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    Query(listing): Query<Listing>,
+    Asked(listing): Asked<Listing>,
     party: Party,
 ) -> Answer<Vec<ReceiptRow>> {
     let (view, limit) = (ledger(&app)?, limit(listing.limit));

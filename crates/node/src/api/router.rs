@@ -1,6 +1,6 @@
 //! The routes of the one port: the own API, the foreign dialects, and what operators ask.
 
-use super::failure::Failure;
+use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, datanets, faucet, lineage, metrics, openapi, receipts,
     serving, status, transactions,
@@ -10,7 +10,7 @@ use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{any, get, post, put};
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/blocks/{height}", get(blocks::one))
         .route("/api/v1/audit", get(blocks::audit));
     let routes = with_content(routes).route("/api/{*rest}", any(unknown));
-    routes.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(Arc::clone(app))
+    let routes = routes.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(map_response(shaped));
+    routes.with_state(Arc::clone(app))
 }
 
 fn with_content(routes: Router<Arc<App>>) -> Router<Arc<App>> {

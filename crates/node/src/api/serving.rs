@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dto::{ServingAnswer, ServingRequest};
+use super::extract::Octets;
 use super::failure::{Answer, Failure, blocking};
 use super::party::Party;
 use super::views::{account_id, ledger};
@@ -13,7 +14,6 @@ use ambar_ledger::Key;
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State as _;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) async fn serve(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
     party: Party,
-    body: Bytes,
+    Octets(body): Octets,
 ) -> Answer<ServingAnswer> {
     must_be_owner(&app, &party, &body)?;
     let request: ServingRequest = serde_json::from_slice(&body)

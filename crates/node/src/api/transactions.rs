@@ -2,6 +2,7 @@
 
 use super::App;
 use super::dto::Submitted;
+use super::extract::Octets;
 use super::failure::{Answer, Failure};
 use super::views::{operation, time};
 use crate::submit::results;
@@ -9,7 +10,6 @@ use ambar_base::{Digest, Height};
 use ambar_consensus::Committed;
 use ambar_ledger::execution::Admission;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const INDEX_LOOK: Duration = Duration::from_millis(2);
 #[utoipa::path(post, path = "/api/v1/transactions",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Submitted)))]
-pub(super) async fn submit(State(app): State<Arc<App>>, body: Bytes) -> Answer<Submitted> {
+pub(super) async fn submit(State(app): State<Arc<App>>, Octets(body): Octets) -> Answer<Submitted> {
     let id = Admission::of(app.network, &body)?.id;
     let committed = app.consensus.submit(body.to_vec()).await?;
     indexed(&app, committed.height).await;

@@ -3,7 +3,7 @@
 use super::App;
 use super::dto::{Account, CapsuleRow, OperationView, Payment, TermsView};
 use super::failure::Failure;
-use ambar_base::{AccountId, Cid, ErrorCode, Moment};
+use ambar_base::{AccountId, Cid, ErrorCode, Moment, PublicKey};
 use ambar_gateway::view::LedgerView;
 use ambar_index::{CatalogueRow, Payout};
 use ambar_ledger::Key;
@@ -37,7 +37,8 @@ pub(super) fn account(app: &App, view: &LedgerView, text: &str) -> Result<Accoun
         id: account.id.to_string(),
         did: did(app, &account.id)?,
         number: number.to_string(),
-        keys: keys.map_or(Vec::new(), |keys| keys.keys.iter().map(|key| key.did()).collect()),
+        keys: keys
+            .map_or(Vec::new(), |keys| keys.keys.iter().map(PublicKey::did).collect()),
         threshold: keys.map_or(0, |keys| keys.threshold),
         name: account.name,
         nonce: account.nonce,

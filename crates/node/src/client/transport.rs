@@ -26,7 +26,7 @@ pub enum Credential {
     #[default]
     None,
     /// As the account that this key belongs to, on this network.
-    Key(NetworkId, SecretKey),
+    Key(NetworkId, Box<SecretKey>),
     /// As the holder of this certificate: receipts of its channel.
     Certificate(String),
 }
@@ -106,7 +106,7 @@ impl Client {
 
     /// An answer whose body is still to be read.
     pub(super) async fn open(&self, url: Url) -> Result<Response, ClientError> {
-        let request = self.request(Method::GET, url, Digest::of(b""));
+        let request = self.request(&Method::GET, url, Digest::of(b""));
         self.send(request).await
     }
 
@@ -127,7 +127,7 @@ impl Client {
         media_type: &str,
         body: Vec<u8>,
     ) -> Result<T, ClientError> {
-        let request = self.request(method, url, Digest::of(&body));
+        let request = self.request(&method, url, Digest::of(&body));
         let request = request.header(DIGEST_HEADER, Digest::of(&body).to_string());
         let request = request.header(CONTENT_TYPE, media_type).body(body);
         read_json(&read_body(self.send(request).await?, ANSWER_BYTES_MAX).await?)
@@ -140,13 +140,13 @@ impl Client {
         digest: Digest,
         body: Body,
     ) -> Result<T, ClientError> {
-        let request = self.request(Method::PUT, url, digest);
+        let request = self.request(&Method::PUT, url, digest);
         let request = request.header(DIGEST_HEADER, digest.to_string());
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
         read_json(&read_body(self.send(request).await?, ANSWER_BYTES_MAX).await?)
     }
 
-    fn request(&self, method: Method, url: Url, body: Digest) -> RequestBuilder {
+    fn request(&self, method: &Method, url: Url, body: Digest) -> RequestBuilder {
         let target = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),

@@ -62,7 +62,7 @@ impl Person {
     async fn with_key(node: &Running, key: SecretKey) -> Self {
         let client = Client::new(&node.base_url).unwrap();
         let network = client.network().await.unwrap();
-        let client = client.with(Credential::Key(network, key.clone()));
+        let client = client.with(Credential::Key(network, Box::new(key.clone())));
         let id = Inception::single(key.public()).id(network);
         Self { key, id, network, client }
     }
