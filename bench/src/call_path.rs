@@ -137,18 +137,21 @@ fn round(runtime: &Runtime, sides: &[Side; 2], time: Duration) -> Result<Round> 
     Ok(round)
 }
 
+/// One figure of a measurement.
+type Pick = fn(&Measured) -> f64;
+
 fn table(samples: &Samples) -> Table {
     let mut table = Table::default();
     for stream in [false, true] {
         let kind = if stream { "stream" } else { "plain" };
-        let of = |side, clients, pick: fn(&Measured) -> f64| -> Vec<f64> {
+        let of = |side, clients, pick: Pick| -> Vec<f64> {
             samples.get(&(side, stream, clients)).into_iter().flatten().map(pick).collect()
         };
-        let added = |pick: fn(&Measured) -> f64| {
+        let added = |pick: Pick| {
             let (with, without) = (of("ambar", 1, pick), of("bare", 1, pick));
             with.iter().zip(without).map(|(with, without)| with - without).collect::<Vec<f64>>()
         };
-        for (name, pick) in [("p50", (|m| m.p50) as fn(&Measured) -> f64), ("p99", |m| m.p99)] {
+        for (name, pick) in [("p50", (|m| m.p50) as Pick), ("p99", |m| m.p99)] {
             for side in ["bare", "ambar"] {
                 table.row(format!("{kind}: {name} of 1 client, {side}"), "us", of(side, 1, pick));
             }

@@ -71,14 +71,14 @@ fn prepare(node: &Node, directory: &Path, path: &Path) -> Result<Request> {
 fn speed(answer: &Answer) -> Result<Speed> {
     let body = std::str::from_utf8(&answer.body)?;
     let frames = body.lines().filter_map(|line| line.strip_prefix("data: "));
-    let usage = frames.filter_map(|frame| {
+    let mut usage = frames.filter_map(|frame| {
         let frame: Value = serde_json::from_str(frame).ok()?;
         Some((
             frame["usage"]["prompt_tokens"].as_u64()?,
             frame["usage"]["completion_tokens"].as_u64()?,
         ))
     });
-    let (tokens_in, tokens_out) = usage.last().with_context(|| format!("no usage: {body}"))?;
+    let (tokens_in, tokens_out) = usage.next_back().with_context(|| format!("no usage: {body}"))?;
     Ok(Speed {
         tokens_in: usize::try_from(tokens_in)?,
         tokens_out: usize::try_from(tokens_out)?,
@@ -87,9 +87,12 @@ fn speed(answer: &Answer) -> Result<Speed> {
     })
 }
 
+/// One figure of a run.
+type Pick = fn(&Speed) -> f64;
+
 fn table(path: &Path, calls: &[Speed], bares: &[Speed]) -> Table {
     let mut table = Table::default();
-    let figures: [(&str, fn(&Speed) -> f64); 2] =
+    let figures: [(&str, Pick); 2] =
         [("prefill", Speed::prefill_per_second), ("decode", Speed::decode_per_second)];
     for (name, pick) in figures {
         let ratios = calls.iter().zip(bares).map(|(call, bare)| pick(call) / pick(bare)).collect();

@@ -63,7 +63,7 @@ fn microseconds(started: Instant) -> f64 {
 
 /// The time of each commit, µs, and commits per second.
 async fn commits(path: &Path, committers: usize, each: usize) -> Result<(Vec<f64>, f64)> {
-    let (journal, _) = Journal::open(path.to_owned(), &Settings::default())?;
+    let (journal, _) = Journal::open(path, &Settings::default())?;
     let (journal, started) = (Arc::new(journal), Instant::now());
     let tasks: Vec<_> =
         (0..committers).map(|_| tokio::spawn(committer(Arc::clone(&journal), each))).collect();
@@ -86,7 +86,7 @@ async fn committer(journal: Arc<Journal>, count: usize) -> Result<Vec<f64>, Jour
 }
 
 fn appends(path: &Path, count: usize) -> Result<Vec<f64>> {
-    let (journal, _) = Journal::open(path.to_owned(), &Settings::default())?;
+    let (journal, _) = Journal::open(path, &Settings::default())?;
     let append = || {
         let started = Instant::now();
         journal.append(&[7; RECORD_BYTES])?;

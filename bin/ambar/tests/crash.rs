@@ -66,21 +66,21 @@ impl Client<'_> {
         let mut received = Vec::new();
         while !self.address.over.load(Ordering::Acquire) {
             let key = format!("client-{}-call-{}", self.number, received.len());
-            received.push(self.insist(key));
+            received.push(self.insist(&key));
         }
         received
     }
 
     /// Makes a call until it is answered.
-    fn insist(&self, key: String) -> Received {
-        let request = self.request(&key);
+    fn insist(&self, key: &str) -> Received {
+        let request = self.request(key);
         until("the answer is there", || {
             let url = self.address.url.read().unwrap().clone();
             let found = self.attempt(&request, &url);
             if found.is_none() {
                 thread::sleep(RETRY_PAUSE);
             }
-            found.map(|(receipt, text)| Received { key: key.clone(), receipt, text })
+            found.map(|(receipt, text)| Received { key: key.to_owned(), receipt, text })
         })
     }
 

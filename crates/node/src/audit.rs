@@ -228,7 +228,11 @@ fn add_up(leaf: &Leaf, replayed: &Replayed, findings: &mut Findings) {
     for line in &leaf.lines {
         let paid = match plan(line.version, replayed, &mut findings.plans) {
             Some(plan) => bill::pay_line(line, plan, |_, amount| give(amount)),
-            None => Ok(()),
+            None => {
+                let version = line.version;
+                findings.problem(format!("capsule version {version} is not on the ledger"));
+                Ok(())
+            }
         };
         if let Err(error) = paid {
             findings.problem(format!("call {}-{}: {error}", leaf.channel, leaf.n));

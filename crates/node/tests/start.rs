@@ -11,9 +11,7 @@ use support::{Person, get, settings, start};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_home_becomes_a_network() {
     let home = tempfile::tempdir().unwrap();
-    let began = std::time::Instant::now();
     let node = start(home.path()).await;
-    println!("ready after {:?}", began.elapsed());
     let client = Client::new(&node.base_url).unwrap();
     let status = client.status().await.unwrap();
     assert!(status.development);
@@ -28,9 +26,7 @@ async fn a_new_home_becomes_a_network() {
     node.shutdown().await;
 
     // The same home again: the same network, node and height at least.
-    let began = std::time::Instant::now();
     let node = start(home.path()).await;
-    println!("ready again after {:?}", began.elapsed());
     let again = Client::new(&node.base_url).unwrap().status().await.unwrap();
     assert_eq!((again.network, again.node.did), (network, did));
     assert!(again.height >= status.height);
@@ -91,7 +87,6 @@ async fn the_description_names_every_route() {
         assert!(document["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
     }
     let (status, _, figures) = get(&node, "/metrics").await;
-    figures.lines().filter(|line| line.contains("memory_bytes ")).for_each(|l| println!("{l}"));
     assert_eq!(status, 200);
     for name in ["ambar_ledger_height", "ambar_process_memory_bytes", "ambar_http_seconds_bucket"] {
         assert!(figures.contains(name), "{name}: {figures}");

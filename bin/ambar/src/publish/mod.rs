@@ -133,6 +133,11 @@ impl Draft {
                 ContributorsFile::parse(&text)?
             }
         };
+        // Refused here, before anything is published: records that no corpus is built of.
+        let files = &contents.table().files;
+        if files.iter().all(|file| file.bytes == 0 || file.path == CONTRIBUTORS_FILE) {
+            return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
+        }
         let mut accounts = BTreeMap::new();
         for did in declared.dids() {
             let account = signer.client().account(did).await?;
@@ -140,9 +145,6 @@ impl Draft {
         }
         let account = |did: &str| accounts.get(did).copied();
         let by_record = declared.by_path(contents.table(), signer.account, account)?;
-        if by_record.is_empty() {
-            return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
-        }
         let records = by_record.len() as u64;
         let contributors: BTreeSet<_> = by_record.into_values().collect();
         let table = ContributorTable::new(contributors).or_fail(ErrorCode::DocumentInvalid)?;

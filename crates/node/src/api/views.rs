@@ -37,8 +37,7 @@ pub(super) fn account(app: &App, view: &LedgerView, text: &str) -> Result<Accoun
         id: account.id.to_string(),
         did: did(app, &account.id)?,
         number: number.to_string(),
-        keys: keys
-            .map_or(Vec::new(), |keys| keys.keys.iter().map(PublicKey::did).collect()),
+        keys: keys.map_or(Vec::new(), |keys| keys.keys.iter().map(PublicKey::did).collect()),
         threshold: keys.map_or(0, |keys| keys.threshold),
         name: account.name,
         nonce: account.nonce,
