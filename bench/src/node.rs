@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 /// The key of the person who does everything.
 pub const PERSON: &str = "bench";
 /// Credits that the person takes from the faucet.
-const FAUCET_CREDITS: &str = "1000";
+const FAUCET_CREDITS: &str = "1000000";
 /// Credits of a channel.
-const CHANNEL_CREDITS: &str = "500";
+const CHANNEL_CREDITS: &str = "900000";
+/// The most per MU that a channel pays, credits: above any price here.
+const UNIT_PRICE_MAX: &str = "1";
 /// Environment variables that would change what a node or command does.
 const VARIABLES: [&str; 4] = ["AMBAR_HOME", "AMBAR_NODE", "AMBAR_PASSPHRASE", "RUST_LOG"];
 
@@ -119,7 +121,8 @@ impl Node {
 
     /// Accepts a capsule's terms and opens a channel; its certificate.
     pub fn license(&self, id: &str) -> Result<String> {
-        let arguments = ["license", id, "--as", PERSON, "--fund", CHANNEL_CREDITS, "--yes"];
+        let mut arguments = vec!["license", id, "--as", PERSON, "--yes"];
+        arguments.extend(["--fund", CHANNEL_CREDITS, "--unit-price-max", UNIT_PRICE_MAX]);
         let channel = text(&self.command(&arguments)?, "channel")?;
         text(&self.command(&["cert", "mint", "--channel", &channel])?, "cert")
     }

@@ -209,8 +209,10 @@ fn verified_elsewhere(world: &World, receipt: &str) {
 fn reads(world: &World, [model, dataset, prompt]: [&str; 3]) {
     let app = &world.app;
     let lineage = app.run(&["lineage", prompt]).out;
-    assert!(lineage.contains("├─ uses as datanet: dataset [dataset]"), "{lineage}");
-    assert!(lineage.contains("└─ uses as model: model [model]"), "{lineage}");
+    for component in ["─ uses as datanet: dataset [dataset]", "─ uses as model: model [model]"]
+    {
+        assert!(lineage.contains(component), "{lineage}");
+    }
     assert!(lineage.contains("contributors to the call"), "{lineage}");
     assert!(app.run(&["lineage", prompt, "--format", "dot"]).out.starts_with("digraph"));
     let found = app.json(&["search", "model", "--kind", "model"]);

@@ -1,5 +1,4 @@
 //! A node starts, answers, refuses what it must, and stops.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod support;
 

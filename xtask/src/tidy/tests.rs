@@ -199,7 +199,7 @@ fn edges_of_the_workspace() {
     check("ambar-gateway", "candle-core", Kind::Normal, "leave it to ambar-compute");
     check("ambar-compute", "candle-core", Kind::Normal, "");
     check("ambar-node", "biscuit-auth", Kind::Normal, "leave it to ambar-gateway");
-    check("ambar-index", "anyhow", Kind::Normal, "leave it to ambar, xtask");
+    check("ambar-index", "anyhow", Kind::Normal, "leave it to ambar, ambar-bench, xtask");
     check("ambar-gateway", "reqwest", Kind::Normal, "must not name `reqwest`");
 }
 

@@ -21,7 +21,7 @@ const PROMPT_NAME: &str = "ask-the-presidents";
 /// Credits in the application's channel.
 const CHANNEL_CREDITS: Price = Price(10 * Price::CREDIT.0);
 /// Most credits per MU that the application pays.
-const UNIT_PRICE_MAX: Price = Price(1_000_000);
+const UNIT_PRICE_MAX: Price = Price(10_000_000);
 /// The part of the dataset's royalty that goes to those whose words were used.
 const CONTRIBUTORS_SHARE: Weight = Weight(900_000_000);
 
