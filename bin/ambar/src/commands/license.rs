@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 /// What a channel is opened with unless `--fund` says otherwise.
 const FUND_DEFAULT: &str = "1";
 /// Most credits per MU that a channel pays unless said otherwise.
-const UNIT_PRICE_MAX_DEFAULT: &str = "0.001";
+const UNIT_PRICE_MAX_DEFAULT: &str = "0.01";
 /// How long a channel admits calls, days.
 const CHANNEL_DAYS: u64 = 365;
 /// Most grants of one channel, as the ledger has it.
