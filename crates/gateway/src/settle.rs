@@ -18,7 +18,7 @@ use ambar_ledger::query::State;
 use ambar_ledger::transaction::{Actor, Envelope, Settle, TRANSACTION_VERSION};
 use ambar_ledger::{Key, Operation};
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
-use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
+use ambar_receipt::{BatchHeader, CallOutcome, Leaf, SignedBatch};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -98,6 +98,14 @@ impl Settler {
                 Ok(()) => {}
                 Err(Trouble::Wait(why)) => {
                     tracing::warn!(calls = calls.len(), why, "settlement waits");
+                    if stop.is_cancelled() {
+                        return;
+                    }
+                    pause(stop).await;
+                    left.push(calls);
+                }
+                Err(Trouble::Refused(refusal)) if is_void(&calls) => {
+                    tracing::error!(why = refusal.message, "the ledger refuses a void leaf");
                     if stop.is_cancelled() {
                         return;
                     }
@@ -266,4 +274,9 @@ async fn pause(stop: &CancellationToken) {
         () = tokio::time::sleep(RETRY_DELAY) => {}
         () = stop.cancelled() => {}
     }
+}
+
+/// Whether this is one call that carries nothing: there is nothing left to void.
+fn is_void(calls: &[Arc<Metered>]) -> bool {
+    matches!(calls, [call] if call.leaf.outcome == CallOutcome::Void)
 }
