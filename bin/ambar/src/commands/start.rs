@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 /// The node's configuration within a home.
 const CONFIG_FILE: &str = "node.toml";
@@ -37,10 +38,15 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
         configure(context.home(), file)?;
     }
     let node = Embedded::start(context.home(), args.listen, context.passphrase()).await?;
-    let outcome = announce(context, &node).await;
-    let outcome = match outcome {
-        Ok(()) => interrupted().await,
-        failed => failed,
+    // Signals are heard before the address is told: whoever reads it may end the node at once.
+    let mut ended = pin!(interrupted());
+    let outcome = tokio::select! {
+        biased;
+        ended = &mut ended => ended,
+        announced = announce(context, &node) => match announced {
+            Ok(()) => ended.await,
+            failed => failed,
+        },
     };
     node.stop().await;
     outcome
