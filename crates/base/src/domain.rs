@@ -75,6 +75,8 @@ domains! {
     Lines = "lines" / 1,
     /// A salted hash of a call's input or output.
     Opening = "opening" / 1,
+    /// The handshake between two validators.
+    Peer = "peer" / 1,
     /// The digest of a plan.
     Plan = "plan" / 1,
     /// The seal of an exported receipt.

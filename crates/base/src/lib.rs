@@ -34,7 +34,7 @@ pub use domain::{Domain, NetworkId};
 pub use error::{Coded, ErrorCode};
 pub use finality::{
     BlockHeader, Certificate, Checkpoint, Committee, FinalHeader, FinalityError, Handover,
-    OutcomeProof, Round, StateCommitment,
+    OutcomeProof, Round, SEATS_MAX, StateCommitment,
 };
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use moment::{Height, Moment};

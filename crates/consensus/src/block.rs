@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use ambar_base::codec::Writer;
-use ambar_base::finality::{OutcomeProof, SignedHeader, root_over};
+use ambar_base::finality::{FinalHeader, OutcomeProof, root_over};
 use ambar_base::tree::{Tree, leaf_hash};
 use ambar_base::{Digest, Domain, Encode, record};
 use bytes::Bytes;
@@ -14,8 +14,8 @@ pub type Writes = BTreeMap<Vec<u8>, Option<Bytes>>;
 record! {
     /// A final block.
     pub struct Block {
-        /// The header and what makes it final.
-        pub finality: SignedHeader,
+        /// The header and what makes it final. Genesis needs no votes and has none.
+        pub finality: FinalHeader,
         /// The transactions in the order of execution.
         pub transactions: Vec<Vec<u8>>,
         /// The beginning's outcome, then each transaction's. Genesis has none.
@@ -38,18 +38,28 @@ impl Block {
     pub fn proof(&self, index: u64) -> Option<OutcomeProof> {
         let at = usize::try_from(index).ok().filter(|at| *at < self.outcomes.len())?;
         let tree = Tree::new(self.outcomes.iter().map(|outcome| leaf_hash(outcome)).collect());
-        Some(OutcomeProof { block: self.finality.clone(), index, path: tree.path(at) })
-    }
-
-    /// Reads a block that this process or an earlier one wrote.
-    pub(crate) fn from_store(bytes: &[u8]) -> Result<Self, StoreError> {
-        ambar_base::codec::decode(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+        let (block, path) = (self.finality.clone(), tree.path(at));
+        Some(OutcomeProof { block, index, path, handovers: Vec::new() })
     }
 }
 
+record! {
+    /// What is stored of a final block, beside the votes.
+    pub(crate) struct Stored {
+        pub(crate) header: ambar_base::BlockHeader,
+        pub(crate) transactions: Vec<Vec<u8>>,
+        pub(crate) outcomes: Vec<Vec<u8>>,
+    }
+}
+
+/// Reads what this process or an earlier one wrote.
+pub(crate) fn from_store<T: ambar_base::Decode>(bytes: &[u8]) -> Result<T, StoreError> {
+    ambar_base::codec::decode(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
 /// The RFC 9162 root over items in order.
-pub(crate) fn root_of(items: &[Vec<u8>]) -> Digest {
-    root_over(items.iter().map(Vec::as_slice))
+pub(crate) fn root_of<T: AsRef<[u8]>>(items: &[T]) -> Digest {
+    root_over(items.iter().map(AsRef::as_ref))
 }
 
 /// The digest of net writes: their count, then key and new value of each, ascending, in

@@ -1,17 +1,22 @@
-//! The ledger's tables in the embedded store (redb: copy-on-write B-trees, one writer,
+//! The ledger's view: final blocks, their votes, where transactions are, and the state as of
+//! the newest block, in an embedded store (redb: copy-on-write B-trees, one writer,
 //! unchanging snapshots).
 //!
-//! **Invariant**: header, transactions, outcomes, ids and writes of a block are stored by
-//! one transaction, or none of them is.
+//! The view is what people and the gateway read. It follows the engine, which has its own
+//! durable blocks and authenticated state; what a crash takes from the view is executed
+//! again from the engine's blocks.
+//!
+//! **Invariant**: header, transactions, outcomes, ids, writes and votes of a block are stored
+//! by one transaction, or none of them is.
 
 use crate::backend::{Deferred, Handle};
-use crate::block::{Block, Writes};
-use crate::draft;
+use crate::block::{Block, Stored, Writes, from_store};
+use crate::draft::Executed;
 use crate::engine::Head;
 use crate::error::{OpenError, StoreError};
 use crate::limits::SCAN_ENTRIES_MAX;
-use crate::settings::Settings;
 use crate::state::{Entry, State, scan_start};
+use ambar_base::finality::{BlockHeader, Certificate, DESCENDANTS_MAX, FinalHeader};
 use ambar_base::{Digest, Encode, Height};
 use bytes::Bytes;
 use redb::{
@@ -23,6 +28,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
+/// The votes of blocks that were voted final themselves, not through a later one.
+const CERTIFICATES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("certificates");
 const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
 /// A transaction's id → height and place among the outcomes.
 const PLACES: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableDefinition::new("places");
@@ -30,7 +37,7 @@ const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
 const FORMAT_KEY: &str = "format";
 /// The version of these tables and of what is in them.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The open store.
 pub(crate) struct Database {
@@ -38,53 +45,61 @@ pub(crate) struct Database {
     backend: Arc<Deferred>,
 }
 
-/// What became of a commit.
-#[derive(Debug)]
-pub(crate) enum Durable {
-    /// It is on the disk.
-    Yes,
-    /// The disk did not take it; [`Database::flush`] tries again.
-    NotYet(StoreError),
+/// An executed block on its way into the view.
+#[derive(Clone, Debug)]
+pub(crate) struct Finalized {
+    pub(crate) header: BlockHeader,
+    pub(crate) executed: Executed,
+    /// Its transactions' ids, in order.
+    pub(crate) ids: Vec<Digest>,
 }
 
 impl Database {
     /// Opens the store on `backend`, writes genesis into an empty one, and checks that
-    /// another holds this genesis under this key.
+    /// another holds this genesis.
     pub(crate) fn open(
         backend: Box<dyn StorageBackend>,
-        settings: &Settings,
-        genesis: Writes,
+        cache_bytes: usize,
+        genesis: (&BlockHeader, &Writes),
     ) -> Result<Self, OpenError> {
         let backend = Arc::new(Deferred::new(backend)?);
         let mut builder = redb::Builder::new();
-        builder.set_cache_size(settings.cache_bytes);
+        builder.set_cache_size(cache_bytes);
         let redb = builder.create_with_backend(Handle(Arc::clone(&backend)))?;
         let database = Self { redb, backend };
-        database.found_or_check(settings, genesis)?;
+        database.found_or_check(genesis)?;
         database.backend.defer_failures();
         Ok(database)
     }
 
-    fn found_or_check(&self, settings: &Settings, genesis: Writes) -> Result<(), OpenError> {
-        let (block, writes) = draft::genesis(settings.network, genesis).sign(&settings.key);
-        if self.format()?.is_none() {
-            self.write(&block, &writes, &[])?;
-            return Ok(());
+    fn found_or_check(&self, (header, writes): (&BlockHeader, &Writes)) -> Result<(), OpenError> {
+        match self.format()? {
+            None => Ok(self.found(header, writes)?),
+            Some(FORMAT) => {
+                let stored = self.snapshot()?.stored(Height(0))?;
+                let same = stored.is_some_and(|stored| stored.header == *header);
+                if same { Ok(()) } else { Err(OpenError::HomeMismatch("its genesis or network")) }
+            }
+            Some(_) => Err(OpenError::HomeMismatch("its format's version")),
         }
-        if self.format()? != Some(FORMAT) {
-            return Err(OpenError::HomeMismatch("its format's version"));
-        }
-        let snapshot = self.snapshot()?;
-        // Signatures are deterministic: this compares genesis, network and key at once.
-        if snapshot.block(Height(0))?.as_ref() != Some(&block) {
-            return Err(OpenError::HomeMismatch("its genesis, network or key"));
-        }
-        let head = snapshot.block(snapshot.head.height)?;
-        let signed = head.filter(Block::body_agrees).map(|block| block.finality);
-        if signed.is_none_or(|signed| signed.verify(&settings.key.public()).is_err()) {
-            return Err(StoreError::Corrupt("the last block does not verify".into()).into());
-        }
-        Ok(())
+    }
+
+    fn found(&self, header: &BlockHeader, writes: &Writes) -> Result<(), StoreError> {
+        let transaction = self.begin(Durability::Immediate)?;
+        transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
+        transaction.open_table(PLACES)?;
+        transaction.open_table(CERTIFICATES)?;
+        let (transactions, outcomes) = (Vec::new(), Vec::new());
+        let stored = Stored { header: header.clone(), transactions, outcomes };
+        transaction.open_table(BLOCKS)?.insert(0, stored.to_bytes().as_slice())?;
+        write_state(&transaction, writes)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn begin(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
+        let mut transaction = self.redb.begin_write()?;
+        transaction.set_durability(durability)?;
+        Ok(transaction)
     }
 
     fn format(&self) -> Result<Option<u64>, StoreError> {
@@ -96,34 +111,51 @@ impl Database {
         }
     }
 
-    /// Stores a block. `ids` are its transactions', in order. An error means that the
-    /// store itself is broken; a disk that refuses is [`Durable::NotYet`].
+    /// Stores the next block, and the votes for it if it was voted final itself. It is
+    /// readable at once and durable by the next [`Self::flush`].
     pub(crate) fn commit(
         &self,
-        block: &Block,
-        writes: &Writes,
-        ids: &[Digest],
-    ) -> Result<Durable, StoreError> {
-        self.write(block, writes, ids)?;
-        Ok(self.backend.failure().map_or(Durable::Yes, Durable::NotYet))
-    }
-
-    fn write(&self, block: &Block, writes: &Writes, ids: &[Digest]) -> Result<(), StoreError> {
-        let mut transaction = self.redb.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
-        let height = block.finality.header.height.0;
-        if height == 0 {
-            transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
+        block: &Finalized,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.begin(Durability::None)?;
+        write_block(&transaction, block)?;
+        if let Some(certificate) = certificate {
+            write_certificate(&transaction, block.header.height, certificate)?;
         }
-        transaction.open_table(BLOCKS)?.insert(height, block.to_bytes().as_slice())?;
-        write_places(&transaction, height, ids)?;
-        write_state(&transaction, writes)?;
         Ok(transaction.commit()?)
     }
 
-    /// Tries again to make the last commit durable.
+    /// Makes every commit so far durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        Ok(self.backend.flush()?)
+        self.begin(Durability::Immediate)?.commit()?;
+        match self.backend.failure() {
+            None => Ok(()),
+            Some(_) => Ok(self.backend.flush()?),
+        }
+    }
+
+    /// Replaces the whole state by that after the block `header`, whose body and past are not
+    /// there: how a view begins whose engine fetched its state from peers.
+    pub(crate) fn replace(
+        &self,
+        header: &BlockHeader,
+        certificate: &Certificate,
+        entries: &mut dyn Iterator<Item = Entry>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.begin(Durability::Immediate)?;
+        transaction.delete_table(STATE)?;
+        let mut state = transaction.open_table(STATE)?;
+        for (key, value) in entries {
+            state.insert(key.as_slice(), value.as_ref())?;
+        }
+        drop(state);
+        let (transactions, outcomes) = (Vec::new(), Vec::new());
+        let stored = Stored { header: header.clone(), transactions, outcomes };
+        let height = header.height.0;
+        transaction.open_table(BLOCKS)?.insert(height, stored.to_bytes().as_slice())?;
+        write_certificate(&transaction, header.height, certificate)?;
+        Ok(transaction.commit()?)
     }
 
     /// The newest commit, unchanging.
@@ -132,11 +164,35 @@ impl Database {
         let blocks = transaction.open_table(BLOCKS)?;
         let head = {
             let last = blocks.last()?.ok_or_else(|| StoreError::Corrupt("no blocks".into()))?;
-            Head::from(&Block::from_store(last.1.value())?.finality.header)
+            Head::from(&from_store::<Stored>(last.1.value())?.header)
         };
+        let certificates = transaction.open_table(CERTIFICATES)?;
         let (state, places) = (transaction.open_table(STATE)?, transaction.open_table(PLACES)?);
-        Ok(Snapshot { head, blocks, state, places })
+        Ok(Snapshot { head, blocks, certificates, state, places })
     }
+}
+
+fn write_block(transaction: &WriteTransaction, block: &Finalized) -> Result<(), StoreError> {
+    let Finalized { header, executed, ids } = block;
+    let stored = Stored {
+        header: header.clone(),
+        transactions: executed.transactions.iter().map(|bytes| bytes.to_vec()).collect(),
+        outcomes: executed.outcomes.clone(),
+    };
+    let height = header.height.0;
+    transaction.open_table(BLOCKS)?.insert(height, stored.to_bytes().as_slice())?;
+    write_places(transaction, height, ids)?;
+    write_state(transaction, &executed.writes)
+}
+
+fn write_certificate(
+    transaction: &WriteTransaction,
+    height: Height,
+    certificate: &Certificate,
+) -> Result<(), StoreError> {
+    let mut certificates = transaction.open_table(CERTIFICATES)?;
+    certificates.insert(height.0, certificate.to_bytes().as_slice())?;
+    Ok(())
 }
 
 fn write_places(
@@ -166,6 +222,7 @@ fn write_state(transaction: &WriteTransaction, writes: &Writes) -> Result<(), St
 pub(crate) struct Snapshot {
     head: Head,
     blocks: ReadOnlyTable<u64, &'static [u8]>,
+    certificates: ReadOnlyTable<u64, &'static [u8]>,
     state: ReadOnlyTable<&'static [u8], &'static [u8]>,
     places: ReadOnlyTable<&'static [u8; 32], (u64, u64)>,
 }
@@ -181,11 +238,48 @@ impl Snapshot {
         self.head
     }
 
-    pub(crate) fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
+    /// What is stored of the block at a height.
+    pub(crate) fn stored(&self, height: Height) -> Result<Option<Stored>, StoreError> {
         guarded(|| {
             let bytes = self.blocks.get(height.0)?;
-            bytes.map(|bytes| Block::from_store(bytes.value())).transpose()
+            bytes.map(|bytes| from_store(bytes.value())).transpose()
         })
+    }
+
+    /// The final block at a height, nothing if it or the votes for it are not here.
+    pub(crate) fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
+        let Some(Stored { header, transactions, outcomes }) = self.stored(height)? else {
+            return Ok(None);
+        };
+        let finality = self.finality(header)?;
+        Ok(finality.map(|finality| Block { finality, transactions, outcomes }))
+    }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
+        guarded(|| {
+            let bytes = self.certificates.get(height.0)?;
+            bytes.map(|bytes| from_store(bytes.value())).transpose()
+        })
+    }
+
+    /// The votes for a header or for the first header after it that was voted on.
+    fn finality(&self, header: BlockHeader) -> Result<Option<FinalHeader>, StoreError> {
+        let mut descendants = Vec::new();
+        let mut height = header.height;
+        if height == Height(0) {
+            let votes = Vec::new();
+            let certificate = Certificate { epoch: 0, view: 0, parent_view: 0, votes };
+            return Ok(Some(FinalHeader { header, descendants, certificate }));
+        }
+        while descendants.len() <= DESCENDANTS_MAX {
+            if let Some(certificate) = self.certificate(height)? {
+                return Ok(Some(FinalHeader { header, descendants, certificate }));
+            }
+            height = height.after(1);
+            let Some(next) = self.stored(height)? else { return Ok(None) };
+            descendants.push(next.header);
+        }
+        Err(StoreError::Corrupt(format!("nobody voted for block {}", header.height)))
     }
 
     /// Where a transaction is final.

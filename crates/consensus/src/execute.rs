@@ -14,6 +14,9 @@ use crate::machine::{
 use crate::state::State;
 use ambar_base::ErrorCode;
 use bytes::Bytes;
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why an item was not executed.
 #[derive(Debug)]
@@ -36,15 +39,36 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// The state before a block, wherever it is kept.
+pub(crate) trait Fetch: Send + Sync {
+    /// The values of keys, in their order.
+    fn fetch<'a>(
+        &'a self,
+        keys: &'a [Vec<u8>],
+    ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StoreError>> + Send + 'a;
+}
+
+/// State that is read at once: its futures are ready.
+pub(crate) struct Local<'s>(pub(crate) &'s dyn State);
+
+impl Fetch for Local<'_> {
+    async fn fetch<'a>(&'a self, keys: &'a [Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        keys.iter().map(|key| self.0.get(key)).collect()
+    }
+}
+
 /// A block's net writes so far, over the state before the block.
-pub(crate) struct Overlay<'a> {
-    base: &'a dyn State,
+pub(crate) struct Overlay<'a, F> {
+    base: &'a F,
+    /// What was read of the base.
+    known: HashMap<Vec<u8>, Option<Bytes>>,
     writes: Writes,
 }
 
-impl<'a> Overlay<'a> {
-    pub(crate) fn new(base: &'a dyn State) -> Self {
-        Self { base, writes: Writes::new() }
+impl<'a, F: Fetch> Overlay<'a, F> {
+    /// Over `base`; `writes` are there from the start.
+    pub(crate) fn new(base: &'a F, writes: Writes) -> Self {
+        Self { base, known: HashMap::new(), writes }
     }
 
     pub(crate) fn writes(&self) -> &Writes {
@@ -55,11 +79,19 @@ impl<'a> Overlay<'a> {
         self.writes
     }
 
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        match self.writes.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.base.get(key),
+    fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+        self.writes.get(key).or_else(|| self.known.get(key))
+    }
+
+    /// Makes these keys known.
+    async fn load(&mut self, keys: &[Vec<u8>]) -> Result<(), StoreError> {
+        let missing: Vec<_> = keys.iter().filter(|key| self.get(key).is_none()).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
         }
+        let values = self.base.fetch(&missing).await?;
+        self.known.extend(missing.into_iter().zip(values));
+        Ok(())
     }
 
     fn put(&mut self, writes: Vec<Write>) {
@@ -68,14 +100,14 @@ impl<'a> Overlay<'a> {
 }
 
 /// Executes `item` over the overlay and yields its outcome.
-pub(crate) fn execute(
+pub(crate) async fn execute<F: Fetch>(
     machine: &dyn StateMachine,
     context: &BlockContext,
     item: Item<'_>,
-    overlay: &mut Overlay<'_>,
+    overlay: &mut Overlay<'_, F>,
 ) -> Result<Vec<u8>, Failure> {
-    let execution = machine.open(context, item)?;
-    let Applied { writes, outcome } = run(execution.as_ref(), overlay)?;
+    let execution = guarded(|| machine.open(context, item))?;
+    let Applied { writes, outcome } = run(execution, overlay).await?;
     at_most("bytes of outcome", outcome.len(), OUTCOME_BYTES_MAX)?;
     at_most("writes", writes.len(), WRITES_PER_ITEM_MAX)?;
     for (key, value) in &writes {
@@ -86,25 +118,39 @@ pub(crate) fn execute(
     Ok(outcome)
 }
 
-fn run(execution: &dyn Execution, overlay: &Overlay<'_>) -> Result<Applied, Failure> {
-    let mut read = ReadSet::default();
-    for _ in 0..ROUNDS_MAX {
-        match execution.step(&read)? {
-            Step::Done(applied) => return Ok(applied),
-            Step::Need(keys) => fetch(keys, &mut read, overlay)?,
-        }
-    }
-    match execution.step(&read)? {
-        Step::Done(applied) => Ok(applied),
-        Step::Need(_) => Err(past("rounds of keys", ROUNDS_MAX + 1, ROUNDS_MAX).into()),
-    }
+/// The machine is pure, so it panics on every node alike: that is a refusal of the item,
+/// never the end of the chain.
+fn guarded<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let panicked = |_| Err(Refusal::new(ErrorCode::Internal, "the machine panicked"));
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(panicked)
 }
 
-fn fetch(keys: Vec<Vec<u8>>, read: &mut ReadSet, overlay: &Overlay<'_>) -> Result<(), Failure> {
+async fn run<F: Fetch>(
+    execution: Box<dyn Execution + Send + '_>,
+    overlay: &mut Overlay<'_, F>,
+) -> Result<Applied, Failure> {
+    let mut read = ReadSet::default();
+    for _ in 0..=ROUNDS_MAX {
+        match guarded(|| execution.step(&read))? {
+            Step::Done(applied) => return Ok(applied),
+            Step::Need(keys) => fetch(keys, &mut read, overlay).await?,
+        }
+    }
+    Err(past("rounds of keys", ROUNDS_MAX + 1, ROUNDS_MAX).into())
+}
+
+async fn fetch<F: Fetch>(
+    keys: Vec<Vec<u8>>,
+    read: &mut ReadSet,
+    overlay: &mut Overlay<'_, F>,
+) -> Result<(), Failure> {
     at_most("keys", read.len().saturating_add(keys.len()), KEYS_PER_ITEM_MAX)?;
-    for key in keys {
+    for key in &keys {
         at_most("bytes of a key", key.len(), KEY_BYTES_MAX)?;
-        let value = overlay.get(&key)?;
+    }
+    overlay.load(&keys).await?;
+    for key in keys {
+        let value = overlay.get(&key).cloned().flatten();
         read.insert(key, value);
     }
     Ok(())

@@ -9,16 +9,18 @@ use std::collections::HashMap;
 
 /// The ledger as consensus sees it. Pure: no clock, disk or randomness.
 pub trait StateMachine: Send + Sync + 'static {
-    /// Stateless admission: decode, limits, signatures. Never reads state.
-    fn admit(&self, transaction: &[u8]) -> Result<Admission, Refusal>;
+    /// Stateless admission of many at once: decode, limits, signatures. Never reads state.
+    /// The answers are in the order of the transactions, and each is what the transaction
+    /// would get alone.
+    fn admit(&self, transactions: &[&[u8]]) -> Vec<Result<Admission, Refusal>>;
 
     /// Opens an item of a block: what can be known of it without state is worked out once,
-    /// before its steps.
+    /// before its steps. A transaction that was applied once must be refused ever after.
     fn open<'a>(
         &self,
         block: &BlockContext,
         item: Item<'a>,
-    ) -> Result<Box<dyn Execution + 'a>, Refusal>;
+    ) -> Result<Box<dyn Execution + Send + 'a>, Refusal>;
 }
 
 /// An item of a block while it is executed.

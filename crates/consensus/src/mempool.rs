@@ -1,8 +1,8 @@
 //! Transactions that wait, and who waits for them.
 //!
 //! **Invariant**: count and bytes stay within the limits; an id is in the pool once. A
-//! transaction stays in the pool while its block is being made, so that submitting it
-//! again joins it.
+//! transaction stays in the pool until it is final or refused for good, so that submitting
+//! it again joins it, and a block that comes to nothing loses none.
 
 use crate::engine::Committed;
 use crate::error::SubmitError;
@@ -11,14 +11,14 @@ use crate::settings::{BlockLimits, PoolLimits};
 use ambar_base::{Digest, Height};
 use bytes::Bytes;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::sync::oneshot;
 
 /// What a submitter hears.
 pub(crate) type Answer = Result<Committed, SubmitError>;
 
 /// A transaction's place in the order of arrival.
-pub(crate) type Ticket = u64;
+type Ticket = u64;
 
 struct Waiting {
     admission: Admission,
@@ -26,9 +26,8 @@ struct Waiting {
     submitters: Vec<oneshot::Sender<Answer>>,
 }
 
-/// A transaction that may go into the next block.
+/// A transaction that may go into a block.
 pub(crate) struct Candidate {
-    pub(crate) ticket: Ticket,
     pub(crate) id: Digest,
     pub(crate) expiry: Height,
     pub(crate) bytes: Bytes,
@@ -55,7 +54,7 @@ impl Mempool {
     pub(crate) fn insert(
         &mut self,
         admission: Admission,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Result<oneshot::Receiver<Answer>, SubmitError> {
         let (sender, receiver) = oneshot::channel();
         if let Some(ticket) = self.tickets.get(&admission.id) {
@@ -72,7 +71,7 @@ impl Mempool {
         self.bytes += bytes.len();
         self.by_fee.insert((Reverse(admission.fee_per_byte), ticket));
         self.tickets.insert(admission.id, ticket);
-        let waiting = Waiting { admission, bytes: bytes.into(), submitters: vec![sender] };
+        let waiting = Waiting { admission, bytes, submitters: vec![sender] };
         self.waiting.insert(ticket, waiting);
         Ok(receiver)
     }
@@ -88,17 +87,17 @@ impl Mempool {
         Ok(())
     }
 
-    /// The transactions for the next block in the order of arrival; when not all fit,
-    /// those that offer most.
-    pub(crate) fn select(&self, limits: &BlockLimits) -> Vec<Candidate> {
-        if self.waiting.len() <= limits.transactions_max && self.bytes <= limits.bytes_max {
-            return self.waiting.iter().map(candidate).collect();
-        }
+    /// The transactions for a block in the order of arrival, without those in `taken`; when
+    /// not all fit, those that offer most.
+    pub(crate) fn select(&self, limits: &BlockLimits, taken: &HashSet<Digest>) -> Vec<Candidate> {
         let mut bytes = 0;
         let mut chosen = BTreeSet::new();
         for (_, ticket) in &self.by_fee {
-            let length = self.waiting.get(ticket).map_or(0, |waiting| waiting.bytes.len());
-            bytes += length;
+            let Some(waiting) = self.waiting.get(ticket) else { continue };
+            if taken.contains(&waiting.admission.id) {
+                continue;
+            }
+            bytes += waiting.bytes.len();
             let full = chosen.len() >= limits.transactions_max || bytes > limits.bytes_max;
             // The first always goes in, so that something does.
             if full && !chosen.is_empty() {
@@ -106,36 +105,52 @@ impl Mempool {
             }
             chosen.insert(*ticket);
         }
-        chosen
-            .iter()
-            .filter_map(|ticket| self.waiting.get_key_value(ticket))
-            .map(candidate)
-            .collect()
+        chosen.iter().filter_map(|ticket| self.waiting.get(ticket)).map(candidate).collect()
+    }
+
+    /// Whether [`Self::select`] would find something.
+    pub(crate) fn has_besides(&self, taken: &HashSet<Digest>) -> bool {
+        self.tickets.keys().any(|id| !taken.contains(id))
+    }
+
+    /// Answers those whose transactions can no longer be in a block of height `next`.
+    pub(crate) fn expire(&mut self, next: Height) {
+        let late: Vec<_> = self
+            .waiting
+            .values()
+            .filter(|waiting| waiting.admission.expiry < next)
+            .map(|waiting| (waiting.admission.id, waiting.admission.expiry))
+            .collect();
+        for (id, expiry) in late {
+            self.resolve(&id, &Err(SubmitError::TransactionExpired { expiry, next }));
+        }
     }
 
     /// Removes a transaction and answers those who wait for it.
-    pub(crate) fn resolve(&mut self, ticket: Ticket, answer: &Answer) {
+    pub(crate) fn resolve(&mut self, id: &Digest, answer: &Answer) {
+        let Some(ticket) = self.tickets.remove(id) else { return };
         let Some(waiting) = self.waiting.remove(&ticket) else { return };
         self.bytes -= waiting.bytes.len();
         self.by_fee.remove(&(Reverse(waiting.admission.fee_per_byte), ticket));
-        self.tickets.remove(&waiting.admission.id);
         for submitter in waiting.submitters {
             // Whoever dropped the future does not want to know.
             let _ = submitter.send(answer.clone());
         }
     }
 
-    /// Answers everybody with `error`. Transactions in `kept` stay, without submitters.
-    pub(crate) fn fail_all(&mut self, error: &SubmitError, kept: &BTreeSet<Ticket>) {
-        let answer = Err(error.clone());
-        let tickets: Vec<_> = self.waiting.keys().copied().collect();
-        for ticket in tickets {
-            if !kept.contains(&ticket) {
-                self.resolve(ticket, &answer);
-            } else if let Some(waiting) = self.waiting.get_mut(&ticket) {
-                waiting.submitters.drain(..).for_each(|submitter| {
-                    let _ = submitter.send(answer.clone());
-                });
+    /// Answers everybody with `error` and forgets all.
+    pub(crate) fn fail_all(&mut self, error: &SubmitError) {
+        let ids: Vec<_> = self.tickets.keys().copied().collect();
+        for id in ids {
+            self.resolve(&id, &Err(error.clone()));
+        }
+    }
+
+    /// Answers everybody with `error`; their transactions wait on.
+    pub(crate) fn tell_all(&mut self, error: &SubmitError) {
+        for waiting in self.waiting.values_mut() {
+            for submitter in waiting.submitters.drain(..) {
+                let _ = submitter.send(Err(error.clone()));
             }
         }
     }
@@ -144,14 +159,9 @@ impl Mempool {
     pub(crate) fn contains(&self, id: &Digest) -> bool {
         self.tickets.contains_key(id)
     }
-
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }
 
-fn candidate((ticket, waiting): (&Ticket, &Waiting)) -> Candidate {
+fn candidate(waiting: &Waiting) -> Candidate {
     let Admission { id, expiry, .. } = waiting.admission;
-    Candidate { ticket: *ticket, id, expiry, bytes: waiting.bytes.clone() }
+    Candidate { id, expiry, bytes: waiting.bytes.clone() }
 }

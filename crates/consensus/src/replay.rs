@@ -1,26 +1,27 @@
 //! Audit: executing all blocks again from genesis.
 //!
-//! **Invariant**: [`replay`] trusts nothing but the network key, the genesis it is given
-//! and the machine; it needs no store.
+//! **Invariant**: [`replay`] trusts nothing but the checkpoint, the genesis it is given
+//! and the machine; it needs no store. The commitment to the authenticated state is the one
+//! thing it takes from headers: their digest of the writes says the same.
 
-use crate::block::Block;
-use crate::draft::{self, Draft, Unsigned};
+use crate::block::{Block, Writes};
+use crate::chain::{genesis_commitment, genesis_writes};
+use crate::draft::{self, Draft, Executed, Placing, at_once};
 use crate::engine::{Consensus, Head};
 use crate::error::{Fault, StoreError};
-use crate::execute::Failure;
+use crate::execute::{Failure, Local};
 use crate::limits::SCAN_ENTRIES_MAX;
-use crate::machine::{Refusal, StateMachine};
-use crate::orderer::genesis_writes;
+use crate::machine::{BlockContext, Refusal, StateMachine};
 use crate::state::{MemoryState, StateView};
-use ambar_base::{Digest, Height, NetworkId, PublicKey};
+use ambar_base::finality::BlockHeader;
+use ambar_base::{Checkpoint, Digest, Height};
+use bytes::Bytes;
 use std::collections::HashSet;
 
 /// What a replay starts from.
 pub struct Origin<'a> {
-    /// The ledger.
-    pub network: NetworkId,
-    /// The key whose signatures count.
-    pub key: PublicKey,
+    /// The ledger and the committee of its epoch 0.
+    pub trusted: Checkpoint,
     /// The machine.
     pub machine: &'a dyn StateMachine,
     /// The state at height 0.
@@ -36,9 +37,9 @@ pub enum Difference {
     /// Its time is not later than its parent's.
     #[error("its time is not later than its parent's")]
     Time,
-    /// The network key did not sign it.
-    #[error("the network key did not sign it")]
-    Signature,
+    /// The committee did not make it final.
+    #[error("the committee did not make it final")]
+    Votes,
     /// The machine does not admit a transaction.
     #[error("transaction {index} is not admitted: {refusal}")]
     NotAdmitted {
@@ -164,9 +165,13 @@ fn differing(height: Height, difference: Difference) -> ReplayError {
 }
 
 fn begin(origin: &Origin<'_>, block: &Block) -> Result<Replayed, ReplayError> {
-    let genesis = draft::genesis(origin.network, genesis_writes(origin.genesis.clone()));
-    check(origin, block, &genesis)?;
-    Ok(advance(Replayed::before_genesis(), genesis))
+    let writes = genesis_writes(origin.genesis.clone());
+    let (network, committee) = (origin.trusted.network, &origin.trusted.committee);
+    let expect = draft::genesis(network, &writes, committee.seats()[0], genesis_commitment());
+    if block.finality.header != expect || !block.body_agrees() {
+        return Err(differing(Height(0), Difference::Chain));
+    }
+    Ok(advance(Replayed::before_genesis(), &expect, 0, writes))
 }
 
 fn follow(
@@ -175,61 +180,90 @@ fn follow(
     block: &Block,
     ids: &mut HashSet<Digest>,
 ) -> Result<Replayed, ReplayError> {
+    let header = &block.finality.header;
     let height = so_far.head.height.after(1);
-    let time = block.finality.header.time;
-    if time <= so_far.head.time {
+    if header.time <= so_far.head.time {
         return Err(differing(height, Difference::Time));
     }
-    let Origin { machine, network, .. } = origin;
-    let mut draft = Draft::begin(*machine, *network, &so_far.head, time, &so_far.state)?;
+    admitted(origin.machine, height, &block.transactions, ids)
+        .map_err(|difference| differing(height, difference))?;
+    let context = BlockContext { network: origin.trusted.network, height, time: header.time };
+    let executed = at_once(execute(origin, context, &so_far.state, block))??;
+    check(origin, block, &so_far.head, &executed)?;
+    let count = executed.transactions.len() as u64;
+    Ok(advance(so_far, header, count, executed.writes))
+}
+
+async fn execute(
+    origin: &Origin<'_>,
+    context: BlockContext,
+    state: &MemoryState,
+    block: &Block,
+) -> Result<Executed, ReplayError> {
+    let base = Local(state);
+    // Block 1 commits to the writes of genesis as well.
+    let first = context.height == Height(1);
+    let writes = if first { genesis_writes(origin.genesis.clone()) } else { Writes::new() };
+    let mut draft = Draft::begin(origin.machine, context, &base, writes).await?;
     for (index, transaction) in block.transactions.iter().enumerate() {
-        admitted(*machine, height, index, transaction, ids)
-            .map_err(|difference| differing(height, difference))?;
-        draft.push(transaction).map_err(|failure| match failure {
+        let pushed = draft.push(Bytes::copy_from_slice(transaction)).await;
+        pushed.map_err(|failure| match failure {
             Failure::Refused(refusal) => {
-                differing(height, Difference::NotApplied { index, refusal })
+                differing(context.height, Difference::NotApplied { index, refusal })
             }
             Failure::Store(error) => error.into(),
         })?;
     }
-    let unsigned = draft.finish();
-    check(origin, block, &unsigned)?;
-    Ok(advance(so_far, unsigned))
+    Ok(draft.finish())
 }
 
 fn admitted(
     machine: &dyn StateMachine,
     height: Height,
-    index: usize,
-    transaction: &[u8],
+    transactions: &[Vec<u8>],
     ids: &mut HashSet<Digest>,
 ) -> Result<(), Difference> {
-    let admission = machine.admit(transaction);
-    let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
-    let fresh = ids.insert(admission.id) && height <= admission.expiry;
-    if fresh { Ok(()) } else { Err(Difference::Stale(index)) }
+    let slices: Vec<&[u8]> = transactions.iter().map(Vec::as_slice).collect();
+    for (index, admission) in machine.admit(&slices).into_iter().enumerate() {
+        let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
+        if !ids.insert(admission.id) || height > admission.expiry {
+            return Err(Difference::Stale(index));
+        }
+    }
+    Ok(())
 }
 
 /// Compares a block with what executing it gave.
-fn check(origin: &Origin<'_>, block: &Block, expect: &Unsigned) -> Result<(), ReplayError> {
-    let (header, height) = (&block.finality.header, expect.header.height);
-    let difference = if header.height != height
-        || header.network != origin.network
-        || header.parent != expect.header.parent
+fn check(
+    origin: &Origin<'_>,
+    block: &Block,
+    parent: &Head,
+    executed: &Executed,
+) -> Result<(), ReplayError> {
+    let header = &block.finality.header;
+    let expect = executed.header(Placing {
+        parent: parent.digest,
+        round: header.round.clone(),
+        state: header.state.clone(),
+        next_committee: header.next_committee,
+    });
+    let difference = if header.height != expect.height
+        || header.network != expect.network
+        || header.parent != expect.parent
     {
         Difference::Chain
-    } else if let Some(index) = first_difference(&block.outcomes, &expect.outcomes) {
+    } else if let Some(index) = first_difference(&block.outcomes, &executed.outcomes) {
         Difference::Outcome(index)
-    } else if header.writes_digest != expect.header.writes_digest {
+    } else if header.writes_digest != expect.writes_digest {
         Difference::Writes
-    } else if *header != expect.header || block.transactions != expect.transactions {
+    } else if *header != expect {
         Difference::Roots
-    } else if block.finality.verify(&origin.key).is_err() {
-        Difference::Signature
+    } else if block.finality.verify(&origin.trusted).is_err() {
+        Difference::Votes
     } else {
         return Ok(());
     };
-    Err(differing(height, difference))
+    Err(differing(expect.height, difference))
 }
 
 fn first_difference(left: &[Vec<u8>], right: &[Vec<u8>]) -> Option<usize> {
@@ -237,13 +271,12 @@ fn first_difference(left: &[Vec<u8>], right: &[Vec<u8>]) -> Option<usize> {
     (0..longest).find(|index| left.get(*index) != right.get(*index))
 }
 
-fn advance(so_far: Replayed, unsigned: Unsigned) -> Replayed {
+fn advance(so_far: Replayed, header: &BlockHeader, count: u64, writes: Writes) -> Replayed {
     let Replayed { mut state, transactions, .. } = so_far;
-    let transactions = transactions + unsigned.transactions.len() as u64;
-    for (key, value) in unsigned.writes {
+    for (key, value) in writes {
         state.write(key, value);
     }
-    Replayed { head: Head::from(&unsigned.header), state, transactions }
+    Replayed { head: Head::from(header), state, transactions: transactions + count }
 }
 
 impl Replayed {

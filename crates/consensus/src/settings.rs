@@ -1,6 +1,7 @@
 //! What an operator chooses. None of it changes what a block means.
 
-use ambar_base::{Moment, NetworkId, SecretKey};
+use ambar_base::{Checkpoint, Moment, NetworkId, PublicKey, SecretKey};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +17,8 @@ pub fn system_clock() -> Clock {
     })
 }
 
-/// The most that goes into a block.
+/// The most that goes into a block. Part of a network's rules: validators refuse a block
+/// past them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockLimits {
     /// Most transactions.
@@ -42,31 +44,70 @@ pub struct PoolLimits {
     pub refusals_max: usize,
 }
 
+/// How long validators wait for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The longest time between blocks when nothing happens.
+    pub heartbeat: Duration,
+    /// How long a leader may take. More than the heartbeat.
+    pub leader: Duration,
+    /// How long a view may take. More than `leader`.
+    pub view: Duration,
+    /// After how long of silence a leader's turn is passed over. More than `view`.
+    pub silence: Duration,
+}
+
+impl Patience {
+    /// For a heartbeat of this length.
+    #[must_use]
+    pub fn with_heartbeat(heartbeat: Duration) -> Self {
+        let leader = heartbeat.saturating_add(Duration::from_millis(1_000));
+        let view = leader.saturating_add(Duration::from_millis(1_000));
+        Self { heartbeat, leader, view, silence: view.saturating_add(Duration::from_secs(2)) }
+    }
+}
+
+/// Where other validators are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where others reach this node.
+    pub advertise: SocketAddr,
+    /// Validators to dial at first; others are found through them.
+    pub known: Vec<(PublicKey, SocketAddr)>,
+}
+
 /// An engine's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The ledger.
     pub network: NetworkId,
-    /// The key that signs blocks.
+    /// The committee of epoch 0.
+    pub committee: ambar_base::Committee,
+    /// The key with which this node votes, if it has a seat, and speaks to its peers.
     pub key: SecretKey,
-    /// The longest time between blocks when nothing happens.
-    pub heartbeat: Duration,
+    /// How long to wait for what.
+    pub patience: Patience,
     /// The most that goes into a block.
     pub block: BlockLimits,
     /// The most that waits.
     pub pool: PoolLimits,
-    /// Memory for the store's page cache, bytes.
+    /// Memory for the view's page cache, bytes.
     pub cache_bytes: usize,
+    /// The other validators; nothing for a committee of one.
+    pub peers: Option<PeerSettings>,
 }
 
 impl Settings {
     /// The usual settings: a heartbeat of one second, blocks of up to 10,000 transactions.
     #[must_use]
-    pub fn new(network: NetworkId, key: SecretKey) -> Self {
+    pub fn new(genesis: Checkpoint, key: SecretKey) -> Self {
         Self {
-            network,
+            network: genesis.network,
+            committee: genesis.committee,
             key,
-            heartbeat: Duration::from_secs(1),
+            patience: Patience::with_heartbeat(Duration::from_secs(1)),
             block: BlockLimits {
                 transactions_max: 10_000,
                 bytes_max: 16 << 20,
@@ -80,6 +121,13 @@ impl Settings {
                 refusals_max: 16_384,
             },
             cache_bytes: 128 << 20,
+            peers: None,
         }
+    }
+
+    /// The checkpoint of genesis.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { network: self.network, committee: self.committee.clone() }
     }
 }

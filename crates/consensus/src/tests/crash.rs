@@ -1,8 +1,8 @@
 //! A real process is killed while it submits; what it heard was final is final.
 
 use super::toy::{Toy, Transaction, genesis, origin, settings, transfer};
+use crate::chain::Chain;
 use crate::engine::{Consensus, Fate};
-use crate::orderer::LocalOrderer;
 use crate::replay::audit;
 use crate::settings::system_clock;
 use ambar_base::{Encode, Height};
@@ -24,9 +24,9 @@ const ROUNDS: u64 = 8;
 /// Transactions under way at once in the child.
 const WINDOW: u64 = 5;
 
-fn open(dir: &Path) -> LocalOrderer {
+fn open(dir: &Path) -> Chain {
     let machine = Arc::new(Toy::default());
-    LocalOrderer::open(dir, settings(), machine, genesis(), system_clock()).unwrap()
+    Chain::open(dir, settings(), machine, genesis(), system_clock()).unwrap()
 }
 
 fn transaction(nonce: u64) -> Transaction {

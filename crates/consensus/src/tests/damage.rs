@@ -1,12 +1,12 @@
 //! What is stored has one spelling, and a damaged store is refused or harmless.
 
 use super::toy::{Toy, fill, genesis, origin, settings, transfer};
-use crate::block::{Block, Writes, writes_digest};
+use crate::block::{Writes, writes_digest};
+use crate::chain::{Chain, VIEW};
 use crate::engine::Consensus;
-use crate::orderer::{FILE_NAME, LocalOrderer};
 use crate::replay::audit;
 use crate::settings::system_clock;
-use ambar_base::{BlockHeader, Digest, Encode, Height, Moment, NetworkId, SecretKey};
+use ambar_base::Encode;
 use bytes::Bytes;
 use futures::executor::block_on;
 use proptest::prelude::*;
@@ -22,31 +22,15 @@ fn conformance() {
     let writes = Writes::from([(b"a".to_vec(), value), (b"b".to_vec(), None)]);
     assert_eq!(
         writes_digest(&writes).to_string(),
-        "78df43026f1aa85e9254b0a50d93b9631c7f4acedc4759f23e0df0a78ded475e"
+        "0b0e99efe3fd5e1e488d169d00f22915cb941021e9dc726092ff03ad6761d65d"
     );
-    let header = BlockHeader {
-        network: NetworkId(Digest::ZERO),
-        height: Height(1),
-        time: Moment(2),
-        parent: Digest::ZERO,
-        outcomes: 2,
-        transactions_root: Digest::ZERO,
-        outcomes_root: Digest::ZERO,
-        writes_digest: Digest::ZERO,
-    };
-    let finality = header.sign(&SecretKey::from_seed(&[1; 32]));
-    let body = [vec![vec![b't'; 200]], vec![vec![], b"o".to_vec()]];
-    let [transactions, outcomes] = body;
-    let mut expect = finality.to_bytes();
-    expect.extend([&[1, 200, 1][..], &[b't'; 200], &[2, 0, 1, b'o']].concat());
-    assert_eq!(Block { finality, transactions, outcomes }.to_bytes(), expect);
 }
 
-fn open(dir: &Path) -> Result<LocalOrderer, crate::OpenError> {
-    LocalOrderer::open(dir, settings(), Arc::new(Toy::default()), genesis(), system_clock())
+fn open(dir: &Path) -> Result<Chain, crate::OpenError> {
+    Chain::open(dir, settings(), Arc::new(Toy::default()), genesis(), system_clock())
 }
 
-/// The bytes of a closed ledger of a few blocks.
+/// The bytes of the view of a closed ledger of a few blocks.
 static LEDGER: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path()).unwrap();
@@ -55,7 +39,7 @@ static LEDGER: LazyLock<Vec<u8>> = LazyLock::new(|| {
     }
     block_on(engine.submit(fill(20, 500).to_bytes())).unwrap();
     block_on(engine.shutdown());
-    fs::read(dir.path().join(FILE_NAME)).unwrap()
+    fs::read(dir.path().join(VIEW)).unwrap()
 });
 
 /// Where the file is not just zeros that nothing refers to.
@@ -75,7 +59,7 @@ proptest! {
         let mut bytes = LEDGER.clone();
         bytes[page.get(&used()) + at] ^= 1 << bit;
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE_NAME), bytes).unwrap();
+        fs::write(dir.path().join(VIEW), bytes).unwrap();
         if let Ok(engine) = open(dir.path()) {
             let replayed = audit(&origin(&Toy::default()), &engine);
             prop_assert!(replayed.map_or(true, |replayed| replayed.transactions == 21));

@@ -6,7 +6,8 @@ use crate::machine::Admission;
 use crate::mempool::Mempool;
 use crate::settings::{BlockLimits, PoolLimits};
 use ambar_base::{Digest, Height, Moment};
-use std::collections::BTreeSet;
+use bytes::Bytes;
+use std::collections::HashSet;
 
 const POOL: PoolLimits = PoolLimits {
     transactions_max: 4,
@@ -20,16 +21,23 @@ fn admission(id: u8, fee_per_byte: u64) -> Admission {
     Admission { id: Digest([id; 32]), expiry: Height(9), fee_per_byte }
 }
 
+fn bytes(count: usize) -> Bytes {
+    Bytes::from(vec![0; count])
+}
+
 fn selected(pool: &Mempool, transactions_max: usize, bytes_max: usize) -> Vec<u8> {
     let limits = BlockLimits { transactions_max, bytes_max, writes_max: 1 };
-    pool.select(&limits).iter().map(|candidate| candidate.id.0[0]).collect()
+    pool.select(&limits, &HashSet::from([Digest([7; 32])]))
+        .iter()
+        .map(|candidate| candidate.id.0[0])
+        .collect()
 }
 
 #[test]
 fn who_offers_most_goes_first_but_in_the_order_of_arrival() {
     let mut pool = Mempool::new(POOL);
     for (id, fee) in [(1, 5), (2, 1), (3, 9), (4, 5)] {
-        pool.insert(admission(id, fee), vec![0; 10]).unwrap();
+        pool.insert(admission(id, fee), bytes(10)).unwrap();
     }
     assert_eq!(selected(&pool, 4, 40), [1, 2, 3, 4]);
     assert_eq!(selected(&pool, 3, 40), [1, 3, 4]);
@@ -41,35 +49,60 @@ fn who_offers_most_goes_first_but_in_the_order_of_arrival() {
 #[test]
 fn count_bytes_and_submitters_are_bounded() {
     let mut pool = Mempool::new(POOL);
-    assert!(pool.insert(admission(1, 0), vec![0; 101]).is_err());
-    let mut waits = vec![pool.insert(admission(1, 0), vec![0; 60]).unwrap()];
-    assert_eq!(pool.insert(admission(2, 0), vec![0; 41]).err(), Some(SubmitError::Overloaded));
-    waits.push(pool.insert(admission(1, 0), vec![0; 60]).unwrap());
-    assert_eq!(pool.insert(admission(1, 0), vec![]).err(), Some(SubmitError::Overloaded));
+    assert!(pool.insert(admission(1, 0), bytes(101)).is_err());
+    let mut waits = vec![pool.insert(admission(1, 0), bytes(60)).unwrap()];
+    assert_eq!(pool.insert(admission(2, 0), bytes(41)).err(), Some(SubmitError::Overloaded));
+    waits.push(pool.insert(admission(1, 0), bytes(60)).unwrap());
+    assert_eq!(pool.insert(admission(1, 0), bytes(0)).err(), Some(SubmitError::Overloaded));
     waits.pop();
-    waits.push(pool.insert(admission(1, 0), vec![0; 60]).unwrap());
+    waits.push(pool.insert(admission(1, 0), bytes(60)).unwrap());
     for id in 2..5 {
-        pool.insert(admission(id, 0), vec![0; 1]).unwrap();
+        pool.insert(admission(id, 0), bytes(1)).unwrap();
     }
-    assert_eq!(pool.insert(admission(5, 0), vec![]).err(), Some(SubmitError::Overloaded));
+    assert_eq!(pool.insert(admission(5, 0), bytes(0)).err(), Some(SubmitError::Overloaded));
     let committed = Committed { height: Height(1), time: Moment(1), index: 1, outcome: vec![1] };
-    pool.resolve(0, &Ok(committed.clone()));
+    pool.resolve(&Digest([1; 32]), &Ok(committed.clone()));
     for mut wait in waits {
         assert_eq!(wait.try_recv(), Ok(Ok(committed.clone())));
     }
     assert!(!pool.contains(&Digest([1; 32])));
-    pool.insert(admission(5, 0), vec![0; 97]).unwrap();
+    pool.insert(admission(5, 0), bytes(97)).unwrap();
 }
 
 #[test]
-fn a_failure_answers_all_and_keeps_what_may_become_final() {
+fn what_is_taken_is_not_selected() {
     let mut pool = Mempool::new(POOL);
-    let mut kept = pool.insert(admission(1, 0), vec![]).unwrap();
-    let mut lost = pool.insert(admission(2, 0), vec![]).unwrap();
+    pool.insert(admission(7, 0), bytes(1)).unwrap();
+    assert!(selected(&pool, 4, 40).is_empty());
+    let taken = HashSet::from([Digest([7; 32])]);
+    assert!(!pool.has_besides(&taken) && pool.has_besides(&HashSet::new()));
+    pool.insert(admission(1, 0), bytes(1)).unwrap();
+    assert_eq!(selected(&pool, 4, 40), [1]);
+    assert!(pool.has_besides(&taken));
+}
+
+#[test]
+fn what_came_too_late_is_answered() {
+    let mut pool = Mempool::new(POOL);
+    let mut late = pool.insert(admission(1, 0), bytes(1)).unwrap();
+    pool.expire(Height(9));
+    assert!(late.try_recv().is_err() && pool.contains(&Digest([1; 32])));
+    pool.expire(Height(10));
+    let expect = SubmitError::TransactionExpired { expiry: Height(9), next: Height(10) };
+    assert_eq!(late.try_recv(), Ok(Err(expect)));
+    assert!(!pool.contains(&Digest([1; 32])));
+}
+
+#[test]
+fn a_failure_is_told_to_all_and_what_waits_may_wait_on() {
+    let mut pool = Mempool::new(POOL);
+    let mut first = pool.insert(admission(1, 0), bytes(0)).unwrap();
     let error = SubmitError::Store(StoreError::DiskFull);
-    pool.fail_all(&error, &BTreeSet::from([0]));
-    assert_eq!(kept.try_recv(), Ok(Err(error.clone())));
-    assert_eq!(lost.try_recv(), Ok(Err(error)));
-    assert!(pool.contains(&Digest([1; 32])) && !pool.contains(&Digest([2; 32])));
-    assert!(!pool.is_empty());
+    pool.tell_all(&error);
+    assert_eq!(first.try_recv(), Ok(Err(error.clone())));
+    assert!(pool.contains(&Digest([1; 32])));
+    let mut second = pool.insert(admission(2, 0), bytes(0)).unwrap();
+    pool.fail_all(&error);
+    assert_eq!(second.try_recv(), Ok(Err(error)));
+    assert!(!pool.has_besides(&HashSet::new()));
 }

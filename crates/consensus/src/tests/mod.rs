@@ -1,8 +1,8 @@
 //! Tests of the engine on a toy ledger.
 
+mod backend;
 mod crash;
 mod damage;
-mod full_disk;
 mod mempool;
 mod order;
 mod replay;

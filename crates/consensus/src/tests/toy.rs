@@ -1,13 +1,17 @@
 //! A toy ledger: balances, transfers, and acts that try an engine's limits.
 
+use crate::chain::Chain;
 use crate::machine::{
     Admission, Applied, BlockContext, Execution, Item, ReadSet, Refusal, StateMachine, Step,
 };
-use crate::orderer::LocalOrderer;
 use crate::replay::Origin;
-use crate::settings::{Clock, Settings, system_clock};
+use crate::settings::{Clock, Patience, Settings, system_clock};
 use ambar_base::codec::decode;
-use ambar_base::{Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey, choice, record};
+use ambar_base::{
+    Checkpoint, Committee, Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey, choice,
+    record,
+};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -75,6 +79,11 @@ fn round_key(round: u64) -> Vec<u8> {
     format!("round {round}").into_bytes()
 }
 
+/// Where it is written that a transaction was applied.
+fn done_key(transaction: &Transaction) -> Vec<u8> {
+    [b"done", transaction.id().0.as_slice()].concat()
+}
+
 fn parse(bytes: &[u8]) -> Result<Transaction, Refusal> {
     decode(bytes).map_err(|error| Refusal::new(ErrorCode::TransactionInvalid, error.to_string()))
 }
@@ -92,24 +101,27 @@ impl Transfer {
 }
 
 impl StateMachine for Toy {
-    fn admit(&self, transaction: &[u8]) -> Result<Admission, Refusal> {
-        let parsed = parse(transaction)?;
-        let (id, expiry) = (parsed.id(), parsed.expiry);
-        Ok(Admission { id, expiry, fee_per_byte: parsed.fee })
+    fn admit(&self, transactions: &[&[u8]]) -> Vec<Result<Admission, Refusal>> {
+        let admit = |transaction: &&[u8]| {
+            let parsed = parse(transaction)?;
+            let (id, expiry) = (parsed.id(), parsed.expiry);
+            Ok(Admission { id, expiry, fee_per_byte: parsed.fee })
+        };
+        transactions.iter().map(admit).collect()
     }
 
     fn open<'a>(
         &self,
         block: &BlockContext,
         item: Item<'a>,
-    ) -> Result<Box<dyn Execution + 'a>, Refusal> {
+    ) -> Result<Box<dyn Execution + Send + 'a>, Refusal> {
         let Item::Transaction(bytes) = item else {
             if self.last_height.is_some_and(|last| block.height.0 > last) {
                 return Err(Refusal::new(ErrorCode::Internal, "no more blocks"));
             }
             return Ok(Box::new(Beginning));
         };
-        Ok(Box::new(parse(bytes)?.act))
+        Ok(Box::new(parse(bytes)?))
     }
 }
 
@@ -127,27 +139,46 @@ impl Execution for Beginning {
     }
 }
 
-impl Execution for Act {
+impl Execution for Transaction {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
+        let done = done_key(self);
+        if !read.asked(&done) {
+            return Ok(Step::Need(vec![done]));
+        }
+        if read.get(&done)?.is_some() {
+            return Err(Refusal::new(ErrorCode::NonceStale, "applied before"));
+        }
+        let mut step = self.act.step(read)?;
+        if let Step::Done(applied) = &mut step {
+            applied.writes.push((done, Some(vec![1])));
+        }
+        Ok(step)
+    }
+}
+
+impl Act {
+    fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
+        // One key was read to see whether the transaction was applied before.
+        let rounds_read = read.len() as u64 - 1;
         let applied = match self {
-            Act::Transfer(Transfer { from, to, .. }) if !read.asked(&account(*from)) => {
+            Self::Transfer(Transfer { from, to, .. }) if !read.asked(&account(*from)) => {
                 return Ok(Step::Need(vec![account(*from), account(*to)]));
             }
-            Act::Transfer(transfer) => transfer.apply(read)?,
-            Act::Rounds(rounds) if (read.len() as u64) < *rounds => {
-                return Ok(Step::Need(vec![round_key(read.len() as u64)]));
+            Self::Transfer(transfer) => transfer.apply(read)?,
+            Self::Rounds(rounds) if rounds_read + 1 < *rounds => {
+                return Ok(Step::Need(vec![round_key(rounds_read)]));
             }
-            Act::Rounds(rounds) => {
+            Self::Rounds(rounds) => {
                 Applied { writes: vec![], outcome: rounds.to_be_bytes().to_vec() }
             }
-            Act::Fill(Fill { start, count }) => {
+            Self::Fill(Fill { start, count }) => {
                 let entry =
                     |i: u64| (format!("fill {i:020}").into_bytes(), Some(vec![i as u8; 64]));
                 let writes = (*start..*start + *count).map(entry).collect();
                 Applied { writes, outcome: vec![] }
             }
-            Act::Panic => panic!("the toy was told to panic"),
-            Act::Peek => read.get(b"never").map(|_| Applied::default())?,
+            Self::Panic => panic!("the toy was told to panic"),
+            Self::Peek => read.get(b"never").map(|_| Applied::default())?,
         };
         Ok(Step::Done(applied))
     }
@@ -160,21 +191,48 @@ pub fn genesis() -> Vec<(Vec<u8>, Vec<u8>)> {
     (0..ACCOUNTS).map(|number| (account(number), RICHES.to_be_bytes().to_vec())).collect()
 }
 
+pub fn key() -> SecretKey {
+    SecretKey::from_seed(&[3; 32])
+}
+
+pub fn checkpoint() -> Checkpoint {
+    let committee = Committee::new(0, vec![key().public()]).unwrap();
+    Checkpoint { network: NetworkId(Digest::of(b"toy")), committee }
+}
+
 /// Settings whose heartbeat never comes while a test runs.
 pub fn settings() -> Settings {
-    let network = NetworkId(Digest::of(b"toy"));
-    let settings = Settings::new(network, SecretKey::from_seed(&[3; 32]));
-    Settings { heartbeat: Duration::from_secs(3600), ..settings }
+    let patience = Patience::with_heartbeat(Duration::from_secs(3600));
+    Settings { patience, ..Settings::new(checkpoint(), key()) }
 }
 
 pub fn origin(machine: &Toy) -> Origin<'_> {
-    let Settings { network, key, .. } = settings();
-    Origin { network, key: key.public(), machine, genesis: genesis() }
+    Origin { trusted: checkpoint(), machine, genesis: genesis() }
 }
 
-pub fn in_memory(settings: Settings) -> LocalOrderer {
-    let machine = Arc::new(Toy::default());
-    LocalOrderer::in_memory(settings, machine, genesis(), system_clock()).unwrap()
+/// A chain that is gone when it is dropped.
+pub struct Passing {
+    chain: Chain,
+    _directory: tempfile::TempDir,
+}
+
+impl Deref for Passing {
+    type Target = Chain;
+
+    fn deref(&self) -> &Chain {
+        &self.chain
+    }
+}
+
+pub fn passing(settings: Settings) -> Passing {
+    passing_with(settings, Toy::default(), system_clock())
+}
+
+pub fn passing_with(settings: Settings, machine: Toy, clock: Clock) -> Passing {
+    let directory = tempfile::tempdir().unwrap();
+    let machine = Arc::new(machine);
+    let chain = Chain::open(directory.path(), settings, machine, genesis(), clock).unwrap();
+    Passing { chain, _directory: directory }
 }
 
 /// A clock that shows what it is set to, ms.

@@ -1,0 +1,56 @@
+//! Bringing the view up to the engine: what a crash took from the view is executed again
+//! from the engine's final blocks.
+
+use super::app::{App, Marshal};
+use super::types::ChainBlock;
+use super::votes::certificate;
+use crate::database::Finalized;
+use crate::draft::Draft;
+use crate::engine::Head;
+use crate::error::StoreError;
+use crate::execute::{Failure, Local};
+use crate::machine::BlockContext;
+use commonware_consensus::types::Height as ChainHeight;
+
+/// Executes final blocks that the engine has finished and the view lacks. Blocks that the
+/// engine no longer has leave the view behind: the next one is then imported whole.
+pub(crate) async fn catch_up(app: &App, marshal: &Marshal) {
+    loop {
+        let height = ChainHeight::new(app.core.next_height().0);
+        let Some(block) = marshal.get_block(height).await else { return };
+        let votes = marshal.get_finalization(height).await;
+        let certificate = votes.as_ref().map(certificate);
+        let done = match execute(app, block.inner()).await {
+            Ok(finished) => app.core.finalized(finished, certificate.as_ref()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            panic!("the view cannot follow to block {height}: {error}");
+        }
+    }
+}
+
+async fn execute(app: &App, block: &ChainBlock) -> Result<Finalized, StoreError> {
+    let header = block.header();
+    let snapshot = app.core.latest()?;
+    let parent: Head = snapshot.head();
+    let context =
+        BlockContext { network: header.network, height: parent.height.after(1), time: header.time };
+    let damaged = |what: String| StoreError::Corrupt(format!("block {}: {what}", header.height));
+    let base = Local(&snapshot);
+    let draft = Draft::begin(&*app.core.machine, context, &base, app.writes_before(&parent)).await;
+    let mut draft = draft.map_err(|fault| damaged(fault.to_string()))?;
+    let mut ids = Vec::new();
+    for (transaction, admission) in
+        block.transactions().iter().zip(app.core.admit_all(block.transactions()))
+    {
+        ids.push(admission.map_err(|refusal| damaged(refusal.message))?.id);
+        match draft.push(transaction.clone()).await {
+            Ok(_) => {}
+            Err(Failure::Refused(refusal)) => return Err(damaged(refusal.message)),
+            Err(Failure::Store(error)) => return Err(error),
+        }
+    }
+    let executed = draft.finish();
+    Ok(Finalized { header: header.clone(), executed, ids })
+}

@@ -1,0 +1,29 @@
+//! The engine: commonware's simplex consensus with the ledger's state in an authenticated
+//! database.
+//!
+//! Only this module names the engine's libraries. A committee of one and a committee of many
+//! run the same code; what differs is who is on the network.
+//!
+//! **Invariant**: nobody hears of a block before it is durable in the engine's own store,
+//! from which the view is made again after a crash.
+
+mod app;
+mod catch_up;
+mod gossip;
+mod import;
+mod network;
+mod on_demand;
+mod peers;
+mod state;
+mod state_source;
+mod thread;
+mod types;
+mod votes;
+mod wire;
+
+pub use app::AHEAD_MS_MAX;
+pub(crate) use state::genesis_commitment;
+pub use thread::Chain;
+#[cfg(test)]
+pub(crate) use thread::VIEW;
+pub(crate) use thread::genesis_writes;

@@ -1,0 +1,84 @@
+//! The network of a committee of many: mutually authenticated, encrypted connections between
+//! the validators' keys.
+
+use super::network::Channels;
+use super::types::{Key, key};
+use super::votes::{private, seats};
+use super::wire::message_bytes_max;
+use crate::settings::{PeerSettings, Settings};
+use ambar_base::{Domain, SEATS_MAX};
+use commonware_codec::Error as CodecError;
+use commonware_cryptography::ChaCha20Poly1305;
+use commonware_cryptography::ed25519::PrivateKey;
+use commonware_p2p::Manager as _;
+use commonware_p2p::authenticated::discovery::{self, Config, Network, Oracle};
+use commonware_runtime::{Handle, Quota, Supervisor as _, tokio::Context};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize};
+use std::time::Duration;
+
+/// Messages a second that one peer may send on one channel. It bounds the memory for them:
+/// more make a validator's mailboxes larger than its state.
+const RATE: Quota = Quota::per_second(NZU32!(512));
+
+type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
+/// The ends of a channel.
+pub(crate) type Sender = discovery::Sender<Key, Context>;
+pub(crate) type Receiver = discovery::Receiver<Key>;
+
+/// A running network.
+pub(crate) struct Peers {
+    pub(crate) oracle: Oracle<Key>,
+    pub(crate) channels: Channels<Sender, Receiver>,
+    pub(crate) task: Handle<()>,
+}
+
+fn config(settings: &Settings, peers: &PeerSettings) -> Result<Config<Handshake>, CodecError> {
+    let handshake = Handshake::new(
+        Sake {
+            signer: private(&settings.key)?,
+            synchrony_bound: Duration::from_secs(5),
+            max_handshake_age: Duration::from_secs(10),
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    let known = peers.known.iter().map(|(peer, at)| Ok((key(peer)?, (*at).into())));
+    let seats = u32::try_from(settings.committee.seats().len()).unwrap_or(u32::MAX);
+    let config = Config::recommended(
+        handshake,
+        &Domain::Peer.message(settings.network, b""),
+        peers.listen,
+        peers.advertise,
+        known.collect::<Result<_, CodecError>>()?,
+        NZUsize!(SEATS_MAX + 1),
+        message_bytes_max(seats, &settings.block),
+        NZUsize!(1_024),
+    );
+    Ok(Config {
+        // Validators of one operator may share a machine or a private network.
+        allow_private_ips: true,
+        allow_dns: false,
+        allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),
+        peer_connection_cooldown: Duration::from_secs(1),
+        dial_frequency: Duration::from_millis(500),
+        gossip_bit_vec_frequency: Duration::from_secs(10),
+        ..config
+    })
+}
+
+/// Opens the network.
+pub(crate) fn start(
+    context: &Context,
+    settings: &Settings,
+    peers: &PeerSettings,
+) -> Result<Peers, CodecError> {
+    let config = config(settings, peers)?;
+    let (mut network, mut oracle) = Network::new(context.child("network"), config);
+    oracle.track(0, seats(&settings.committee)?);
+    let channels = Channels::open(|number| network.register(number, RATE));
+    Ok(Peers { oracle, channels, task: network.start() })
+}

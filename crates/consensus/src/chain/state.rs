@@ -1,0 +1,122 @@
+//! The authenticated state: a database that proves presence and absence of keys under one
+//! root (QMDB, "Quick Merkle Database", arXiv:2501.05262; its `current` ordered variant).
+
+use super::types::{Sha, our_digest};
+use crate::error::StoreError;
+use crate::execute::Fetch;
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use ambar_base::Digest;
+use ambar_base::finality::StateCommitment;
+use bytes::Bytes;
+use commonware_codec::RangeCfg;
+use commonware_cryptography::Sha256;
+use commonware_glue::stateful::db::{DatabaseSet, ManagedDb, Shared};
+use commonware_parallel::Sequential;
+use commonware_runtime::buffer::paged::CacheRef;
+use commonware_runtime::{Clock, Spawner};
+use commonware_storage::Context as StorageContext;
+use commonware_storage::journal::contiguous::variable::Config as LogConfig;
+use commonware_storage::merkle::{full::Config as TreeConfig, mmr};
+use commonware_storage::qmdb::current::{VariableConfig, ordered::variable};
+use commonware_storage::qmdb::sync::Target;
+use commonware_storage::translator::EightCap;
+use commonware_utils::{NZU64, NZUsize, range::NonEmptyRange};
+
+/// Bytes of one chunk of the bitmap of active operations.
+const CHUNK_BYTES: usize = 32;
+
+/// The database.
+pub(crate) type StateDb<E> =
+    variable::Db<mmr::Family, E, Vec<u8>, Vec<u8>, Sha256, EightCap, CHUNK_BYTES, Sequential>;
+/// The database as the engine shares it.
+pub(crate) type States<E> = Shared<StateDb<E>>;
+/// A block's reads and writes on top of its parent's state.
+pub(crate) type Batch<E> = <States<E> as DatabaseSet<E>>::Unmerkleized;
+/// The state after a block.
+pub(crate) type Sealed<E> = <States<E> as DatabaseSet<E>>::Merkleized;
+/// What a block commits to of the database.
+pub(crate) type SyncTarget = Target<mmr::Family, Sha>;
+
+type Lengths = (RangeCfg<usize>, ());
+type Config = VariableConfig<EightCap, (Lengths, Lengths), Sequential>;
+
+/// What an engine's storage and time must be able to do.
+pub(crate) trait Storing: Spawner + StorageContext + Clock {}
+impl<E: Spawner + StorageContext + Clock> Storing for E {}
+
+/// The database's configuration under `prefix`.
+pub(crate) fn config(prefix: &str, page_cache: CacheRef) -> Config {
+    let (buffer, items) = (NZUsize!(1 << 16), NZU64!(1 << 16));
+    let bytes = |max: usize| (RangeCfg::new(0..=max), ());
+    VariableConfig {
+        merkle_config: TreeConfig {
+            journal_partition: format!("{prefix}state-nodes"),
+            metadata_partition: format!("{prefix}state-pins"),
+            items_per_blob: items,
+            write_buffer: buffer,
+            replay_buffer: buffer,
+            strategy: Sequential,
+            page_cache: page_cache.clone(),
+        },
+        journal_config: LogConfig {
+            partition: format!("{prefix}state-log"),
+            items_per_section: items,
+            compression: None,
+            codec_config: (bytes(KEY_BYTES_MAX), bytes(VALUE_BYTES_MAX)),
+            page_cache,
+            write_buffer: buffer,
+            replay_buffer: buffer,
+        },
+        grafted_metadata_partition: format!("{prefix}state-bitmap"),
+        translator: EightCap,
+        init_cache: Some(NZUsize!(1 << 16)),
+        init_buffer: NZUsize!(1 << 21),
+        init_concurrency: (),
+    }
+}
+
+fn commitment(root: Digest, target: &SyncTarget) -> StateCommitment {
+    StateCommitment {
+        root,
+        operations_root: our_digest(&target.root),
+        first: *target.range.start(),
+        end: *target.range.end(),
+    }
+}
+
+/// The commitment of genesis: to the empty database, whose root nothing is proved from.
+pub(crate) fn genesis_commitment() -> StateCommitment {
+    type Db = StateDb<commonware_runtime::tokio::Context>;
+    let target = <Db as ManagedDb<commonware_runtime::tokio::Context>>::initial_sync_target();
+    commitment(Digest::ZERO, &target)
+}
+
+/// What a header's commitment asks of a database.
+pub(crate) fn sync_target(state: &StateCommitment) -> Option<SyncTarget> {
+    let (first, end) = (mmr::Location::new(state.first), mmr::Location::new(state.end));
+    let range = NonEmptyRange::new(first..end).ok()?;
+    Some(Target::new(super::types::sha(&state.operations_root), range))
+}
+
+/// The commitment to a sealed state.
+pub(crate) fn sealed_commitment<E: Storing>(sealed: &Sealed<E>) -> StateCommitment {
+    use commonware_glue::stateful::db::Merkleized as _;
+    StateCommitment {
+        root: our_digest(&sealed.root()),
+        operations_root: our_digest(&sealed.ops_root()),
+        first: *sealed.sync_boundary(),
+        end: *sealed.bounds().tip.size,
+    }
+}
+
+/// A batch as what a draft reads.
+pub(crate) struct Parent<'b, E: Storing>(pub(crate) &'b Batch<E>);
+
+impl<E: Storing> Fetch for Parent<'_, E> {
+    async fn fetch<'a>(&'a self, keys: &'a [Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let keys: Vec<&Vec<u8>> = keys.iter().collect();
+        let values = self.0.get_many(&keys).await;
+        let values = values.map_err(|error| StoreError::Io(error.to_string()))?;
+        Ok(values.into_iter().map(|value| value.map(Bytes::from)).collect())
+    }
+}

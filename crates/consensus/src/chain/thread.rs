@@ -1,0 +1,272 @@
+//! The engine on a thread of its own, behind the trait that the house sees.
+
+use super::app::App;
+use super::network::Alone;
+use super::peers;
+use super::types::{ChainBlock, Key, Scheme, key};
+use super::votes::scheme;
+use super::wire::{self, Seat};
+use crate::block::{Block, Writes};
+use crate::core::{Core, Submitted};
+use crate::database::Database;
+use crate::draft;
+use crate::engine::{Consensus, Fate, Head, Status};
+use crate::error::{OpenError, StoreError};
+use crate::machine::StateMachine;
+use crate::mempool::Answer;
+use crate::settings::{Clock, Settings};
+use crate::state::StateView;
+use ambar_base::finality::OutcomeProof;
+use ambar_base::{Digest, Height};
+use bytes::Bytes;
+use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready, select_all};
+use redb::StorageBackend;
+use redb::backends::FileBackend;
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The view's file in the ledger's directory.
+pub(crate) const VIEW: &str = "view.redb";
+/// The engine's directory in the ledger's.
+const ENGINE: &str = "engine";
+/// Stack of the engine's thread: the future that starts all its parts is large.
+const STACK_BYTES: usize = 16 << 20;
+/// How long to wait before a failed engine is started again.
+const RESTART_AFTER: Duration = Duration::from_millis(500);
+
+/// A ledger and its engine. Dropping it stops it.
+pub struct Chain {
+    core: Arc<Core>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What every start of the engine needs.
+struct Starter {
+    core: Arc<Core>,
+    directory: PathBuf,
+    genesis: ChainBlock,
+    genesis_writes: Arc<Writes>,
+}
+
+impl Chain {
+    /// Opens the ledger in `dir`, which is created if it does not exist. `genesis` is the
+    /// state at height 0.
+    ///
+    /// # Errors
+    /// [`OpenError::HomeInUse`] if a process has it open, [`OpenError::HomeMismatch`] if
+    /// its network, genesis or format is another.
+    pub fn open(
+        dir: &Path,
+        settings: Settings,
+        machine: Arc<dyn StateMachine>,
+        genesis: Vec<(Vec<u8>, Vec<u8>)>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        fs::create_dir_all(dir)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let backend = Box::new(FileBackend::new(options.open(dir.join(VIEW))?)?);
+        let writes = genesis_writes(genesis);
+        let first = settings.committee.seats()[0];
+        let header = draft::genesis(settings.network, &writes, first, super::genesis_commitment());
+        let database = open_database(backend, settings.cache_bytes, (&header, &writes))?;
+        // The files' own content is durable by now; their names must be too.
+        File::open(dir)?.sync_all()?;
+        let genesis = ChainBlock::new(header, Vec::new())
+            .ok_or(OpenError::HomeMismatch("its committee's keys"))?;
+        let core = Core::new(machine, settings, clock, database)?;
+        let starter = Starter {
+            core: Arc::clone(&core),
+            directory: dir.join(ENGINE),
+            genesis,
+            genesis_writes: Arc::new(writes),
+        };
+        let thread = thread::Builder::new().name("engine".into()).stack_size(STACK_BYTES);
+        let thread = thread.spawn(move || starter.run())?;
+        let chain = Self { core, thread: Some(thread) };
+        chain.core.wait_for_start()?;
+        Ok(chain)
+    }
+}
+
+/// The embedded store panics on some damaged files: that is damage, not our fault.
+fn open_database(
+    backend: Box<dyn StorageBackend>,
+    cache_bytes: usize,
+    genesis: (&ambar_base::BlockHeader, &Writes),
+) -> Result<Database, OpenError> {
+    let open = || Database::open(backend, cache_bytes, genesis);
+    let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
+}
+
+pub(crate) fn genesis_writes(genesis: Vec<(Vec<u8>, Vec<u8>)>) -> Writes {
+    genesis.into_iter().map(|(key, value)| (key, Some(Bytes::from(value)))).collect()
+}
+
+impl Starter {
+    /// Runs the engine until it is told to stop. An engine that fails is started again: what
+    /// it had made durable is there, and the disk may have space by then.
+    fn run(self) {
+        loop {
+            let ended = catch_unwind(AssertUnwindSafe(|| self.run_once()));
+            if *self.core.stop.borrow() || matches!(self.core.status(), Status::Halted(_)) {
+                break;
+            }
+            if ended.is_err() {
+                tracing::error!("the engine failed and is started again");
+            }
+            self.core.stall(self.why_it_failed());
+            thread::sleep(RESTART_AFTER);
+        }
+        self.wait_for_stop();
+        self.core.close();
+    }
+
+    fn wait_for_stop(&self) {
+        let mut stop = self.core.stop.subscribe();
+        // The sender lives in the core, which is in hand.
+        let _ = futures::executor::block_on(stop.wait_for(|stop| *stop));
+    }
+
+    /// The engine says only that it failed; the disk says whether it is full.
+    fn why_it_failed(&self) -> StoreError {
+        let probe = self.directory.join("probe");
+        let written = fs::write(&probe, vec![0; 1 << 20]).and_then(|()| fs::remove_file(&probe));
+        match written {
+            Err(error) => StoreError::from(error),
+            Ok(()) => StoreError::Io("the engine failed; see the log".into()),
+        }
+    }
+
+    fn run_once(&self) {
+        let config = runtime::Config::new()
+            .with_storage_directory(&self.directory)
+            .with_worker_threads(2)
+            .with_catch_panics(false);
+        runtime::Runner::new(config).start(|context| self.validate(context));
+    }
+
+    fn seat<P, B>(&self, me: Key, scheme: Scheme, peers: P, blocker: B) -> Seat<P, B> {
+        let Settings { block, patience, .. } = &self.core.settings;
+        let (limits, patience) = (*block, *patience);
+        Seat { me, scheme, peers, blocker, prefix: String::new(), limits, patience }
+    }
+
+    async fn validate(&self, context: runtime::Context) {
+        let settings = &self.core.settings;
+        let (me, scheme) = match (
+            key(&settings.key.public()),
+            scheme(settings.network, &settings.committee, Some(&settings.key)),
+        ) {
+            (Ok(me), Ok(scheme)) => (me, scheme),
+            (Err(error), _) | (_, Err(error)) => panic!("a key of the committee: {error}"),
+        };
+        let app = App {
+            core: Arc::clone(&self.core),
+            genesis: self.genesis.clone(),
+            genesis_writes: Arc::clone(&self.genesis_writes),
+            marshal: Arc::new(OnceLock::new()),
+        };
+        let validator = context.child("validator");
+        let mut running = match &settings.peers {
+            None => {
+                let alone = Alone::new(me.clone());
+                let seat = self.seat(me, scheme, alone.clone(), alone);
+                wire::start(validator, seat, app, Alone::channels()).await
+            }
+            Some(peers) => {
+                let network = peers::start(&context, settings, peers);
+                let network = network.unwrap_or_else(|error| panic!("a peer's key: {error}"));
+                let oracle = network.oracle;
+                let seat = self.seat(me, scheme, oracle.clone(), oracle);
+                let mut running = wire::start(validator, seat, app, network.channels).await;
+                running.parts.push(network.task);
+                running
+            }
+        };
+        self.core.run();
+        let mut stop = self.core.stop.subscribe();
+        let stopped = stop.wait_for(|stop| *stop);
+        let parts = select_all(running.parts.drain(..));
+        futures::pin_mut!(stopped);
+        futures::future::select(stopped, parts).await;
+        // Whatever is left unfinished is finished at the next start.
+        let _ = context.stop(0, Some(Duration::from_secs(5))).await;
+    }
+}
+
+impl Consensus for Chain {
+    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'static, Answer> {
+        match self.core.enqueue(transaction) {
+            Err(error) => ready(Err(error)).boxed(),
+            Ok(Submitted::Final(committed)) => ready(Ok(committed)).boxed(),
+            Ok(Submitted::Waiting(answer)) => {
+                answer.map(|answer| answer.unwrap_or(Err(crate::SubmitError::ShuttingDown))).boxed()
+            }
+        }
+    }
+
+    fn head(&self) -> Head {
+        self.core.head()
+    }
+
+    fn watch(&self) -> watch::Receiver<Head> {
+        self.core.watch()
+    }
+
+    fn read(&self) -> Result<StateView, StoreError> {
+        let snapshot = self.core.snapshot()?;
+        Ok(StateView::new(snapshot.head(), snapshot))
+    }
+
+    fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
+        self.core.snapshot()?.block(height)
+    }
+
+    fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError> {
+        Ok(self.block(height)?.and_then(|block| block.proof(index)))
+    }
+
+    fn fate(&self, id: &Digest) -> Result<Fate, StoreError> {
+        // Waiting is asked first: what leaves the pool is final or refused by then.
+        if self.core.waits(id) {
+            return Ok(Fate::Waiting);
+        }
+        if let Some((height, index)) = self.core.snapshot()?.place(id)? {
+            return Ok(Fate::Final { height, index });
+        }
+        Ok(self.core.refusal(id).map_or(Fate::Unknown, Fate::Refused))
+    }
+
+    fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    fn shutdown(&self) -> BoxFuture<'static, ()> {
+        self.core.stop.send_replace(true);
+        let mut closed = self.core.closed.subscribe();
+        async move {
+            // The sender lives in the core, which the engine's thread holds.
+            let _ = closed.wait_for(|closed| *closed).await;
+        }
+        .boxed()
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.core.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
