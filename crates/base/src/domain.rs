@@ -83,8 +83,8 @@ domains! {
     Request = "request" / 1,
     /// A reserved account.
     Reserved = "reserved" / 1,
-    /// A transaction envelope.
-    Transaction = "transaction" / 1,
+    /// The id of a transaction envelope, and a signature over it.
+    Transaction = "transaction" / 2,
 }
 
 impl Domain {

@@ -9,11 +9,15 @@ use std::collections::HashMap;
 
 /// The ledger as consensus sees it. Pure: no clock, disk or randomness.
 pub trait StateMachine: Send + Sync + 'static {
-    /// Stateless admission: decode, limits, signatures. Never reads state.
-    fn admit(&self, transaction: &[u8]) -> Result<Admission, Refusal>;
+    /// Stateless admission of many transactions at once: decode, limits, and all signatures
+    /// in one batch. Never reads state. The answers stand in the transactions' order; each
+    /// is what admitting that transaction alone gives.
+    fn admit(&self, transactions: &[&[u8]]) -> Vec<Result<Admission, Refusal>>;
 
     /// Opens an item of a block: what can be known of it without state is worked out once,
-    /// before its steps.
+    /// before its steps. A transaction's signatures are not looked at again: an engine opens
+    /// only what [`admit`](Self::admit) has accepted, here or, of a block that is durable
+    /// already, when it was made.
     fn open<'a>(
         &self,
         block: &BlockContext,

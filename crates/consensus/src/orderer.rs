@@ -7,14 +7,14 @@ use crate::block::{Block, Writes};
 use crate::database::{Database, Snapshot};
 use crate::engine::{Committed, Consensus, Fate, Head, Status};
 use crate::error::{OpenError, StoreError, SubmitError};
-use crate::machine::StateMachine;
+use crate::machine::{Admission, Refusal, StateMachine};
 use crate::mempool::Answer;
 use crate::settings::{Clock, Settings};
 use crate::shared::Shared;
 use crate::state::StateView;
 use crate::worker::{Worker, committed, unexpired};
 use ambar_base::finality::OutcomeProof;
-use ambar_base::{Digest, Height};
+use ambar_base::{Digest, ErrorCode, Height};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -93,7 +93,7 @@ impl LocalOrderer {
             let bytes = transaction.len();
             return Err(SubmitError::TransactionTooLarge { bytes, bytes_max });
         }
-        let admission = machine.admit(&transaction)?;
+        let admission = admit_one(machine.as_ref(), &transaction)?;
         let closed = |_| SubmitError::ShuttingDown;
         let snapshot = self.shared.snapshot().map_err(closed)?;
         if let Some(committed) = committed(&snapshot, &admission.id)? {
@@ -108,6 +108,11 @@ impl LocalOrderer {
         self.shared.announce(&mut queue);
         Ok(Submitted::Waiting(answer))
     }
+}
+
+fn admit_one(machine: &dyn StateMachine, transaction: &[u8]) -> Result<Admission, Refusal> {
+    let unanswered = || Refusal::new(ErrorCode::Internal, "admission gave no answer");
+    machine.admit(&[transaction]).pop().ok_or_else(unanswered)?
 }
 
 /// The embedded store panics on some damaged files: that is damage, not our fault.

@@ -12,7 +12,7 @@ use crate::limits::SCAN_ENTRIES_MAX;
 use crate::machine::{Refusal, StateMachine};
 use crate::orderer::genesis_writes;
 use crate::state::{MemoryState, StateView};
-use ambar_base::{Digest, Height, NetworkId, PublicKey};
+use ambar_base::{Digest, ErrorCode, Height, NetworkId, PublicKey};
 use std::collections::HashSet;
 
 /// What a replay starts from.
@@ -182,9 +182,8 @@ fn follow(
     }
     let Origin { machine, network, .. } = origin;
     let mut draft = Draft::begin(*machine, *network, &so_far.head, time, &so_far.state)?;
+    admitted(*machine, block, height, ids).map_err(|difference| differing(height, difference))?;
     for (index, transaction) in block.transactions.iter().enumerate() {
-        admitted(*machine, height, index, transaction, ids)
-            .map_err(|difference| differing(height, difference))?;
         draft.push(transaction).map_err(|failure| match failure {
             Failure::Refused(refusal) => {
                 differing(height, Difference::NotApplied { index, refusal })
@@ -197,17 +196,27 @@ fn follow(
     Ok(advance(so_far, unsigned))
 }
 
+/// Admits the whole block at once, before any of it is executed.
 fn admitted(
     machine: &dyn StateMachine,
+    block: &Block,
     height: Height,
-    index: usize,
-    transaction: &[u8],
     ids: &mut HashSet<Digest>,
 ) -> Result<(), Difference> {
-    let admission = machine.admit(transaction);
-    let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
-    let fresh = ids.insert(admission.id) && height <= admission.expiry;
-    if fresh { Ok(()) } else { Err(Difference::Stale(index)) }
+    let transactions: Vec<&[u8]> = block.transactions.iter().map(Vec::as_slice).collect();
+    let admissions = machine.admit(&transactions);
+    if admissions.len() != transactions.len() {
+        let message = "admission answered for another number of transactions";
+        let refusal = Refusal::new(ErrorCode::Internal, message);
+        return Err(Difference::NotAdmitted { index: admissions.len(), refusal });
+    }
+    for (index, admission) in admissions.into_iter().enumerate() {
+        let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
+        if !ids.insert(admission.id) || height > admission.expiry {
+            return Err(Difference::Stale(index));
+        }
+    }
+    Ok(())
 }
 
 /// Compares a block with what executing it gave.

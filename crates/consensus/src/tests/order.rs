@@ -160,7 +160,7 @@ fn an_idle_chain_beats() {
 
 #[test]
 fn a_block_that_cannot_begin_halts_the_chain_and_not_the_reads() {
-    let machine = Arc::new(Toy { last_height: Some(1) });
+    let machine = Arc::new(Toy::until(1));
     let engine = LocalOrderer::in_memory(settings(), machine, genesis(), system_clock()).unwrap();
     submit(&engine, &transfer(1, 0, 1, 1)).unwrap();
     let error = submit(&engine, &transfer(2, 0, 1, 1)).unwrap_err();

@@ -6,6 +6,7 @@ use super::toy::{
 use crate::block::Block;
 use crate::draft::{self, Draft};
 use crate::engine::{Consensus, Head};
+use crate::machine::{Refusal, StateMachine};
 use crate::orderer::genesis_writes;
 use crate::replay::{Difference, ReplayError, compare, replay};
 use crate::state::{MemoryState, State, StateView};
@@ -28,9 +29,10 @@ fn chain(batches: &[Vec<Transaction>]) -> (Vec<Block>, MemoryState) {
         let (parent, time) = (Head::from(&last.header), last.header.time.after(5));
         let draft = Draft::begin(&machine, settings.network, &parent, time, &state);
         let mut draft = draft.unwrap();
-        for transaction in batch {
+        for transaction in batch.iter().map(Encode::to_bytes) {
+            machine.admit(&[&transaction]);
             // What does not apply is not in the block.
-            let _ = draft.push(&transaction.to_bytes());
+            let _ = draft.push(&transaction);
         }
         unsigned.push(draft.finish());
     }
@@ -40,6 +42,10 @@ fn chain(batches: &[Vec<Transaction>]) -> (Vec<Block>, MemoryState) {
 
 fn run(blocks: &[Block]) -> Result<crate::replay::Replayed, ReplayError> {
     replay(&origin(&Toy::default()), blocks.iter().cloned().map(Ok))
+}
+
+fn toy_refusal(transaction: &[u8]) -> Refusal {
+    Toy::default().admit(&[transaction]).pop().unwrap().unwrap_err()
 }
 
 fn sample() -> Vec<Vec<Transaction>> {
@@ -73,6 +79,10 @@ fn a_change_of_any_block_is_seen_at_its_height() {
     check(3, Difference::Roots, |block| block.finality.header.outcomes += 1);
     check(3, Difference::Chain, |block| block.finality.header.parent = Digest::ZERO);
     check(3, Difference::Chain, |block| block.finality.header.height = Height(4));
+    let garbage = toy_refusal(b"garbage");
+    check(3, Difference::NotAdmitted { index: 1, refusal: garbage }, |block| {
+        block.transactions[1] = b"garbage".to_vec();
+    });
     check(4, Difference::Stale(0), |block| block.transactions[0] = transfer(1, 0, 1, 5).to_bytes());
     check(4, Difference::Stale(0), |block| {
         block.transactions[0] =

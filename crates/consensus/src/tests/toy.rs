@@ -8,8 +8,9 @@ use crate::replay::Origin;
 use crate::settings::{Clock, Settings, system_clock};
 use ambar_base::codec::decode;
 use ambar_base::{Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey, choice, record};
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 record! {
@@ -55,10 +56,24 @@ pub fn fill(nonce: u64, count: u64) -> Transaction {
     Transaction::new(nonce, Act::Fill(Fill { start: nonce * 1_000_000, count }))
 }
 
-/// The machine. Its blocks cannot begin from a height on.
+/// The machine. Its blocks cannot begin from a height on, and it opens nothing that it did
+/// not admit: an engine that forgets to ask fails every test.
 #[derive(Default)]
 pub struct Toy {
     pub last_height: Option<u64>,
+    admitted: Mutex<HashSet<Digest>>,
+}
+
+impl Toy {
+    pub fn until(last_height: u64) -> Self {
+        Self { last_height: Some(last_height), ..Self::default() }
+    }
+
+    fn admit_one(&self, bytes: &[u8]) -> Result<Admission, Refusal> {
+        let parsed = parse(bytes)?;
+        self.admitted.lock().unwrap().insert(parsed.id());
+        Ok(Admission { id: parsed.id(), expiry: parsed.expiry, fee_per_byte: parsed.fee })
+    }
 }
 
 pub fn account(number: u16) -> Vec<u8> {
@@ -92,10 +107,8 @@ impl Transfer {
 }
 
 impl StateMachine for Toy {
-    fn admit(&self, transaction: &[u8]) -> Result<Admission, Refusal> {
-        let parsed = parse(transaction)?;
-        let (id, expiry) = (parsed.id(), parsed.expiry);
-        Ok(Admission { id, expiry, fee_per_byte: parsed.fee })
+    fn admit(&self, transactions: &[&[u8]]) -> Vec<Result<Admission, Refusal>> {
+        transactions.iter().map(|bytes| self.admit_one(bytes)).collect()
     }
 
     fn open<'a>(
@@ -109,7 +122,10 @@ impl StateMachine for Toy {
             }
             return Ok(Box::new(Beginning));
         };
-        Ok(Box::new(parse(bytes)?.act))
+        let transaction = parse(bytes)?;
+        let admitted = self.admitted.lock().unwrap().contains(&transaction.id());
+        assert!(admitted, "a transaction is admitted before it is opened");
+        Ok(Box::new(transaction.act))
     }
 }
 
