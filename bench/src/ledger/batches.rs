@@ -3,7 +3,7 @@
 use crate::world::{World, contributors, dataset, derived, key, model, prompt, shares, terms};
 use ambar_base::{Cid, Digest, Encode, Price};
 use ambar_ledger::Operation;
-use ambar_ledger::transaction::{Actor, Envelope, Settle, TRANSACTION_VERSION};
+use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTION_VERSION};
 use ambar_licence::Right;
 use ambar_receipt::{BatchHeader, Counter, Leaf, Line, SignedBatch, call_id};
 
@@ -112,6 +112,7 @@ impl Market {
             |lines: &ambar_receipt::NodeLines| lines.sign(network, (self.node, number), &secret);
         let nodes = header.nodes.iter().map(sign).collect();
         let signature = header.sign(network, &secret);
+        let signers = BatchSigners::single(secret.public(), &header);
         let batch = SignedBatch { header, signature, nodes };
         let envelope = Envelope {
             network,
@@ -121,7 +122,7 @@ impl Market {
             expires: self.world.ledger.height().after(EXPIRY_HEIGHTS),
             fee_payer: None,
             fee_cap: Price::CREDIT,
-            operations: vec![Operation::Settle(Settle { batch, leaves })],
+            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
         };
         envelope.sign(&secret).to_bytes()
     }

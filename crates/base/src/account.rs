@@ -6,7 +6,7 @@
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::digest::Digest;
 use crate::domain::{Domain, NetworkId};
-use crate::keys::{BadSignature, PublicKey, SecretKey, Signature};
+use crate::keys::{BadSignature, PublicKey, SecretKey, Signature, Signed};
 use crate::record;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -60,19 +60,22 @@ pub enum AccountError {
     /// No keys, or too many.
     #[error("an account has 1 to {ACCOUNT_KEYS_MAX} keys")]
     KeyCount,
-    /// Keys are not ascending, repeat, or are no Ed25519 keys.
+    /// Keys are not ascending, repeat, or are [not sound](PublicKey::is_sound).
     #[error("an account's keys are Ed25519 keys in ascending order, each once")]
     Keys,
+    /// Somebody signed whose key is not in the set.
+    #[error("key {} may not sign", .0.did())]
+    Stranger(PublicKey),
     /// The threshold is zero or larger than the number of keys.
     #[error("the threshold lies between 1 and the number of keys")]
     Threshold,
     /// The inception is not signed by its first key.
     #[error("the inception record is not signed by its first key")]
     Signature,
-    /// Fewer distinct valid signatures than the threshold.
+    /// Fewer distinct signers than the threshold.
     #[error("{valid} valid signatures of the {needed} needed")]
     TooFewSignatures {
-        /// Distinct keys of the set with a valid signature.
+        /// Distinct keys of the set that signed.
         valid: usize,
         /// The threshold.
         needed: usize,
@@ -98,7 +101,7 @@ impl KeySet {
             return Err(AccountError::KeyCount);
         }
         let ascending = self.keys.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ascending || !self.keys.iter().all(PublicKey::is_point) {
+        if !ascending || !self.keys.iter().all(PublicKey::is_sound) {
             return Err(AccountError::Keys);
         }
         let threshold = usize::from(self.threshold);
@@ -112,25 +115,20 @@ impl KeySet {
         Domain::Account.digest(&self.to_bytes())
     }
 
-    /// Checks that enough distinct keys of the set signed `payload`. A signature by another
-    /// key, or an invalid one, fails the whole: what is not needed is not sent.
-    pub fn verify(
+    /// Checks that enough distinct keys of the set are among `signers`, whose signatures were
+    /// found good. A signer outside the set fails the whole: what is not needed is not sent.
+    pub fn authorise<'a>(
         &self,
-        domain: Domain,
-        network: NetworkId,
-        payload: &[u8],
-        signatures: &[(PublicKey, Signature)],
+        signers: impl IntoIterator<Item = &'a PublicKey>,
     ) -> Result<(), AccountError> {
-        let mut signers = BTreeSet::new();
-        for (key, signature) in signatures.iter().take(ACCOUNT_KEYS_MAX + 1) {
-            let member = self.keys.contains(key);
-            if member && key.verify(domain, network, payload, signature).is_ok() {
-                signers.insert(*key);
-            } else {
-                return Err(AccountError::Signature);
+        let mut distinct = BTreeSet::new();
+        for key in signers {
+            if !self.keys.contains(key) {
+                return Err(AccountError::Stranger(*key));
             }
+            distinct.insert(key);
         }
-        let (valid, needed) = (signers.len(), usize::from(self.threshold));
+        let (valid, needed) = (distinct.len(), usize::from(self.threshold));
         if valid >= needed { Ok(()) } else { Err(AccountError::TooFewSignatures { valid, needed }) }
     }
 }
@@ -140,6 +138,11 @@ impl Inception {
     #[must_use]
     pub fn single(key: PublicKey) -> Self {
         Self { first: key, keys: KeySet::single(key), recovery: None }
+    }
+
+    /// Checks the first key and the rules of the key set.
+    pub fn check(&self) -> Result<(), AccountError> {
+        if self.first.is_sound() { self.keys.check() } else { Err(AccountError::Keys) }
     }
 
     /// The account's id on a network.
@@ -158,13 +161,18 @@ impl Inception {
 }
 
 impl SignedInception {
-    /// Checks key set and signature; the id of the account that the record opens.
+    /// The first key's signature, to be checked.
+    #[must_use]
+    pub fn signed(&self, network: NetworkId) -> Signed {
+        let payload = self.inception.to_bytes();
+        Signed::new(&self.inception.first, Domain::Account, network, &payload, &self.signature)
+    }
+
+    /// Checks keys and signature; the id of the account that the record opens.
     pub fn check(&self, network: NetworkId) -> Result<AccountId, AccountError> {
-        let inception = &self.inception;
-        inception.keys.check()?;
-        let payload = inception.to_bytes();
-        inception.first.verify(Domain::Account, network, &payload, &self.signature)?;
-        Ok(inception.id(network))
+        self.inception.check()?;
+        self.signed(network).verify()?;
+        Ok(self.inception.id(network))
     }
 }
 
@@ -244,24 +252,48 @@ mod tests {
         check(turned, Err(AccountError::Keys));
     }
 
+    /// The identity: under ZIP-215 anybody signs for it.
+    const NOBODY: PublicKey = {
+        let mut bytes = [0; 32];
+        bytes[0] = 1;
+        PublicKey(bytes)
+    };
+
+    #[test]
+    fn keys_that_name_nobody_are_refused() {
+        assert!(NOBODY.verify_raw(b"anything", &nobody_signs()).is_ok());
+        let one = SecretKey::from_seed(&[1; 32]).public();
+        let mut mixed = KeySet { keys: vec![NOBODY, one], threshold: 1 };
+        mixed.keys.sort();
+        assert_eq!(mixed.check(), Err(AccountError::Keys));
+        assert_eq!(KeySet::single(NOBODY).check(), Err(AccountError::Keys));
+        let inception = Inception { first: NOBODY, keys: KeySet::single(one), recovery: None };
+        let signed = SignedInception { inception, signature: nobody_signs() };
+        assert_eq!(signed.signed(NETWORK).verify(), Ok(()));
+        assert_eq!(signed.check(NETWORK), Err(AccountError::Keys));
+    }
+
+    /// The signature over every message: R = identity, S = 0.
+    fn nobody_signs() -> Signature {
+        let mut bytes = [0; 64];
+        bytes[0] = 1;
+        Signature(bytes)
+    }
+
     #[test]
     fn two_of_three_must_sign() {
         let keys = keys(3);
         let set = set(&keys, 2);
-        let sign =
-            |i: usize| (keys[i].public(), keys[i].sign(Domain::Transaction, NETWORK, b"payload"));
-        let verify =
-            |signatures: &[_]| set.verify(Domain::Transaction, NETWORK, b"payload", signatures);
-        assert_eq!(verify(&[sign(0), sign(2)]), Ok(()));
-        let one = AccountError::TooFewSignatures { valid: 1, needed: 2 };
-        assert_eq!(verify(&[sign(1)]), Err(one));
-        assert_eq!(verify(&[sign(1), sign(1)]), Err(one));
-        let stranger = SecretKey::from_seed(&[9; 32]);
-        let foreign = stranger.sign(Domain::Transaction, NETWORK, b"payload");
-        assert_eq!(
-            verify(&[sign(0), sign(1), (stranger.public(), foreign)]),
-            Err(AccountError::Signature)
-        );
+        let stranger = SecretKey::from_seed(&[9; 32]).public();
+        let [one, two, three] = [0, 1, 2].map(|i: usize| keys[i].public());
+        let check = |signers: &[PublicKey], expect| assert_eq!(set.authorise(signers), expect);
+        let few = |valid| Err(AccountError::TooFewSignatures { valid, needed: 2 });
+        check(&[one, three], Ok(()));
+        check(&[one, two, three], Ok(()));
+        check(&[two], few(1));
+        check(&[two, two], few(1));
+        check(&[], few(0));
+        check(&[one, two, stranger], Err(AccountError::Stranger(stranger)));
     }
 
     #[test]

@@ -87,8 +87,8 @@ domains! {
     Request = "request" / 1,
     /// A reserved account.
     Reserved = "reserved" / 1,
-    /// A transaction envelope.
-    Transaction = "transaction" / 1,
+    /// The id of a transaction envelope, and a signature over it.
+    Transaction = "transaction" / 2,
     /// A validator's vote on a block.
     Vote = "vote" / 1,
 }

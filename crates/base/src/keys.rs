@@ -1,12 +1,20 @@
 //! Ed25519 keys and signatures (RFC 8032).
 //!
-//! One acceptance rule everywhere: `verify_strict`, which also refuses keys and
-//! commitments of small order. Batch verification accepts a different set, so it is
-//! not offered.
+//! One acceptance rule everywhere, ZIP-215: the equation with the cofactor, `s` below the
+//! group's order, any encoding of a point. Under it a signature checked [alone](PublicKey)
+//! and one checked [in a batch](verify_batch) are accepted alike, on every machine.
+//!
+//! It does not know who may sign: a key that signs for anybody is a key here, and
+//! [refused](PublicKey::is_sound) where a key is to stand for somebody.
+
+mod batch;
+
+pub use batch::{EQUATION_SIGNATURES_MAX, Signed, verify_batch, verify_each};
 
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::domain::{Domain, NetworkId};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use ed25519_zebra::VerificationKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -75,15 +83,25 @@ impl PublicKey {
 
     /// Checks a signature over bytes whose own format separates domains.
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| BadSignature)?;
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature).map_err(|_| BadSignature)
+        let key = VerificationKey::try_from(self.0).map_err(|_| BadSignature)?;
+        key.verify(&signature.0.into(), message).map_err(|_| BadSignature)
     }
 
-    /// Whether the bytes are a point of the curve.
+    /// Whether the bytes are a point of the curve, however encoded: what a signature needs
+    /// to be checked at all.
     #[must_use]
     pub fn is_point(&self) -> bool {
-        VerifyingKey::from_bytes(&self.0).is_ok()
+        VerificationKey::try_from(self.0).is_ok()
+    }
+
+    /// Whether the key can stand for somebody: a point by its one encoding, and not of small
+    /// order. A key of small order has signatures over every message that anybody can make.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
+            let canonical = VerifyingKey::from(key.to_edwards()).to_bytes() == self.0;
+            canonical && !key.is_weak()
+        })
     }
 }
 

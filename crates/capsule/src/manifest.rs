@@ -4,6 +4,7 @@
 use crate::body::{Body, Kind};
 use crate::chunks::ContentRoot;
 use ambar_base::document::{self, DocumentError};
+use ambar_base::keys::Signed;
 use ambar_base::{
     AccountId, Cid, Coded, Decode, DecodeError, Domain, Encode, ErrorCode, NetworkId, PublicKey,
     Reader, SecretKey, Signature, Weight, Writer, weight,
@@ -385,12 +386,15 @@ impl SignedManifest {
         Cid::of(&self.bytes)
     }
 
+    /// The creator's signature, to be checked.
+    #[must_use]
+    pub fn signed(&self, network: NetworkId) -> Signed {
+        Signed::new(&self.key, Domain::Capsule, network, &self.id().0.0, &self.signature)
+    }
+
     /// Checks signature and manifest.
     pub fn open(&self, network: NetworkId) -> Result<Manifest, ManifestError> {
-        let id = self.id();
-        self.key
-            .verify(Domain::Capsule, network, &id.0.0, &self.signature)
-            .map_err(|_| ManifestError::Signature)?;
+        self.signed(network).verify().map_err(|_| ManifestError::Signature)?;
         Manifest::decode(&self.bytes)
     }
 }

@@ -10,7 +10,7 @@ use crate::database::{Database, Finalized, Snapshot};
 use crate::engine::{Committed, Head, Status};
 use crate::error::{Fault, StoreError, SubmitError};
 use crate::fates::Refusals;
-use crate::machine::{Admission, Refusal, StateMachine};
+use crate::machine::{Admission, Refusal, StateMachine, admit_all};
 use crate::mempool::{Answer, Mempool};
 use crate::pending::{Doubtful, Pending};
 use crate::settings::{Clock, Settings};
@@ -191,15 +191,14 @@ impl Core {
             let bytes = transaction.len();
             return Err(SubmitError::TransactionTooLarge { bytes, bytes_max });
         }
-        let first = self.machine.admit(&[transaction]).into_iter().next();
-        let missing = || Refusal::new(ambar_base::ErrorCode::Internal, "no answer");
-        Ok(first.unwrap_or_else(|| Err(missing()))?)
+        let mut answers = admit_all(&*self.machine, &[transaction]);
+        // One question has one answer.
+        Ok(answers.swap_remove(0)?)
     }
 
-    /// Admits many at once; a longer list of answers than questions is cut.
+    /// Admits many at once.
     pub(crate) fn admit_all(&self, transactions: &[Bytes]) -> Vec<Result<Admission, Refusal>> {
-        let slices: Vec<&[u8]> = transactions.iter().map(AsRef::as_ref).collect();
-        self.machine.admit(&slices)
+        admit_all(&*self.machine, transactions)
     }
 
     pub(crate) fn transaction_bytes_max(&self) -> usize {

@@ -9,18 +9,33 @@ use std::collections::HashMap;
 
 /// The ledger as consensus sees it. Pure: no clock, disk or randomness.
 pub trait StateMachine: Send + Sync + 'static {
-    /// Stateless admission of many at once: decode, limits, signatures. Never reads state.
-    /// The answers are in the order of the transactions, and each is what the transaction
-    /// would get alone.
+    /// Stateless admission of many transactions at once: decode, limits, and all signatures
+    /// in one batch. Never reads state. The answers stand in the transactions' order; each
+    /// is what admitting that transaction alone gives.
     fn admit(&self, transactions: &[&[u8]]) -> Vec<Result<Admission, Refusal>>;
 
     /// Opens an item of a block: what can be known of it without state is worked out once,
-    /// before its steps. A transaction that was applied once must be refused ever after.
+    /// before its steps. A transaction's signatures are not looked at again: an engine opens
+    /// only what [`admit`](Self::admit) has accepted, here or, of a block that is durable
+    /// already, when it was made. A transaction that was applied once is refused ever after.
     fn open<'a>(
         &self,
         block: &BlockContext,
         item: Item<'a>,
     ) -> Result<Box<dyn Execution + Send + 'a>, Refusal>;
+}
+
+/// What [`StateMachine::admit`] answers, one answer for each transaction whatever the machine
+/// does.
+pub(crate) fn admit_all<T: AsRef<[u8]>>(
+    machine: &dyn StateMachine,
+    transactions: &[T],
+) -> Vec<Result<Admission, Refusal>> {
+    let slices: Vec<&[u8]> = transactions.iter().map(AsRef::as_ref).collect();
+    let mut answers = machine.admit(&slices);
+    let missing = || Err(Refusal::new(ErrorCode::Internal, "the machine did not answer"));
+    answers.resize_with(slices.len(), missing);
+    answers
 }
 
 /// An item of a block while it is executed.

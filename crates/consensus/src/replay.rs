@@ -11,7 +11,7 @@ use crate::engine::{Consensus, Head};
 use crate::error::{Fault, StoreError};
 use crate::execute::{Failure, Local};
 use crate::limits::SCAN_ENTRIES_MAX;
-use crate::machine::{BlockContext, Refusal, StateMachine};
+use crate::machine::{BlockContext, Refusal, StateMachine, admit_all};
 use crate::state::{MemoryState, StateView};
 use ambar_base::finality::BlockHeader;
 use ambar_base::{Checkpoint, Digest, Height};
@@ -223,8 +223,7 @@ fn admitted(
     transactions: &[Vec<u8>],
     ids: &mut HashSet<Digest>,
 ) -> Result<(), Difference> {
-    let slices: Vec<&[u8]> = transactions.iter().map(Vec::as_slice).collect();
-    for (index, admission) in machine.admit(&slices).into_iter().enumerate() {
+    for (index, admission) in admit_all(machine, transactions).into_iter().enumerate() {
         let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
         if !ids.insert(admission.id) || height > admission.expiry {
             return Err(Difference::Stale(index));

@@ -15,7 +15,7 @@ use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, 
 use ambar_consensus::{Consensus, SubmitError};
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State;
-use ambar_ledger::transaction::{Actor, Envelope, Settle, TRANSACTION_VERSION};
+use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTION_VERSION};
 use ambar_ledger::{Key, Operation};
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
 use ambar_receipt::{BatchHeader, CallOutcome, Leaf, SignedBatch};
@@ -178,6 +178,7 @@ impl Settler {
         let leaves: Vec<Leaf> = calls.iter().map(|call| call.leaf.clone()).collect();
         let header = BatchHeader::of(self.node, node.next_batch, &leaves)
             .ok_or("the prices of a batch overflow")?;
+        let signers = BatchSigners::single(self.key.public(), &header);
         let batch = self.sign(header);
         let members = calls.iter().map(|call| (call.leaf.channel, call.leaf.n)).collect();
         let batched = Batched { batch: batch.clone(), members };
@@ -189,7 +190,7 @@ impl Settler {
             expires: view.head().height.after(EXPIRY_HEIGHTS),
             fee_payer: None,
             fee_cap: FEE_CAP,
-            operations: vec![Operation::Settle(Settle { batch, leaves })],
+            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
         };
         Ok(Draft { batched, transaction: envelope.sign(&self.key).to_bytes() })
     }

@@ -12,8 +12,8 @@ use ambar_capsule::manifest::{Content, RoyaltyDeclaration};
 use ambar_capsule::{Body, Manifest, SignedManifest};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
-    Accept, Actor, AllowServing, Envelope, OpenChannel, Operation, Publish, RegisterName,
-    RegisterNode, Settle, TRANSACTION_VERSION, Transfer,
+    Accept, Actor, AllowServing, BatchSigners, Envelope, OpenChannel, Operation, Publish,
+    RegisterName, RegisterNode, Settle, TRANSACTION_VERSION, Transfer,
 };
 use ambar_ledger::{Genesis, MemoryLedger};
 use ambar_licence::{Right, Terms};
@@ -208,7 +208,8 @@ fn settle(world: &World) -> Operation {
     let sign = |lines: &ambar_receipt::NodeLines| lines.sign(world.network, (0, 0), &key("carol"));
     let nodes = header.nodes.iter().map(sign).collect();
     let signature = header.sign(world.network, &key("carol"));
-    Operation::Settle(Settle { batch: SignedBatch { header, signature, nodes }, leaves })
+    let signers = BatchSigners::single(key("carol").public(), &header);
+    Operation::Settle(Settle { batch: SignedBatch { header, signature, nodes }, signers, leaves })
 }
 
 fn index(directory: &std::path::Path, world: &World) -> Index {

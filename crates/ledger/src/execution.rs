@@ -2,24 +2,22 @@
 //!
 //! [`Execution::step`] either asks for keys or is done. It starts anew each time with more
 //! read: until the last round nothing has an effect, so there is nothing to undo.
+//!
+//! No signature is checked here: [`Admitted`] says that they are good, and what is left is to
+//! compare the keys beside them with those of the state.
 
+use crate::admission::Admitted;
 use crate::fees;
 use crate::key::Key;
 use crate::object::{Account, Node, reserved};
 use crate::refusal::{Gather, Refusal, Stop};
-use crate::transaction::{
-    Actor, Envelope, OPERATIONS_MAX, Operation, SIGNATURES_MAX, SignedTransaction,
-    TRANSACTION_BYTES_MAX, TRANSACTION_VERSION,
-};
+use crate::transaction::{Actor, Envelope};
 use crate::view::View;
 pub use crate::view::{BlockContext, Reads, Writes};
 use crate::{agenda, execute};
-use ambar_base::codec::{self, Encode};
-use ambar_base::{
-    AccountId, Digest, Domain, ErrorCode, Height, KeySet, NetworkId, PublicKey, Signature,
-};
+use ambar_base::account::AccountError;
+use ambar_base::{AccountId, Encode, ErrorCode, KeySet};
 use ambar_receipt::TransactionOutcome;
-use std::sync::OnceLock;
 
 /// Most rounds of reading; what a transaction needs does not grow with its operations. The
 /// engine has the same limit.
@@ -52,81 +50,6 @@ enum Item {
     Transaction(Box<Admitted>),
 }
 
-/// A transaction with the bytes that were signed.
-#[derive(Debug)]
-struct Admitted {
-    transaction: SignedTransaction,
-    payload: Vec<u8>,
-    /// The keys whose signatures were found good in an earlier round: signatures over
-    /// megabytes are checked once, not once per round.
-    verified: OnceLock<KeySet>,
-}
-
-impl Admitted {
-    fn new(transaction: SignedTransaction, bytes: &[u8]) -> Self {
-        // A value has one encoding: what precedes the signatures is the envelope.
-        let signatures = transaction.signatures.to_bytes().len();
-        let signatures = signatures + transaction.payer_signatures.to_bytes().len();
-        let payload = bytes[..bytes.len() - signatures].to_vec();
-        Self { transaction, payload, verified: OnceLock::new() }
-    }
-
-    /// Checks the actor's signatures.
-    fn verify(&self, keys: &KeySet) -> Result<(), Refusal> {
-        if self.verified.get() == Some(keys) {
-            return Ok(());
-        }
-        self.verify_signatures(keys, &self.transaction.signatures)?;
-        // Another step may have been faster: it verified the same bytes.
-        let _ = self.verified.set(keys.clone());
-        Ok(())
-    }
-
-    fn verify_signatures(
-        &self,
-        keys: &KeySet,
-        signatures: &[(PublicKey, Signature)],
-    ) -> Result<(), Refusal> {
-        let network = self.transaction.envelope.network;
-        keys.verify(Domain::Transaction, network, &self.payload, signatures)
-            .map_err(|error| Refusal::new(ErrorCode::SignatureInvalid, error.to_string()))
-    }
-}
-
-/// Reads a transaction without looking at the state: format, limits, network.
-pub fn admit(network: NetworkId, bytes: &[u8]) -> Result<SignedTransaction, Refusal> {
-    if bytes.len() > TRANSACTION_BYTES_MAX {
-        let message = format!(
-            "a transaction of {} bytes exceeds the limit of {TRANSACTION_BYTES_MAX}",
-            bytes.len()
-        );
-        return Err(Refusal::new(ErrorCode::TransactionTooLarge, message));
-    }
-    let transaction: SignedTransaction = codec::decode(bytes)?;
-    check_shape(network, &transaction)?;
-    Ok(transaction)
-}
-
-fn check_shape(network: NetworkId, transaction: &SignedTransaction) -> Result<(), Refusal> {
-    let envelope = &transaction.envelope;
-    let invalid = |message: String| Err(Refusal::new(ErrorCode::TransactionInvalid, message));
-    if envelope.network != network {
-        let message = format!("signed for network {}, this is {network}", envelope.network);
-        return Err(Refusal::new(ErrorCode::WrongNetwork, message));
-    }
-    if envelope.version != TRANSACTION_VERSION {
-        return invalid(format!("transaction format {} is not known", envelope.version));
-    }
-    if !(1..=OPERATIONS_MAX).contains(&envelope.operations.len()) {
-        return invalid(format!("a transaction has 1 to {OPERATIONS_MAX} operations"));
-    }
-    let signatures = transaction.signatures.len() + transaction.payer_signatures.len();
-    if signatures > SIGNATURES_MAX {
-        return invalid(format!("a transaction has at most {SIGNATURES_MAX} signatures"));
-    }
-    Ok(())
-}
-
 impl Execution {
     /// The beginning of a block.
     #[must_use]
@@ -134,9 +57,13 @@ impl Execution {
         Self { block, item: Item::Begin }
     }
 
-    /// A transaction of a block.
-    pub fn transaction(block: BlockContext, bytes: &[u8]) -> Result<Self, Refusal> {
-        let admitted = Admitted::new(admit(block.network, bytes)?, bytes);
+    /// A transaction of a block. It relies on admission: whoever makes an [`Admitted`] has
+    /// checked every signature in it, or vouches for somebody who has.
+    pub fn transaction(block: BlockContext, admitted: Admitted) -> Result<Self, Refusal> {
+        if admitted.envelope().network != block.network {
+            let message = "the transaction was admitted to another network";
+            return Err(Refusal::new(ErrorCode::WrongNetwork, message));
+        }
         Ok(Self { block, item: Item::Transaction(Box::new(admitted)) })
     }
 
@@ -164,7 +91,7 @@ pub(crate) struct Party {
 }
 
 fn apply(view: &mut View<'_>, admitted: &Admitted) -> Result<Vec<u8>, Stop> {
-    let envelope = &admitted.transaction.envelope;
+    let envelope = admitted.envelope();
     if envelope.expires < view.block.height {
         let message = format!("the transaction expired at height {}", envelope.expires);
         return Err(Refusal::new(ErrorCode::TransactionExpired, message).into());
@@ -203,12 +130,12 @@ fn unfinished() -> Refusal {
 }
 
 fn authenticate(view: &mut View<'_>, admitted: &Admitted) -> Result<Party, Stop> {
-    let envelope = &admitted.transaction.envelope;
+    let envelope = admitted.envelope();
     match &envelope.actor {
         Actor::Account(id) => {
             let (number, mut account) = account_of(view, id)?;
             check_nonce(envelope.nonce, account.nonce)?;
-            admitted.verify(keys_of(&account)?)?;
+            keys_of(&account)?.authorise(admitted.signers()).map_err(unauthorised)?;
             account.nonce += 1;
             view.put(&Key::Account(number), &account);
             Ok(Party { account: number, node: None })
@@ -217,8 +144,7 @@ fn authenticate(view: &mut View<'_>, admitted: &Admitted) -> Result<Party, Stop>
             let mut node: Node = view.named("node", number, &Key::Node(*number))?;
             view.require([Key::Balance(node.owner)])?;
             check_nonce(envelope.nonce, node.nonce)?;
-            check_node_operations(envelope)?;
-            admitted.verify(&KeySet::single(node.key))?;
+            KeySet::single(node.key).authorise(admitted.signers()).map_err(unauthorised)?;
             node.nonce += 1;
             view.put(&Key::Node(*number), &node);
             Ok(Party { account: node.owner, node: Some(*number) })
@@ -231,13 +157,8 @@ fn check_nonce(given: u64, next: u64) -> Result<(), Refusal> {
     if given == next { Ok(()) } else { Err(Refusal::new(ErrorCode::NonceStale, message())) }
 }
 
-/// A node's key is warm: it may settle, and nothing else.
-fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
-    let settles = |operation: &Operation| matches!(operation, Operation::Settle(_));
-    if envelope.operations.iter().all(settles) {
-        return Ok(());
-    }
-    Err(Refusal::new(ErrorCode::NotAuthorised, "a node's key can only settle"))
+fn unauthorised(error: AccountError) -> Refusal {
+    Refusal::new(ErrorCode::SignatureInvalid, error.to_string())
 }
 
 fn account_of(view: &View<'_>, id: &AccountId) -> Result<(u64, Account), Stop> {
@@ -265,25 +186,7 @@ fn fee_payer(
 ) -> Result<u64, Refusal> {
     let Some((number, account)) = named else { return Ok(party.account) };
     if number != party.account {
-        let signatures = &admitted.transaction.payer_signatures;
-        admitted.verify_signatures(keys_of(&account)?, signatures)?;
+        keys_of(&account)?.authorise(admitted.payer_signers()).map_err(unauthorised)?;
     }
     Ok(number)
-}
-
-/// What a mempool needs to know of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// The transaction's id.
-    pub id: Digest,
-    /// The last height at which it may apply.
-    pub expires: Height,
-}
-
-impl Admission {
-    /// Reads a transaction without looking at the state.
-    pub fn of(network: NetworkId, bytes: &[u8]) -> Result<Self, Refusal> {
-        let envelope = admit(network, bytes)?.envelope;
-        Ok(Self { id: envelope.id(), expires: envelope.expires })
-    }
 }

@@ -85,7 +85,8 @@ impl Genesis {
     }
 
     /// The state at height 0; nothing if allocations overflow or exceed their limit, if
-    /// parameters or council are not sound, or if no key of the council has an allocation.
+    /// parameters, council or a key are not sound, or if no key of the council has an
+    /// allocation.
     #[must_use]
     pub fn writes(&self) -> Option<Writes> {
         let mut state = State::default();
@@ -93,8 +94,7 @@ impl Genesis {
             state.reserved(number as u64, name);
         }
         let mut issued = Amount::ZERO;
-        let sound = self.council.check().is_ok() && self.parameters.is_sound();
-        if !sound || self.allocations.len() > ALLOCATIONS_MAX {
+        if !self.is_sound() {
             return None;
         }
         let council = self.council.keys.iter().find_map(|key| {
@@ -119,6 +119,14 @@ impl Genesis {
         state.put(&Key::Numbers, &numbers);
         state.writes.sort();
         Some(state.writes)
+    }
+
+    fn is_sound(&self) -> bool {
+        let keys = |allocations: &[Allocation]| allocations.iter().all(|one| one.key.is_sound());
+        self.council.check().is_ok()
+            && self.parameters.is_sound()
+            && self.allocations.len() <= ALLOCATIONS_MAX
+            && keys(&self.allocations)
     }
 }
 

@@ -1,14 +1,16 @@
 //! The ledger: a pure state machine over keys and bytes.
 //!
-//! It knows no engine, clock, disk, network or thread. A transaction asks for the keys it
-//! needs in bounded rounds, is applied to what was read, and yields writes and an outcome:
-//! see [`execution::Execution`].
+//! It knows no engine, clock, disk, network or thread. A transaction is admitted without the
+//! state, many at once: see [`admission::Admitted`]. Then it asks for the keys it needs in
+//! bounded rounds, is applied to what was read, and yields writes and an outcome: see
+//! [`execution::Execution`].
 //!
 //! **Invariants** (written once in [`invariants`], used by tests, simulator and audit):
 //! the sum of all balances, channels, bonds and burned credits is what was issued; money
 //! moves only in [`postings`], where debits equal credits or the transaction fails whole;
 //! nothing a node claims is believed that can be recomputed.
 
+pub mod admission;
 pub mod agenda;
 pub mod execution;
 pub mod fees;
@@ -30,6 +32,7 @@ pub mod view;
 
 mod execute;
 
+pub use admission::Admitted;
 pub use execution::{BlockContext, Execution, Reads, Step};
 pub use genesis::Genesis;
 pub use key::Key;

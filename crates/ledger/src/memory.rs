@@ -1,5 +1,6 @@
 //! A whole ledger in memory: for audits that replay a chain, for benches and tests.
 
+use crate::admission::Admitted;
 use crate::execution::{Execution, ROUNDS_MAX, Step};
 use crate::genesis::Genesis;
 use crate::invariants::{self, Holdings, Violation};
@@ -62,9 +63,14 @@ impl MemoryLedger {
         self.run(&execution).map(|_| ())
     }
 
-    /// Applies a transaction to the block; its outcome.
+    /// Admits a transaction and applies it to the block; its outcome.
     pub fn apply(&mut self, transaction: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let execution = Execution::transaction(self.block(), transaction)?;
+        self.apply_admitted(Admitted::of(self.network, transaction)?)
+    }
+
+    /// Applies an admitted transaction to the block; its outcome.
+    pub fn apply_admitted(&mut self, admitted: Admitted) -> Result<Vec<u8>, Refusal> {
+        let execution = Execution::transaction(self.block(), admitted)?;
         self.run(&execution)
     }
 

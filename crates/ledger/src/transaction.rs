@@ -1,21 +1,26 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
 use crate::object::Parameters;
+use ambar_base::keys::Signed;
 use ambar_base::{
     AccountId, Cid, Digest, Domain, Encode, Height, KeySet, Moment, NetworkId, Price, PublicKey,
     SecretKey, Signature, SignedInception, choice, record,
 };
 use ambar_capsule::SignedManifest;
-use ambar_receipt::{Leaf, SignedBatch};
+use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
 
-/// The transaction format that this version reads.
-pub const TRANSACTION_VERSION: u16 = 1;
+/// The transaction format that this version reads. In format 1, signatures covered the whole
+/// envelope and settlements did not name their signers' keys.
+pub const TRANSACTION_VERSION: u16 = 2;
 /// Largest transaction, bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations of one transaction.
 pub const OPERATIONS_MAX: usize = 64;
-/// Most signatures of one transaction.
+/// Most signatures of one transaction, actor's and fee payer's.
 pub const SIGNATURES_MAX: usize = 32;
+/// Most signatures within the operations of one transaction, so most nodes in a batch: all
+/// are checked before it is known who sent them.
+pub const OPERATION_SIGNATURES_MAX: usize = 1024;
 
 choice! {
     /// Who acts.
@@ -94,8 +99,8 @@ choice! {
         SetAsk(SetAsk) = 31,
         /// Lets a node serve a version line, or no longer.
         AllowServing(AllowServing) = 32,
-        /// Settles a batch of calls.
-        Settle(Settle) = 40,
+        /// Settles a batch of calls. Tag 40 was a settlement without the signers' keys.
+        Settle(Settle) = 41,
         /// Changes the network's rules.
         SetParameters(Parameters) = 50,
         /// Publishes a tariff.
@@ -248,8 +253,29 @@ record! {
     pub struct Settle {
         /// The signed header.
         pub batch: SignedBatch,
+        /// The keys of its signatures.
+        pub signers: BatchSigners,
         /// The leaves under it.
         pub leaves: Vec<Leaf>,
+    }
+}
+
+record! {
+    /// The keys by which a batch is signed. Admission checks its signatures by them, without
+    /// the state; the state says whether they are those of gateway and nodes.
+    pub struct BatchSigners {
+        /// The gateway's.
+        pub gateway: PublicKey,
+        /// The nodes', in the header's order.
+        pub nodes: Vec<PublicKey>,
+    }
+}
+
+impl BatchSigners {
+    /// Those of a batch whose every line was served with the gateway's own key.
+    #[must_use]
+    pub fn single(key: PublicKey, header: &BatchHeader) -> Self {
+        Self { gateway: key, nodes: vec![key; header.nodes.len()] }
     }
 }
 
@@ -260,10 +286,11 @@ impl Envelope {
         Domain::Transaction.digest(&self.to_bytes())
     }
 
-    /// One signature over the envelope.
+    /// One signature, over the envelope's id: so that checking it costs the same whatever the
+    /// envelope's size and however many signed.
     #[must_use]
     pub fn signature(&self, key: &SecretKey) -> (PublicKey, Signature) {
-        (key.public(), key.sign(Domain::Transaction, self.network, &self.to_bytes()))
+        (key.public(), key.sign(Domain::Transaction, self.network, &self.id().0))
     }
 
     /// Signs with one key.
@@ -280,6 +307,12 @@ impl RegisterNode {
     pub fn new(network: NetworkId, key: &SecretKey, owner: &AccountId, ask: Price) -> Self {
         let proof = key.sign(Domain::Holder, network, &owner.to_bytes());
         Self { key: key.public(), proof, ask }
+    }
+
+    /// The key's signature for its owner, to be checked.
+    #[must_use]
+    pub fn signed(&self, network: NetworkId, owner: &AccountId) -> Signed {
+        Signed::new(&self.key, Domain::Holder, network, &owner.to_bytes(), &self.proof)
     }
 }
 
@@ -311,7 +344,7 @@ mod tests {
         let bytes = exemplar().to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "119af097fee3938ee083eef7235a5129ce3cc297771e119d220bfcf9317a7a8d"
+            "4df14958ef5b807315647c50dee81d3d13d9f14b49ec2de9d5ba9bf19a285658"
         );
         assert_eq!(codec::decode(&bytes), Ok(exemplar()));
     }

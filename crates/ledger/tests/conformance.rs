@@ -15,8 +15,8 @@ use ambar_ledger::object::{
 };
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
-    Accept, AllowServing, FundChannel, OpenChannel, Operation, Publish, RegisterName, RegisterNode,
-    RotateKeys, SetAsk, Settle, Transfer, TransferLine, TransferRoyalty,
+    Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
+    RegisterNode, RotateKeys, SetAsk, Settle, Transfer, TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key};
 use ambar_receipt::{
@@ -122,7 +122,8 @@ fn settle() -> Settle {
     let leaves = vec![leaf(), Leaf::void(8, 10, Height(10), Moment(1))];
     let header = BatchHeader::of(3, 0, &leaves).unwrap();
     let nodes = vec![Signature([2; 64])];
-    Settle { batch: SignedBatch { header, signature: Signature([1; 64]), nodes }, leaves }
+    let signers = BatchSigners { gateway: key(3).public(), nodes: vec![key(4).public()] };
+    Settle { batch: SignedBatch { header, signature: Signature([1; 64]), nodes }, signers, leaves }
 }
 
 #[test]
@@ -354,7 +355,7 @@ fn operations_of_payers_and_nodes() {
         ),
         (
             Operation::Settle(settle()),
-            "503715bd94d35f7063ea4c3d596efb9c77ffcf9778155e79f63930084c5ad9c2",
+            "09d5706cd033fc6b923e4d6043553f40c75d3598d4865d69b94ac9ba251644f9",
         ),
     ];
     for (operation, expect) in checks {

@@ -4,10 +4,10 @@ mod world;
 
 use ambar_base::{
     AccountId, Amount, Digest, Encode, ErrorCode, Height, Inception, KeySet, NetworkId, Price,
-    SecretKey, Signature,
+    SecretKey,
 };
 use ambar_capsule::SignedManifest;
-use ambar_ledger::execution::admit;
+use ambar_ledger::Admitted;
 use ambar_ledger::fees;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
@@ -83,7 +83,7 @@ fn envelopes_are_checked() {
     check(&|e| e.operations.clone_from(&many), Some(ErrorCode::TransactionInvalid));
     let nobody = AccountId(Digest::of(b"nobody"));
     check(&|e| e.actor = Actor::Account(nobody), Some(ErrorCode::AccountUnknown));
-    check(&|e| e.actor = Actor::Node(9), Some(ErrorCode::NotFound));
+    check(&|e| e.actor = Actor::Node(9), Some(ErrorCode::NotAuthorised));
     check(&|e| e.fee_payer = Some(nobody), Some(ErrorCode::AccountUnknown));
     check(&|e| e.operations = vec![pay(nobody, 1)], Some(ErrorCode::AccountUnknown));
 }
@@ -308,9 +308,9 @@ fn nobody_acts_on_what_is_somebody_elses() {
 fn transactions_are_bounded() {
     let world = people(&["ana"]);
     let large = vec![0; TRANSACTION_BYTES_MAX + 1];
-    let refusal = admit(world.network, &large).unwrap_err();
+    let refusal = Admitted::of(world.network, &large).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::TransactionTooLarge);
-    let refusal = admit(world.network, &large[1..]).unwrap_err();
+    let refusal = Admitted::of(world.network, &large[1..]).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::TransactionInvalid);
 }
 
@@ -338,12 +338,7 @@ fn an_actor_is_told_its_next_nonce() {
     let mut world = people(&["ana", "ben"]);
     let mut envelope = world.envelope("ana", vec![pay(world.id("ben"), 1)]);
     envelope.nonce = 40;
-    let transaction = SignedTransaction {
-        signatures: vec![(key("ana").public(), Signature([0; 64]))],
-        payer_signatures: vec![],
-        envelope,
-    };
-    let refusal = world.apply(&transaction.to_bytes()).unwrap_err();
+    let refusal = world.apply(&envelope.sign(&key("ana")).to_bytes()).unwrap_err();
     assert_eq!(refusal.to_string(), "the nonce is 40, the next one is 0");
     let (_, account, _) = world.ledger.account(&key("ana").public().did()).unwrap();
     assert_eq!(account.nonce, 0);

@@ -3,7 +3,7 @@
 
 use ambar_base::{NetworkId, SecretKey};
 use ambar_consensus::{self as consensus, Item, ReadSet, Settings, StateMachine};
-use ambar_ledger::{self as ledger, Genesis, Reads};
+use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
 /// The ledger's state machine of one network.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +41,19 @@ fn refusal(refusal: ledger::Refusal) -> consensus::Refusal {
     consensus::Refusal::new(refusal.code, refusal.message)
 }
 
+fn admission(admitted: &Admitted) -> consensus::Admission {
+    // Fees follow from a transaction's size alone: nobody can offer more.
+    let (id, expiry, fee_per_byte) = (admitted.id(), admitted.expires(), 0);
+    consensus::Admission { id, expiry, fee_per_byte }
+}
+
 impl StateMachine for LedgerMachine {
-    fn admit(&self, transaction: &[u8]) -> Result<consensus::Admission, consensus::Refusal> {
-        let admission =
-            ledger::execution::Admission::of(self.network, transaction).map_err(refusal)?;
-        // Fees follow from a transaction's size alone: nobody can offer more.
-        Ok(consensus::Admission { id: admission.id, expiry: admission.expires, fee_per_byte: 0 })
+    fn admit(
+        &self,
+        transactions: &[&[u8]],
+    ) -> Vec<Result<consensus::Admission, consensus::Refusal>> {
+        let admitted = Admitted::of_all(self.network, transactions).into_iter();
+        admitted.map(|one| one.map(|one| admission(&one)).map_err(refusal)).collect()
     }
 
     fn open<'a>(
@@ -58,9 +65,10 @@ impl StateMachine for LedgerMachine {
         let block = ledger::BlockContext { network, height, time };
         let execution = match item {
             Item::Begin => ledger::Execution::begin(block),
-            Item::Transaction(bytes) => {
-                ledger::Execution::transaction(block, bytes).map_err(refusal)?
-            }
+            // The engine opens what was admitted, and nothing else.
+            Item::Transaction(bytes) => Admitted::vouched(self.network, bytes)
+                .and_then(|admitted| ledger::Execution::transaction(block, admitted))
+                .map_err(refusal)?,
         };
         Ok(Box::new(Opened(execution)))
     }

@@ -5,7 +5,7 @@
 //! node that is absent delays only the calls it served: they wait for a later batch.
 
 use crate::leaf::{Leaf, Line};
-use ambar_base::keys::BadSignature;
+use ambar_base::keys::{BadSignature, Signed};
 use ambar_base::{
     Digest, Domain, Encode, NetworkId, Price, PublicKey, SecretKey, Signature, Writer, record, tree,
 };
@@ -110,6 +110,12 @@ impl BatchHeader {
         key.sign(Domain::Batch, network, &self.to_bytes())
     }
 
+    /// The gateway's signature, to be checked.
+    #[must_use]
+    pub fn signed(&self, network: NetworkId, key: &PublicKey, signature: &Signature) -> Signed {
+        Signed::new(key, Domain::Batch, network, &self.to_bytes(), signature)
+    }
+
     /// Checks the gateway's signature.
     pub fn verify(
         &self,
@@ -117,7 +123,7 @@ impl BatchHeader {
         key: &PublicKey,
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        key.verify(Domain::Batch, network, &self.to_bytes(), signature)
+        self.signed(network, key, signature).verify()
     }
 }
 
@@ -132,6 +138,18 @@ impl NodeLines {
         key.sign(Domain::Lines, network, &self.payload(batch.0, batch.1))
     }
 
+    /// The node's signature, to be checked. `batch` is gateway and batch number.
+    #[must_use]
+    pub fn signed(
+        &self,
+        network: NetworkId,
+        batch: (u64, u64),
+        key: &PublicKey,
+        signature: &Signature,
+    ) -> Signed {
+        Signed::new(key, Domain::Lines, network, &self.payload(batch.0, batch.1), signature)
+    }
+
     /// Checks the node's signature. `batch` is gateway and batch number.
     pub fn verify(
         &self,
@@ -140,7 +158,7 @@ impl NodeLines {
         key: &PublicKey,
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        key.verify(Domain::Lines, network, &self.payload(batch.0, batch.1), signature)
+        self.signed(network, batch, key, signature).verify()
     }
 }
 

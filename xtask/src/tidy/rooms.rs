@@ -100,12 +100,15 @@ const CONSENSUS: &[&str] = &["ambar-consensus"];
 const TOP: &[&str] = &["ambar", "ambar-bench", "xtask"];
 
 /// Libraries with an owner.
-pub(super) const OWNED: [Owned; 11] = [
+pub(super) const OWNED: [Owned; 13] = [
     Owned { package: "anyhow", owners: TOP },
     Owned { package: "biscuit-auth", owners: &["ambar-gateway"] },
     Owned { package: "candle-*", owners: INFERENCE },
     Owned { package: "clap", owners: TOP },
     Owned { package: "commonware-*", owners: CONSENSUS },
+    // One rule for accepting a signature: nobody else calls a library that has another.
+    Owned { package: "curve25519-*", owners: &["ambar-base"] },
+    Owned { package: "ed25519-*", owners: &["ambar-base"] },
     Owned { package: "indicatif", owners: TOP },
     Owned { package: "llama-cpp-*", owners: INFERENCE },
     Owned { package: "malachitebft-*", owners: CONSENSUS },

@@ -34,7 +34,7 @@ use commonware_runtime::{Handle, Metrics, Storage};
 use commonware_storage::archive::prunable;
 use commonware_storage::translator::EightCap;
 use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize};
-use rand_core::CryptoRng;
+use rand_core_10::CryptoRng;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,8 +17,9 @@ pub(super) fn create(
     let invalid = |error: ambar_base::account::AccountError| {
         Refusal::new(ErrorCode::SignatureInvalid, error.to_string())
     };
-    let id = record.check(view.block.network).map_err(invalid)?;
     let inception = &record.inception;
+    inception.check().map_err(invalid)?;
+    let id = inception.id(view.block.network);
     let first = Key::FirstKey(inception.first);
     view.require([first.clone(), Key::AccountNumber(id)])?;
     if view.get::<u64>(&first)?.is_some() {

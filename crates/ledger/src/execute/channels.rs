@@ -24,7 +24,7 @@ pub(super) fn open(
     let fixed = [Key::NodeNumber(record.gateway), Key::Balance(reserved::DEPOSITS)];
     view.require(grants.chain(fixed))?;
     check_grants(view, party, &record.grants)?;
-    if record.expires <= view.block.time || !record.session_key.is_point() {
+    if record.expires <= view.block.time || !record.session_key.is_sound() {
         let message = "a channel expires in the future and its session key is an Ed25519 key";
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }

@@ -10,7 +10,7 @@ use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::{AllowServing, RegisterNode, SetAsk};
 use crate::view::View;
-use ambar_base::{AccountId, Amount, Domain, Encode, ErrorCode};
+use ambar_base::{Amount, ErrorCode};
 use ambar_receipt::Tariff;
 
 fn too_many(error: TooManyChanges) -> Refusal {
@@ -22,8 +22,10 @@ pub(super) fn register(
     party: &Party,
     record: &RegisterNode,
 ) -> Result<OperationResult, Stop> {
-    let owner: crate::object::Account = view.expect(&Key::Account(party.account))?;
-    check_proof(view, &owner.id, record)?;
+    if !record.key.is_sound() {
+        let message = "a node's key is an Ed25519 key that somebody can hold";
+        return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
+    }
     let by_key = Key::NodeNumber(record.key);
     if view.get::<u64>(&by_key)?.is_some() {
         let message = format!("node {} is registered", record.key.did());
@@ -43,13 +45,6 @@ pub(super) fn register(
     view.put(&Key::Node(number), &node);
     view.put(&by_key, &number);
     Ok(OperationResult::Node(number))
-}
-
-fn check_proof(view: &View<'_>, owner: &AccountId, record: &RegisterNode) -> Result<(), Refusal> {
-    record
-        .key
-        .verify(Domain::Holder, view.block.network, &owner.to_bytes(), &record.proof)
-        .map_err(|error| Refusal::new(ErrorCode::SignatureInvalid, error.to_string()))
 }
 
 pub(super) fn set_ask(

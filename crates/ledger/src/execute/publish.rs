@@ -33,7 +33,7 @@ pub(super) fn publish(
     party: &Party,
     record: &Publish,
 ) -> Result<OperationResult, Stop> {
-    let manifest = record.manifest.open(view.block.network).map_err(|error| Refusal::of(&error))?;
+    let manifest = Manifest::decode(&record.manifest.bytes).map_err(|error| Refusal::of(&error))?;
     let id = record.manifest.id();
     require(view, party, record, &manifest)?;
     if view.get::<u64>(&Key::VersionNumber(id))?.is_some() {

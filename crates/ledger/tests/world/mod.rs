@@ -20,10 +20,12 @@ use ambar_ledger::object::Channel;
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
 use ambar_ledger::transaction::{
-    Accept, Actor, AllowServing, Envelope, OpenChannel, Operation, Publish, RegisterNode, Settle,
-    TRANSACTION_VERSION, Transfer,
+    Accept, Actor, AllowServing, BatchSigners, Envelope, OpenChannel, Operation, Publish,
+    RegisterNode, Settle, TRANSACTION_VERSION, Transfer,
 };
-use ambar_ledger::{BlockContext, Execution, Genesis, Key, MemoryLedger, Reads, Refusal, Step};
+use ambar_ledger::{
+    Admitted, BlockContext, Execution, Genesis, Key, MemoryLedger, Reads, Refusal, Step,
+};
 use ambar_licence::{PriceRule, Right, Terms};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, Shares, SignedBatch, Tariff,
@@ -165,7 +167,9 @@ impl World {
         let before = self.ledger.clone();
         let (height, time) = (before.height(), before.time());
         let block = BlockContext { network: self.network, height, time };
-        let cold = Execution::transaction(block, bytes).and_then(|one| self.in_rounds(&one));
+        let cold = Admitted::of(self.network, bytes)
+            .and_then(|admitted| Execution::transaction(block, admitted))
+            .and_then(|execution| self.in_rounds(&execution));
         let hot = self.ledger.apply(bytes);
         assert_eq!(hot, cold.clone().map(|(_, outcome)| outcome), "rounds change nothing");
         let outcome = hot.inspect_err(|_| {
@@ -286,6 +290,7 @@ impl World {
         let nodes =
             header.nodes.iter().map(|lines| lines.sign(self.network, batch, &secret)).collect();
         let signature = header.sign(self.network, &secret);
+        let signers = BatchSigners::single(secret.public(), &header);
         let batch = SignedBatch { header, signature, nodes };
         Envelope {
             network: self.network,
@@ -295,7 +300,7 @@ impl World {
             expires: Height(self.ledger.height().0 + 10),
             fee_payer: None,
             fee_cap: Price::CREDIT,
-            operations: vec![Operation::Settle(Settle { batch, leaves })],
+            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
         }
     }
 

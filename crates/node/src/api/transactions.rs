@@ -8,7 +8,7 @@ use super::views::{operation, time};
 use crate::submit::results;
 use ambar_base::{Digest, Height};
 use ambar_consensus::Committed;
-use ambar_ledger::execution::Admission;
+use ambar_ledger::Admitted;
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
@@ -26,8 +26,9 @@ const INDEX_LOOK: Duration = Duration::from_millis(2);
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Submitted)))]
 pub(super) async fn submit(State(app): State<Arc<App>>, Octets(body): Octets) -> Answer<Submitted> {
-    let id = Admission::of(app.network, &body)?.id;
     let committed = app.consensus.submit(body.to_vec()).await?;
+    // It is final, so it was admitted.
+    let id = Admitted::vouched(app.network, &body)?.id();
     indexed(&app, committed.height).await;
     submitted(id, &committed).map(Json)
 }
