@@ -105,8 +105,9 @@ fn network(
     Ok(format!("The network is {named}."))
 }
 
-#[cfg(test)]
-pub(crate) mod fixture;
+#[cfg(any(test, feature = "fixture"))]
+#[doc(hidden)]
+pub mod fixture;
 
 #[cfg(test)]
 mod lies_tests;

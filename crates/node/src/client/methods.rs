@@ -9,7 +9,7 @@ use crate::api::dto::{
     TraceRequest,
 };
 use ambar_base::{Digest, NetworkId};
-use reqwest::{Body, Method};
+use reqwest::{Body, Method, Response};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,6 +17,8 @@ use std::path::Path;
 
 /// Bytes read from a file at once.
 const COPY_BYTES: usize = 256 * 1024;
+/// Most answers that one blob is put together from.
+const RESUMPTIONS_MAX: usize = 16;
 
 /// Which receipts; at least one of account, channel and idempotency key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +31,21 @@ pub struct ReceiptQuery<'a> {
     pub idempotency_key: Option<&'a str>,
     /// At most so many.
     pub limit: Option<u32>,
+}
+
+/// Writes the body of an answer; counts what was written.
+async fn copy(
+    response: &mut Response,
+    root: &str,
+    writer: &mut impl Write,
+    written: &mut u64,
+) -> Result<(), ClientError> {
+    while let Some(bytes) = next_bytes(response).await? {
+        let failed = |error| ClientError::File { path: root.to_owned(), error };
+        writer.write_all(&bytes).map_err(failed)?;
+        *written += bytes.len() as u64;
+    }
+    Ok(())
 }
 
 fn limit_text(limit: Option<u32>) -> Option<String> {
@@ -157,7 +174,10 @@ impl Client {
     }
 
     /// Writes a blob of a capsule, not checked against its root, to `writer`; yields its
-    /// length.
+    /// length. If the answer breaks off, the rest is asked for.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `blob_corrupt` if the node's own copy is damaged.
     pub async fn blob_to(
         &self,
         capsule: &str,
@@ -165,14 +185,18 @@ impl Client {
         writer: &mut impl Write,
     ) -> Result<u64, ClientError> {
         let url = self.url(&format!("blobs/{root}"), &[("capsule", Some(capsule))]);
-        let mut response = self.open(url).await?;
         let mut written = 0;
-        while let Some(bytes) = next_bytes(&mut response).await? {
-            let failed = |error| ClientError::File { path: root.to_owned(), error };
-            writer.write_all(&bytes).map_err(failed)?;
-            written += bytes.len() as u64;
+        for _ in 0..RESUMPTIONS_MAX {
+            let before = written;
+            let mut response = self.open_from(url.clone(), written).await?;
+            match copy(&mut response, root, writer, &mut written).await {
+                // A node that has no more to say for itself says at the next request why.
+                Err(ClientError::Answer(_)) if written > before => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(written),
+            }
         }
-        Ok(written)
+        Err(ClientError::Answer(format!("it broke off {RESUMPTIONS_MAX} times")))
     }
 
     /// Lets the node serve a capsule; signed by the node's owner.

@@ -1,5 +1,6 @@
 //! A small world with one batch of five calls: a prompt that asks a datanet and a model,
-//! signed by everybody, settled in a block.
+//! signed by everybody, settled in a block. Fuzz targets use it too.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a test that fails")]
 
 use crate::batch::{BatchHeader, SignedBatch};
 use crate::bill;
@@ -233,6 +234,12 @@ fn preimages() -> Preimages {
         plans: versions.map(|version| plan(version).to_bytes().into()).into(),
         tariffs: vec![Tariff::standard().encode().into()],
         terms: versions.map(|version| terms(version).to_document().into()).into(),
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
