@@ -24,12 +24,18 @@ const NAME_CHARS_MAX: usize = 28;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show a receipt: what was used, what it cost, who was paid
+    #[command(after_help = "Example:\n  ambar receipt show 3-17 --as me")]
     Show(ShowArgs),
     /// List receipts, newest first
+    #[command(after_help = "Example:\n  ambar receipt list --as me --limit 5")]
     List(ListArgs),
     /// Write a receipt to a file that verifies offline
+    #[command(after_help = "Example:\n  ambar receipt export 3-17 --out 3-17.receipt --as me")]
     Export(ExportArgs),
     /// Verify a receipt's file on this machine, without any node
+    #[command(
+        after_help = "Example:\n  ambar receipt verify 3-17.receipt --network-key did:key:z6Mk…"
+    )]
     Verify(VerifyArgs),
 }
 

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::progress::watch;
 use crate::table::pairs;
 use ambar_base::ErrorCode;
 use ambar_node::api::dto::{AuditReport, Status};
@@ -32,7 +33,11 @@ fn describe(status: &Status) -> String {
 
 /// Lets the node recompute everything from genesis.
 pub async fn audit(context: &Context) -> Outcome {
-    let report = context.client()?.audit().await?;
+    let client = context.client()?;
+    let auditing = client.audit();
+    let looking = || client.audit_progress();
+    let report =
+        watch::asking(context.progress(), "waiting for the node", auditing, looking).await?;
     context.print(&report, || audited(&report))?;
     if report.ok {
         return Ok(());

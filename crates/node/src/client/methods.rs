@@ -4,16 +4,16 @@ use super::transport::next_bytes;
 use super::{Client, ClientError};
 use crate::api::dto::{
     Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel, Datanet,
-    FaucetAnswer, FaucetRequest, Grant, LineageGraph, Receipt, ReceiptRow, SearchAnswer,
+    FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow, SearchAnswer,
     ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
     TraceRequest,
 };
 use ambar_base::{Digest, NetworkId};
+use futures::TryStreamExt;
 use reqwest::{Body, Method, Response};
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
+use tokio_util::io::ReaderStream;
 
 /// Bytes read from a file at once.
 const COPY_BYTES: usize = 256 * 1024;
@@ -158,13 +158,19 @@ impl Client {
         self.stream(self.url("blobs", &[]), digest, Body::from(bytes)).await
     }
 
-    /// Stores a file as a blob, whatever its size; signed by any account.
-    pub async fn put_blob_file(&self, path: &Path) -> Result<Blob, ClientError> {
+    /// Stores a file with this SHA-256 as a blob, whatever its size; signed by any account.
+    /// `sent` hears of each part that is on its way, in bytes.
+    pub async fn put_blob_file(
+        &self,
+        path: &Path,
+        digest: Digest,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Blob, ClientError> {
         let failed = |error| ClientError::File { path: path.display().to_string(), error };
-        let digest = file_digest(path).map_err(failed)?;
         let file = tokio::fs::File::open(path).await.map_err(failed)?;
-        let body = Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, COPY_BYTES));
-        self.stream(self.url("blobs", &[]), digest, body).await
+        let parts = ReaderStream::with_capacity(file, COPY_BYTES);
+        let parts = parts.inspect_ok(move |part| sent(part.len() as u64));
+        self.stream(self.url("blobs", &[]), digest, Body::wrap_stream(parts)).await
     }
 
     /// A blob of a capsule, not checked against its root. File tables and extension
@@ -207,6 +213,11 @@ impl Client {
     ) -> Result<ServingAnswer, ClientError> {
         self.json(Method::PUT, self.url(&format!("serving/{}", segment(capsule)), &[]), request)
             .await
+    }
+
+    /// How far the node is with what serving a capsule needs.
+    pub async fn build(&self, capsule: &str) -> Result<Progress, ClientError> {
+        self.get(self.url(&format!("capsules/{}/build", segment(capsule)), &[])).await
     }
 
     /// A receipt; asked by who paid or was paid.
@@ -267,6 +278,11 @@ impl Client {
         self.get(self.url("audit", &[])).await
     }
 
+    /// How far the audit under way is.
+    pub async fn audit_progress(&self) -> Result<Progress, ClientError> {
+        self.get(self.url("audit/progress", &[])).await
+    }
+
     /// The catalogue's feed from a place on.
     pub async fn changes(&self, since: u64) -> Result<Changes, ClientError> {
         let since = since.to_string();
@@ -277,15 +293,4 @@ impl Client {
 /// A name as one segment of a path: names may hold slashes.
 fn segment(text: &str) -> String {
     text.replace('%', "%25").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
-}
-
-fn file_digest(path: &Path) -> std::io::Result<Digest> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Digest(hasher.finalize().into())),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
 }

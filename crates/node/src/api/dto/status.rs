@@ -1,4 +1,4 @@
-//! How a node is, and how it says that something failed.
+//! How a node is, how far its long work is, and how it says that something failed.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,6 +45,20 @@ pub struct NodeView {
     pub owner: String,
     /// What it asks per MU.
     pub ask: String,
+}
+
+/// How far long work is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// What is being done: `idle`, `opening`, `reading`, `checking`, `sorting`, `indexing`,
+    /// `writing`, `blocks`, `state`, `calls` or `receipts`.
+    pub phase: String,
+    /// How much of it is done.
+    pub done: u64,
+    /// Of how much, if anybody knows.
+    pub total: Option<u64>,
+    /// What is counted: `bytes`, `blocks` or `receipts`; nothing if nothing is.
+    pub unit: Option<String>,
 }
 
 /// A failure.
