@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, cert, channel, datanet, fetch, key, license, publish, receipt, show, start,
-    status, terms,
+    account, call, cert, channel, datanet, fetch, key, license, network, publish, receipt, show,
+    start, status, terms,
 };
 use crate::context::Context;
 use crate::demo;
@@ -61,6 +61,9 @@ enum Command {
     Start(start::StartArgs),
     /// Show how the node and its network are
     Status,
+    /// What others need to know of the network
+    #[command(subcommand)]
+    Network(network::Command),
     /// Keys of this home
     #[command(subcommand)]
     Key(key::Command),
@@ -114,6 +117,7 @@ impl Cli {
             Command::Demo(args) => demo::run(context, args).await,
             Command::Start(args) => start::run(context, args).await,
             Command::Status => status::run(context).await,
+            Command::Network(command) => network::run(context, command).await,
             Command::Key(command) => key::run(context, command).await,
             Command::Publish(args) => publish::run(context, args).await,
             Command::Show(args) => show::show(context, args).await,

@@ -71,8 +71,7 @@ pub(crate) fn open(
 /// Takes in blocks from genesis with the state after each, until the settlement window of
 /// the head begins.
 fn rebuild(index: &Index, genesis: &Genesis, consensus: &dyn Consensus) -> Result<(), NodeError> {
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let mut ledger = MemoryLedger::new(genesis).ok_or_else(unsound)?;
+    let mut ledger = MemoryLedger::new(genesis).ok_or(NodeError::GenesisUnsound)?;
     loop {
         let window = ledger.governance()?.parameters.latest().settlement_window;
         if index.cursor().after(window) >= consensus.head().height {

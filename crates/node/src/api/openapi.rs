@@ -41,6 +41,7 @@ use utoipa::OpenApi;
         receipts::one,
         receipts::proof::proof,
         serving::serve,
+        status::checkpoint,
         status::status,
         transactions::submit,
     ),
