@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, cert, channel, datanet, fetch, key, license, publish, receipt, show, start,
-    status, terms,
+    account, call, cert, channel, datanet, fetch, key, license, network, publish, receipt, show,
+    start, status, terms,
 };
 use crate::context::Context;
 use crate::demo;
@@ -62,6 +62,9 @@ enum Command {
     /// Show how the node and its network are
     #[command(after_help = "Example:\n  ambar status")]
     Status,
+    /// What others need to know of the network
+    #[command(subcommand)]
+    Network(network::Command),
     /// Keys of this home
     #[command(after_help = "Example:\n  ambar key new me")]
     #[command(subcommand)]
@@ -149,6 +152,7 @@ impl Cli {
             Command::Demo(args) => demo::run(context, args).await,
             Command::Start(args) => start::run(context, args).await,
             Command::Status => status::run(context).await,
+            Command::Network(command) => network::run(context, command).await,
             Command::Key(command) => key::run(context, command).await,
             Command::Publish(args) => publish::run(context, args).await,
             Command::Show(args) => show::show(context, args).await,

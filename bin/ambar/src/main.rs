@@ -23,6 +23,7 @@ mod publish;
 mod sessions;
 mod signer;
 mod table;
+mod trust;
 
 use clap::Parser;
 use cli::Cli;

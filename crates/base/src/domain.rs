@@ -55,12 +55,14 @@ domains! {
     Account = "account" / 1,
     /// The gateway's signature over a batch header.
     Batch = "batch" / 1,
-    /// The orderer's or validators' signature over a block header.
-    Block = "block" / 1,
+    /// The digest of a block's header.
+    Block = "block" / 2,
     /// The identity of one call.
     Call = "call" / 1,
     /// The creator's signature over a manifest's id.
     Capsule = "capsule" / 1,
+    /// The digest of a committee of validators.
+    Committee = "committee" / 1,
     /// Evidence behind attribution shares.
     Evidence = "evidence" / 1,
     /// The account of a contributor without a key.
@@ -85,6 +87,8 @@ domains! {
     Reserved = "reserved" / 1,
     /// The id of a transaction envelope, and a signature over it.
     Transaction = "transaction" / 2,
+    /// A validator's vote on a block.
+    Vote = "vote" / 1,
 }
 
 impl Domain {

@@ -11,22 +11,35 @@
 use crate::codec::Encode;
 use crate::digest::Digest;
 use crate::domain::{Domain, NetworkId};
-use crate::keys::{BadSignature, PublicKey, SecretKey, Signature};
+use crate::keys::{BadSignature, PublicKey};
 use crate::moment::{Height, Moment};
 use crate::record;
 use crate::tree::{self, PATH_HASHES_MAX};
 
+mod checkpoint;
+mod committee;
+
+pub use checkpoint::{Checkpoint, HANDOVERS_MAX, Handover};
+pub use committee::{Certificate, Committee, SEATS_MAX, Vote, vote_message, vote_namespace};
+
+/// Most headers between a block and the later one that was voted final.
+pub const DESCENDANTS_MAX: usize = 256;
+
 record! {
-    /// What the signature over a block covers.
+    /// What a block commits to; its digest is what validators vote on.
     pub struct BlockHeader {
         /// The ledger this block belongs to.
         pub network: NetworkId,
+        /// The version of the rules by which it was executed.
+        pub protocol: u32,
         /// Its place in the chain; genesis has height 0.
         pub height: Height,
         /// Consensus time; strictly later than the parent's. Genesis has time 0.
         pub time: Moment,
         /// The digest of the parent's header; [`Digest::ZERO`] for genesis.
         pub parent: Digest,
+        /// Where in consensus it was proposed.
+        pub round: Round,
         /// The number of outcomes: one for the beginning of the block and one for each
         /// transaction. Genesis has none.
         pub outcomes: u32,
@@ -37,16 +50,51 @@ record! {
         pub outcomes_root: Digest,
         /// The digest of the block's net writes in ascending order of keys.
         pub writes_digest: Digest,
+        /// The state after it.
+        pub state: StateCommitment,
+        /// On the last block of an epoch, the digest of the next epoch's committee.
+        pub next_committee: Option<Digest>,
     }
 }
 
 record! {
-    /// A header and the signature that makes it final.
-    pub struct SignedHeader {
+    /// Where in consensus a block was proposed.
+    pub struct Round {
+        /// The epoch.
+        pub epoch: u64,
+        /// The view within the epoch, at least 1. Genesis has 0.
+        pub view: u64,
+        /// The view of the parent.
+        pub parent_view: u64,
+        /// Who proposed it.
+        pub leader: PublicKey,
+    }
+}
+
+record! {
+    /// The authenticated state after a block.
+    pub struct StateCommitment {
+        /// The root from which presence and absence of keys are proved.
+        pub root: Digest,
+        /// The root over the log of operations, against which a new node fetches state.
+        pub operations_root: Digest,
+        /// The first operation that the state still needs.
+        pub first: u64,
+        /// The number of operations.
+        pub end: u64,
+    }
+}
+
+record! {
+    /// A header and what makes it final.
+    pub struct FinalHeader {
         /// The header.
         pub header: BlockHeader,
-        /// The signature over the header's encoding in [`Domain::Block`].
-        pub signature: Signature,
+        /// If consensus finalized it through a later block: the headers from its child to
+        /// the one that was voted final, each the child of the one before.
+        pub descendants: Vec<BlockHeader>,
+        /// The votes for the last of these headers.
+        pub certificate: Certificate,
     }
 }
 
@@ -55,20 +103,59 @@ record! {
     /// outcome of the block's beginning, the first transaction's is 1.
     pub struct OutcomeProof {
         /// The block.
-        pub block: SignedHeader,
+        pub block: FinalHeader,
         /// The outcome's place in the block.
         pub index: u64,
         /// The hashes beside the way from the outcome to `outcomes_root`, lowest first.
         pub path: Vec<Digest>,
+        /// How committees gave way to one another from an earlier epoch to the block's.
+        pub handovers: Vec<Handover>,
     }
 }
 
 /// Why a block or an outcome is not shown to be final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FinalityError {
-    /// The signature is not the network key's over this header.
-    #[error("the block's signature is not the network key's")]
+    /// A vote is not its validator's over this block.
+    #[error("a vote for the block is not its validator's")]
     Signature,
+    /// Too few validators voted, or their seats do not ascend.
+    #[error("{votes} distinct votes are shown; {needed} are needed")]
+    Quorum {
+        /// The votes shown.
+        votes: usize,
+        /// The votes needed.
+        needed: usize,
+    },
+    /// The votes are another epoch's than that of the known committee.
+    #[error("the block is of epoch {voted}; the committee of epoch {known} is known")]
+    Epoch {
+        /// The epoch of the votes.
+        voted: u64,
+        /// The epoch of the committee.
+        known: u64,
+    },
+    /// A committee has no seat, too many, one twice or one of an unsound key.
+    #[error("the committee is not sound")]
+    Committee,
+    /// The block is another network's.
+    #[error("the block is another network's")]
+    Network,
+    /// A header is not the child of the one before.
+    #[error("the headers do not follow one another")]
+    Chain,
+    /// More descendants than any proof needs.
+    #[error("the block is followed by {0} headers; at most {DESCENDANTS_MAX} are accepted")]
+    DescendantsTooMany(usize),
+    /// The end of an epoch does not name the committee that is shown.
+    #[error("the end of epoch {epoch} does not name the next committee that is shown")]
+    Handover {
+        /// The epoch that ends.
+        epoch: u64,
+    },
+    /// More handovers than any proof may have.
+    #[error("the proof leads through {0} epochs; at most {HANDOVERS_MAX} are accepted")]
+    HandoversTooMany(usize),
     /// The path is longer than any tree's.
     #[error("the path has {0} hashes; at most {PATH_HASHES_MAX} are accepted")]
     PathTooLong(usize),
@@ -84,28 +171,38 @@ impl From<BadSignature> for FinalityError {
 }
 
 impl BlockHeader {
-    /// The header's digest, by which its child names it.
+    /// The header's digest, by which its child and its votes name it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Domain::Block.digest(&self.to_bytes())
     }
 
-    /// Signs the header for its own network.
-    #[must_use]
-    pub fn sign(self, key: &SecretKey) -> SignedHeader {
-        let signature = key.sign(Domain::Block, self.network, &self.to_bytes());
-        SignedHeader { header: self, signature }
+    /// Whether `child` directly follows this header.
+    fn precedes(&self, child: &Self) -> bool {
+        child.parent == self.digest()
+            && child.network == self.network
+            && self.height.0.checked_add(1) == Some(child.height.0)
     }
 }
 
-impl SignedHeader {
-    /// The header, if `network_key` signed it. The network it names is the one the key
-    /// signed for; compare it with the one that was meant.
-    pub fn verify(&self, network_key: &PublicKey) -> Result<&BlockHeader, FinalityError> {
-        let header = &self.header;
-        let bytes = header.to_bytes();
-        network_key.verify(Domain::Block, header.network, &bytes, &self.signature)?;
-        Ok(header)
+impl FinalHeader {
+    /// The header, if the checkpoint's committee made it final.
+    pub fn verify(&self, trusted: &Checkpoint) -> Result<&BlockHeader, FinalityError> {
+        if self.header.network != trusted.network {
+            return Err(FinalityError::Network);
+        }
+        if self.descendants.len() > DESCENDANTS_MAX {
+            return Err(FinalityError::DescendantsTooMany(self.descendants.len()));
+        }
+        let mut last = &self.header;
+        for child in &self.descendants {
+            if !last.precedes(child) {
+                return Err(FinalityError::Chain);
+            }
+            last = child;
+        }
+        trusted.committee.check(trusted.network, &last.digest(), &self.certificate)?;
+        Ok(&self.header)
     }
 }
 
@@ -113,13 +210,15 @@ impl OutcomeProof {
     /// The header of the block in which `outcome` is final at this proof's index.
     pub fn verify(
         &self,
-        network_key: &PublicKey,
+        trusted: &Checkpoint,
         outcome: &[u8],
     ) -> Result<&BlockHeader, FinalityError> {
         if self.path.len() > PATH_HASHES_MAX {
             return Err(FinalityError::PathTooLong(self.path.len()));
         }
-        let header = self.block.verify(network_key)?;
+        let epoch = self.block.certificate.epoch;
+        let trusted = trusted.clone().reach(epoch, &self.handovers)?;
+        let header = self.block.verify(&trusted)?;
         let (leaf, size) = (tree::leaf_hash(outcome), u64::from(header.outcomes));
         let leads = tree::includes(&header.outcomes_root, &leaf, self.index, size, &self.path);
         if leads { Ok(header) } else { Err(FinalityError::Path) }
@@ -132,99 +231,4 @@ pub fn root_over<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Digest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codec::decode;
-    use crate::tree::Tree;
-    use proptest::prelude::*;
-
-    fn key() -> SecretKey {
-        SecretKey::from_seed(&[7; 32])
-    }
-
-    fn header(outcomes: &[Vec<u8>]) -> BlockHeader {
-        BlockHeader {
-            network: NetworkId(Digest::of(b"network")),
-            height: Height(300),
-            time: Moment(1_700_000_000_000),
-            parent: Digest::of(b"parent"),
-            outcomes: outcomes.len() as u32,
-            transactions_root: Digest::of(b"transactions"),
-            outcomes_root: root_over(outcomes.iter().map(Vec::as_slice)),
-            writes_digest: Digest::of(b"writes"),
-        }
-    }
-
-    fn outcomes(count: usize) -> Vec<Vec<u8>> {
-        (0..count).map(|i| format!("outcome {i}").into_bytes()).collect()
-    }
-
-    fn proof(outcomes: &[Vec<u8>], index: usize) -> OutcomeProof {
-        let tree = Tree::new(outcomes.iter().map(|outcome| tree::leaf_hash(outcome)).collect());
-        let block = header(outcomes).sign(&key());
-        OutcomeProof { block, index: index as u64, path: tree.path(index) }
-    }
-
-    /// Changing these bytes changes what every signature over a block covers.
-    #[test]
-    fn conformance() {
-        let block = header(&outcomes(3)).sign(&key());
-        let check = |bytes: &[u8], expect: &str| assert_eq!(Digest::of(bytes).to_string(), expect);
-        check(
-            &block.header.to_bytes(),
-            "88456a56aee80f1f9d477c766702cbc9cc86a82ba9f98f977ab1729427c537bd",
-        );
-        check(
-            &block.to_bytes(),
-            "48ab4e91fcc21ae17cae7b05294b38c291e391b537f6d2038e749a01366959a9",
-        );
-        check(
-            &proof(&outcomes(3), 2).to_bytes(),
-            "f6ac60bd5ac5194ba6bf0132769e260347ca257a57ac0418aad8817db0d44b78",
-        );
-        assert_eq!(
-            block.header.digest().to_string(),
-            "c7da65345f67b6506279a9a86a29c3f9e5ec944130e6cda923f674db2ad50841"
-        );
-    }
-
-    #[test]
-    fn every_outcome_verifies_at_its_own_place_only() {
-        for count in 1..12 {
-            let outcomes = outcomes(count);
-            for (index, outcome) in outcomes.iter().enumerate() {
-                let mut proof = proof(&outcomes, index);
-                let found = proof.verify(&key().public(), outcome);
-                assert_eq!(found, Ok(&header(&outcomes)));
-                assert_eq!(proof.verify(&key().public(), b"other"), Err(FinalityError::Path));
-                proof.index += 1;
-                assert_eq!(proof.verify(&key().public(), outcome), Err(FinalityError::Path));
-            }
-        }
-    }
-
-    #[test]
-    fn other_keys_and_long_paths_are_refused() {
-        let outcomes = outcomes(2);
-        let mut proof = proof(&outcomes, 1);
-        let stranger = SecretKey::from_seed(&[8; 32]).public();
-        assert_eq!(proof.verify(&stranger, &outcomes[1]), Err(FinalityError::Signature));
-        proof.path = vec![Digest::ZERO; PATH_HASHES_MAX + 1];
-        let expect = Err(FinalityError::PathTooLong(PATH_HASHES_MAX + 1));
-        assert_eq!(proof.verify(&key().public(), &outcomes[1]), expect);
-    }
-
-    proptest! {
-        #[test]
-        fn any_flipped_bit_is_refused(count in 1usize..40, pick: usize, at: usize, bit in 0u8..8) {
-            let outcomes = outcomes(count);
-            let index = pick % count;
-            let mut bytes = proof(&outcomes, index).to_bytes();
-            let at = at % bytes.len();
-            bytes[at] ^= 1 << bit;
-            let verified = decode::<OutcomeProof>(&bytes)
-                .is_ok_and(|proof| proof.verify(&key().public(), &outcomes[index]).is_ok());
-            prop_assert!(!verified);
-        }
-    }
-}
+mod tests;

@@ -32,7 +32,10 @@ pub use did::DidError;
 pub use digest::Digest;
 pub use domain::{Domain, NetworkId};
 pub use error::{Coded, ErrorCode};
-pub use finality::{BlockHeader, FinalityError, OutcomeProof, SignedHeader};
+pub use finality::{
+    BlockHeader, Certificate, Checkpoint, Committee, FinalHeader, FinalityError, Handover,
+    OutcomeProof, Round, StateCommitment,
+};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use moment::{Height, Moment};
 pub use mu::Mu;

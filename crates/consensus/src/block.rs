@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use ambar_base::codec::Writer;
-use ambar_base::finality::{OutcomeProof, SignedHeader, root_over};
+use ambar_base::finality::{FinalHeader, OutcomeProof, root_over};
 use ambar_base::tree::{Tree, leaf_hash};
 use ambar_base::{Digest, Domain, Encode, record};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ record! {
     /// A final block.
     pub struct Block {
         /// The header and what makes it final.
-        pub finality: SignedHeader,
+        pub finality: FinalHeader,
         /// The transactions in the order of execution.
         pub transactions: Vec<Vec<u8>>,
         /// The beginning's outcome, then each transaction's. Genesis has none.
@@ -33,12 +33,14 @@ impl Block {
             && header.outcomes_root == root_of(&self.outcomes)
     }
 
-    /// The proof of the outcome at `index`, if there is one.
+    /// The proof of the outcome at `index`, if there is one, for those who know the
+    /// committee of the block's epoch.
     #[must_use]
     pub fn proof(&self, index: u64) -> Option<OutcomeProof> {
         let at = usize::try_from(index).ok().filter(|at| *at < self.outcomes.len())?;
         let tree = Tree::new(self.outcomes.iter().map(|outcome| leaf_hash(outcome)).collect());
-        Some(OutcomeProof { block: self.finality.clone(), index, path: tree.path(at) })
+        let (block, path) = (self.finality.clone(), tree.path(at));
+        Some(OutcomeProof { block, index, path, handovers: Vec::new() })
     }
 
     /// Reads a block that this process or an earlier one wrote.

@@ -6,13 +6,13 @@
 
 use crate::backend::{Deferred, Handle};
 use crate::block::{Block, Writes};
-use crate::draft;
+use crate::draft::{self, committee_of_one};
 use crate::engine::Head;
 use crate::error::{OpenError, StoreError};
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::settings::Settings;
 use crate::state::{Entry, State, scan_start};
-use ambar_base::{Digest, Encode, Height};
+use ambar_base::{Checkpoint, Digest, Encode, Height};
 use bytes::Bytes;
 use redb::{
     Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
@@ -30,7 +30,7 @@ const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
 const FORMAT_KEY: &str = "format";
 /// The version of these tables and of what is in them.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The open store.
 pub(crate) struct Database {
@@ -66,7 +66,8 @@ impl Database {
     }
 
     fn found_or_check(&self, settings: &Settings, genesis: Writes) -> Result<(), OpenError> {
-        let (block, writes) = draft::genesis(settings.network, genesis).sign(&settings.key);
+        let (block, writes) =
+            draft::genesis(settings.network, settings.key.public(), genesis).sign(&settings.key);
         if self.format()?.is_none() {
             self.write(&block, &writes, &[])?;
             return Ok(());
@@ -80,8 +81,10 @@ impl Database {
             return Err(OpenError::HomeMismatch("its genesis, network or key"));
         }
         let head = snapshot.block(snapshot.head.height)?;
+        let (network, committee) = (settings.network, committee_of_one(&settings.key));
+        let trusted = Checkpoint { network, committee };
         let signed = head.filter(Block::body_agrees).map(|block| block.finality);
-        if signed.is_none_or(|signed| signed.verify(&settings.key.public()).is_err()) {
+        if signed.is_none_or(|signed| signed.verify(&trusted).is_err()) {
             return Err(StoreError::Corrupt("the last block does not verify".into()).into());
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Audit: executing all blocks again from genesis.
 //!
-//! **Invariant**: [`replay`] trusts nothing but the network key, the genesis it is given
-//! and the machine; it needs no store.
+//! **Invariant**: [`replay`] trusts nothing but the committee, the genesis it is given and
+//! the machine; it needs no store.
 
 use crate::block::Block;
 use crate::draft::{self, Draft, Unsigned};
@@ -12,15 +12,15 @@ use crate::limits::SCAN_ENTRIES_MAX;
 use crate::machine::{Refusal, StateMachine};
 use crate::orderer::genesis_writes;
 use crate::state::{MemoryState, StateView};
-use ambar_base::{Digest, ErrorCode, Height, NetworkId, PublicKey};
+use ambar_base::{Checkpoint, Committee, Digest, ErrorCode, Height, NetworkId};
 use std::collections::HashSet;
 
 /// What a replay starts from.
 pub struct Origin<'a> {
     /// The ledger.
     pub network: NetworkId,
-    /// The key whose signatures count.
-    pub key: PublicKey,
+    /// The committee whose votes count.
+    pub committee: Committee,
     /// The machine.
     pub machine: &'a dyn StateMachine,
     /// The state at height 0.
@@ -36,8 +36,8 @@ pub enum Difference {
     /// Its time is not later than its parent's.
     #[error("its time is not later than its parent's")]
     Time,
-    /// The network key did not sign it.
-    #[error("the network key did not sign it")]
+    /// The committee did not make it final.
+    #[error("the committee did not make it final")]
     Signature,
     /// The machine does not admit a transaction.
     #[error("transaction {index} is not admitted: {refusal}")]
@@ -164,7 +164,8 @@ fn differing(height: Height, difference: Difference) -> ReplayError {
 }
 
 fn begin(origin: &Origin<'_>, block: &Block) -> Result<Replayed, ReplayError> {
-    let genesis = draft::genesis(origin.network, genesis_writes(origin.genesis.clone()));
+    let writes = genesis_writes(origin.genesis.clone());
+    let genesis = draft::genesis(origin.network, block.finality.header.round.leader, writes);
     check(origin, block, &genesis)?;
     Ok(advance(Replayed::before_genesis(), genesis))
 }
@@ -181,7 +182,8 @@ fn follow(
         return Err(differing(height, Difference::Time));
     }
     let Origin { machine, network, .. } = origin;
-    let mut draft = Draft::begin(*machine, *network, &so_far.head, time, &so_far.state)?;
+    let place = (*network, block.finality.header.round.leader);
+    let mut draft = Draft::begin(*machine, place, &so_far.head, time, &so_far.state)?;
     admitted(*machine, block, height, ids).map_err(|difference| differing(height, difference))?;
     for (index, transaction) in block.transactions.iter().enumerate() {
         draft.push(transaction).map_err(|failure| match failure {
@@ -233,12 +235,20 @@ fn check(origin: &Origin<'_>, block: &Block, expect: &Unsigned) -> Result<(), Re
         Difference::Writes
     } else if *header != expect.header || block.transactions != expect.transactions {
         Difference::Roots
-    } else if block.finality.verify(&origin.key).is_err() {
+    } else if !is_final(origin, block) {
         Difference::Signature
     } else {
         return Ok(());
     };
     Err(differing(height, difference))
+}
+
+/// Whether the committee made the block final and one of its members proposed it.
+fn is_final(origin: &Origin<'_>, block: &Block) -> bool {
+    let Origin { network, committee, .. } = origin;
+    let trusted = Checkpoint { network: *network, committee: committee.clone() };
+    let leader = block.finality.header.round.leader;
+    committee.seats().contains(&leader) && block.finality.verify(&trusted).is_ok()
 }
 
 fn first_difference(left: &[Vec<u8>], right: &[Vec<u8>]) -> Option<usize> {

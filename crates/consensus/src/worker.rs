@@ -133,7 +133,8 @@ impl Worker {
         let parent = snapshot.head();
         // Strictly later than the parent, whatever the clock says.
         let time: Moment = clock().max(parent.time.after(1));
-        let mut draft = Draft::begin(&**machine, settings.network, &parent, time, snapshot)?;
+        let place = (settings.network, settings.key.public());
+        let mut draft = Draft::begin(&**machine, place, &parent, time, snapshot)?;
         let mut trial = Trial::default();
         for candidate in &candidates {
             // The first always goes in, so that something does.

@@ -107,10 +107,9 @@ impl Audit<'_> {
         let mut findings = Findings::default();
         let network = self.genesis.network();
         let machine = LedgerMachine::new(network);
-        let unsound = || NodeError::Genesis("its allocations overflow".into());
-        let genesis = genesis_state(self.genesis).ok_or_else(unsound)?;
-        let key = self.genesis.validator;
-        let origin = Origin { network, key, machine: &machine, genesis };
+        let genesis = genesis_state(self.genesis).ok_or(NodeError::GenesisUnsound)?;
+        let committee = self.genesis.committee().ok_or(NodeError::GenesisUnsound)?;
+        let origin = Origin { network, committee, machine: &machine, genesis };
         match self.replayed(&origin, &busy) {
             Err(ReplayError::Store(error)) => return Err(error.into()),
             Err(error) => findings.problem(error),
@@ -301,8 +300,7 @@ fn plan<'a>(
 /// Audits a home that no node uses.
 pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
     let network = home.genesis.network();
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
+    let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let settings = Settings { heartbeat: NO_HEARTBEAT, ..settings(network, &home.validator) };
     let machine = Arc::new(LedgerMachine::new(network));
     let clock = system_clock();

@@ -84,8 +84,7 @@ fn rebuild(
     consensus: &dyn Consensus,
     busy: &Busy<'_>,
 ) -> Result<(), NodeError> {
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let mut ledger = MemoryLedger::new(genesis).ok_or_else(unsound)?;
+    let mut ledger = MemoryLedger::new(genesis).ok_or(NodeError::GenesisUnsound)?;
     loop {
         let window = ledger.governance()?.parameters.latest().settlement_window;
         if index.cursor().after(window) >= consensus.head().height {

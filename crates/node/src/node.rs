@@ -108,8 +108,7 @@ async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {
 
 fn open_ledger(home: &Home) -> Result<Arc<dyn Consensus>, NodeError> {
     let network = home.genesis.network();
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
+    let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let machine = Arc::new(LedgerMachine::new(network));
     let settings = settings(network, &home.validator);
     let directory = home.directory("ledger");

@@ -5,7 +5,7 @@
 mod support;
 
 use ambar_base::amount::total;
-use ambar_base::{Amount, Cid, Coded, ErrorCode, NetworkId, PublicKey};
+use ambar_base::{Amount, Cid, Coded, ErrorCode, PublicKey};
 use ambar_capsule::{Contributor, ContributorTable};
 use ambar_licence::{Right, Terms};
 use ambar_node::api::dto::{Receipt, Statement, TraceRequest};
@@ -133,14 +133,17 @@ async fn a_call_is_paid_proven_and_audited() {
     scene.node.shutdown().await;
 }
 
-/// The exported file verifies with nothing but the network's key.
+/// The exported file verifies with nothing but the network's checkpoint.
 async fn proven(scene: &Scene, id: &str) {
-    let status = scene.caller.client.status().await.unwrap();
-    let key = PublicKey::from_did(&status.network_key).unwrap();
-    let network = NetworkId(status.network.parse().unwrap());
+    let client = &scene.caller.client;
+    let (status, trusted) = (client.status().await.unwrap(), client.checkpoint().await.unwrap());
+    let seats: Vec<String> = trusted.committee.seats().iter().map(PublicKey::did).collect();
+    assert_eq!((&status.network_key, &status.validators), (&seats.first().cloned(), &seats));
+    assert_eq!(status.epoch, trusted.committee.epoch());
+    assert_eq!(client.network().await.unwrap(), trusted.network);
     for asker in [&scene.caller, &scene.owner, &scene.operator] {
         let file = asker.client.receipt_proof(id).await.unwrap();
-        let report = verify(&file, Some(&key), Some(network));
+        let report = verify(&file, Some(&trusted));
         assert!(report.ok, "{report:#?}");
         assert_eq!(report.receipt.map(|receipt| receipt.to_string()).as_deref(), Some(id));
     }

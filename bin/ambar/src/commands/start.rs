@@ -102,6 +102,8 @@ async fn announce(context: &Context, node: &Embedded) -> Outcome {
         "url": node.url(),
         "network": status.network,
         "network_key": status.network_key,
+        "epoch": status.epoch,
+        "validators": status.validators,
         "node": status.node.did,
         "owner": status.node.owner,
         "height": status.height,

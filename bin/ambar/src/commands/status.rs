@@ -15,10 +15,13 @@ pub async fn run(context: &Context) -> Outcome {
 
 fn describe(status: &Status) -> String {
     let development = if status.development { " (development: credits are free)" } else { "" };
+    let key = status.network_key.clone();
+    let key = key.unwrap_or_else(|| "none: see `ambar network checkpoint`".into());
     pairs(&[
         ("network", format!("{}{development}", status.name)),
         ("network id", status.network.clone()),
-        ("network key", status.network_key.clone()),
+        ("network key", key),
+        ("validators", format!("{} in epoch {}", status.validators.len(), status.epoch)),
         ("height", format!("{} at {}", status.height, status.time)),
         ("consensus", status.consensus.clone()),
         ("node", format!("{} (number {})", status.node.did, status.node.number)),

@@ -16,7 +16,7 @@ use crate::embedded::{Embedded, interrupted};
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::interrupt;
 use crate::progress::{Progress, watch};
-use ambar_base::{ErrorCode, PublicKey};
+use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use calls::{Calls, Excess};
 use clap::Args;
@@ -142,13 +142,12 @@ async fn settle(
     phase.finish(&format!("{count} calls are final"));
 
     let phase = progress.steps("verifying offline", count as u64, "receipts");
-    let status = client.status().await?;
-    let key = PublicKey::from_did(&status.network_key).or_fail(ErrorCode::BadGateway)?;
+    let trusted = client.checkpoint().await?;
     let mut payouts = Payouts::default();
     let mut checks = 0;
     for receipt in calls.receipts() {
         let file = payer.receipt_proof(receipt).await?;
-        checks += payouts.add(&file, &key, people.app.network)?.checks.len();
+        checks += payouts.add(&file, &trusted)?.checks.len();
         phase.advance(1);
     }
     phase.finish(&format!("{} receipts hold in {checks} checks", payouts.receipts));

@@ -1,12 +1,15 @@
 //! What is stored has one spelling, and a damaged store is refused or harmless.
 
 use super::toy::{Toy, fill, genesis, origin, settings, transfer};
-use crate::block::{Block, Writes, writes_digest};
+use crate::block::{Writes, writes_digest};
+use crate::draft::Unsigned;
 use crate::engine::Consensus;
 use crate::orderer::{FILE_NAME, LocalOrderer};
 use crate::replay::audit;
 use crate::settings::system_clock;
-use ambar_base::{BlockHeader, Digest, Encode, Height, Moment, NetworkId, SecretKey};
+use ambar_base::{
+    BlockHeader, Digest, Encode, Height, Moment, NetworkId, Round, SecretKey, StateCommitment,
+};
 use bytes::Bytes;
 use futures::executor::block_on;
 use proptest::prelude::*;
@@ -22,24 +25,35 @@ fn conformance() {
     let writes = Writes::from([(b"a".to_vec(), value), (b"b".to_vec(), None)]);
     assert_eq!(
         writes_digest(&writes).to_string(),
-        "78df43026f1aa85e9254b0a50d93b9631c7f4acedc4759f23e0df0a78ded475e"
+        "0b0e99efe3fd5e1e488d169d00f22915cb941021e9dc726092ff03ad6761d65d"
     );
+    let key = SecretKey::from_seed(&[1; 32]);
     let header = BlockHeader {
         network: NetworkId(Digest::ZERO),
+        protocol: 1,
         height: Height(1),
         time: Moment(2),
         parent: Digest::ZERO,
+        round: Round { epoch: 0, view: 1, parent_view: 0, leader: key.public() },
         outcomes: 2,
         transactions_root: Digest::ZERO,
         outcomes_root: Digest::ZERO,
         writes_digest: Digest::ZERO,
+        state: StateCommitment {
+            root: Digest::ZERO,
+            operations_root: Digest::ZERO,
+            first: 0,
+            end: 0,
+        },
+        next_committee: None,
     };
-    let finality = header.sign(&SecretKey::from_seed(&[1; 32]));
     let body = [vec![vec![b't'; 200]], vec![vec![], b"o".to_vec()]];
     let [transactions, outcomes] = body;
-    let mut expect = finality.to_bytes();
+    let unsigned = Unsigned { header, transactions, outcomes, writes: Writes::new() };
+    let (block, _) = unsigned.sign(&key);
+    let mut expect = block.finality.to_bytes();
     expect.extend([&[1, 200, 1][..], &[b't'; 200], &[2, 0, 1, b'o']].concat());
-    assert_eq!(Block { finality, transactions, outcomes }.to_bytes(), expect);
+    assert_eq!(block.to_bytes(), expect);
 }
 
 fn open(dir: &Path) -> Result<LocalOrderer, crate::OpenError> {

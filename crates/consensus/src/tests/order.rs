@@ -4,13 +4,14 @@ use super::toy::{
     ACCOUNTS, Act, Toy, Transaction, account, fill, genesis, hand_clock, in_memory, origin,
     settings, transfer,
 };
+use crate::draft::committee_of_one;
 use crate::engine::{Consensus, Fate, Status};
 use crate::error::{Fault, OpenError, StoreError, SubmitError};
 use crate::limits::ROUNDS_MAX;
 use crate::orderer::LocalOrderer;
 use crate::replay::audit;
 use crate::settings::{Settings, system_clock};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, NetworkId, SecretKey};
+use ambar_base::{Checkpoint, Coded, Digest, Encode, ErrorCode, Height, NetworkId, SecretKey};
 use futures::executor::block_on;
 use futures::future::join_all;
 use std::path::Path;
@@ -35,7 +36,9 @@ fn a_final_transaction_is_read_proven_and_remembered() {
     assert_eq!((committed.height, committed.index), (Height(1), 1));
     assert_eq!((balance(&engine, 0), balance(&engine, 1)), (999_990, 1_000_010));
     let proof = engine.proof(Height(1), 1).unwrap().unwrap();
-    let header = proof.verify(&settings().key.public(), &committed.outcome).unwrap();
+    let trusted =
+        Checkpoint { network: settings().network, committee: committee_of_one(&settings().key) };
+    let header = proof.verify(&trusted, &committed.outcome).unwrap();
     assert_eq!((header.height, header.time), (committed.height, committed.time));
     assert_eq!(header.digest(), engine.head().digest);
     assert_eq!(engine.proof(Height(1), 2), Ok(None));

@@ -20,14 +20,16 @@ use std::sync::Arc;
 fn chain(batches: &[Vec<Transaction>]) -> (Vec<Block>, MemoryState) {
     let (settings, machine) = (settings(), Toy::default());
     let mut state = MemoryState::default();
-    let genesis = draft::genesis(settings.network, genesis_writes(genesis()));
+    let genesis =
+        draft::genesis(settings.network, settings.key.public(), genesis_writes(genesis()));
     let mut unsigned = vec![genesis];
     for batch in batches.iter().map(Some).chain([None]) {
         let last = unsigned.last().unwrap();
         last.writes.iter().for_each(|(key, value)| state.write(key.clone(), value.clone()));
         let Some(batch) = batch else { break };
         let (parent, time) = (Head::from(&last.header), last.header.time.after(5));
-        let draft = Draft::begin(&machine, settings.network, &parent, time, &state);
+        let place = (settings.network, settings.key.public());
+        let draft = Draft::begin(&machine, place, &parent, time, &state);
         let mut draft = draft.unwrap();
         for transaction in batch.iter().map(Encode::to_bytes) {
             machine.admit(&[&transaction]);
@@ -71,12 +73,15 @@ fn a_change_of_any_block_is_seen_at_its_height() {
     check(1, Difference::Outcome(2), |block| block.outcomes[2][0] ^= 1);
     check(1, Difference::Outcome(0), |block| block.outcomes.clear());
     check(1, Difference::Outcome(1), |block| block.transactions.swap(0, 1));
-    check(2, Difference::Signature, |block| block.finality.signature.0[9] ^= 1);
+    check(2, Difference::Signature, |block| {
+        block.finality.certificate.votes[0].signature.0[9] ^= 1;
+    });
     check(2, Difference::Signature, |block| block.finality.header.time = Moment(12));
     check(2, Difference::Time, |block| block.finality.header.time = Moment(5));
     check(3, Difference::Roots, |block| block.finality.header.transactions_root = Digest::ZERO);
     check(3, Difference::Roots, |block| block.finality.header.outcomes_root = Digest::ZERO);
     check(3, Difference::Roots, |block| block.finality.header.outcomes += 1);
+    check(3, Difference::Roots, |block| block.finality.header.round.view += 1);
     check(3, Difference::Chain, |block| block.finality.header.parent = Digest::ZERO);
     check(3, Difference::Chain, |block| block.finality.header.height = Height(4));
     let garbage = toy_refusal(b"garbage");
@@ -105,8 +110,12 @@ fn a_stranger_cannot_sign_and_a_stored_value_cannot_change() {
             assert_eq!(compare(&replayed, &view(changed)), if unchanged { Ok(()) } else { expect });
         }
     }
-    let last = blocks.last_mut().unwrap();
-    last.finality = last.finality.header.clone().sign(&SecretKey::from_seed(&[9; 32]));
+    let last = &mut blocks.last_mut().unwrap().finality;
+    let (network, digest) = (last.header.network, last.header.digest());
+    let stranger = SecretKey::from_seed(&[9; 32]);
+    let rounds = (last.certificate.view, last.certificate.parent_view);
+    last.certificate =
+        draft::committee_of_one(&stranger).certify(network, &digest, rounds, &[stranger]);
     let difference = Difference::Signature;
     assert_eq!(run(&blocks).unwrap_err(), ReplayError::Differs { height: Height(4), difference });
 }

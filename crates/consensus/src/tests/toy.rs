@@ -1,5 +1,6 @@
 //! A toy ledger: balances, transfers, and acts that try an engine's limits.
 
+use crate::draft::committee_of_one;
 use crate::machine::{
     Admission, Applied, BlockContext, Execution, Item, ReadSet, Refusal, StateMachine, Step,
 };
@@ -185,7 +186,7 @@ pub fn settings() -> Settings {
 
 pub fn origin(machine: &Toy) -> Origin<'_> {
     let Settings { network, key, .. } = settings();
-    Origin { network, key: key.public(), machine, genesis: genesis() }
+    Origin { network, committee: committee_of_one(&key), machine, genesis: genesis() }
 }
 
 pub fn in_memory(settings: Settings) -> LocalOrderer {

@@ -43,6 +43,7 @@ use utoipa::OpenApi;
         receipts::proof::proof,
         serving::build,
         serving::serve,
+        status::checkpoint,
         status::status,
         transactions::submit,
     ),

@@ -31,6 +31,7 @@ fn own(app: &Arc<App>) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/status", get(status::status))
+        .route("/api/v1/checkpoint", get(status::checkpoint))
         .route("/api/v1/transactions", submit)
         .route("/api/v1/faucet", post(faucet::faucet))
         .route("/api/v1/accounts/{account}", get(accounts::account))

@@ -3,12 +3,12 @@
 use super::transport::next_bytes;
 use super::{Client, ClientError};
 use crate::api::dto::{
-    Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel, Datanet,
-    FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow, SearchAnswer,
-    ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
-    TraceRequest,
+    self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
+    Datanet, FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow,
+    SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
+    TraceAnswer, TraceRequest,
 };
-use ambar_base::{Digest, NetworkId};
+use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey};
 use futures::TryStreamExt;
 use reqwest::{Body, Method, Response};
 use std::io::Write;
@@ -63,6 +63,17 @@ impl Client {
         let status = self.status().await?;
         let id: Result<Digest, _> = status.network.parse();
         id.map(NetworkId).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    /// Whose votes make blocks final, as this node says.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, ClientError> {
+        let said: dto::Checkpoint = self.get(self.url("checkpoint", &[])).await?;
+        let odd = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
+        let network: Digest = said.network.parse().map_err(|error| odd(&error))?;
+        let seats = said.validators.iter().map(|did| PublicKey::from_did(did));
+        let seats = seats.collect::<Result<_, _>>().map_err(|error| odd(&error))?;
+        let committee = Committee::new(said.epoch, seats).map_err(|error| odd(&error))?;
+        Ok(Checkpoint { network: NetworkId(network), committee })
     }
 
     /// Submits an encoded signed transaction and waits until it is final.

@@ -1,4 +1,5 @@
-//! How a node is, how far its long work is, and how it says that something failed.
+//! How a node is, how far its long work is, whom its network trusts, and how it says that
+//! something failed.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,8 +13,12 @@ pub struct Status {
     pub name: String,
     /// Whether credits are free.
     pub development: bool,
-    /// The `did:key` of the key that makes blocks final.
-    pub network_key: String,
+    /// The `did:key` of the key that makes blocks final, if it is a single one.
+    pub network_key: Option<String>,
+    /// The epoch whose committee votes on blocks.
+    pub epoch: u64,
+    /// The committee: the `did:key` of each validator, in the order of seats.
+    pub validators: Vec<String>,
     /// The newest final block.
     pub height: u64,
     /// Its consensus time.
@@ -32,6 +37,17 @@ pub struct Status {
     pub consensus: String,
     /// The capsules that it serves, by id.
     pub serving: Vec<String>,
+}
+
+/// Whose votes make the blocks of an epoch final: what a light client starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checkpoint {
+    /// The network's id.
+    pub network: String,
+    /// The epoch.
+    pub epoch: u64,
+    /// The `did:key` of each validator, in the order of seats.
+    pub validators: Vec<String>,
 }
 
 /// A node on the ledger.
