@@ -1,10 +1,10 @@
-//! The orderer on this disk, with a state machine that only reads and writes keys.
+//! The engine of a committee of one on this disk, with a state machine that only reads and writes keys.
 
 use crate::plan::Plan;
 use crate::table::Table;
-use ambar_base::{Digest, Height, NetworkId, SecretKey};
+use ambar_base::{Checkpoint, Committee, Digest, Height, NetworkId, SecretKey};
 use ambar_consensus::{
-    Admission, Applied, BlockContext, Consensus, Execution, Item, LocalOrderer, ReadSet, Refusal,
+    Admission, Applied, BlockContext, Chain, Consensus, Execution, Item, ReadSet, Refusal,
     Settings, StateMachine, Step, system_clock,
 };
 use anyhow::{Result, anyhow};
@@ -47,7 +47,7 @@ impl StateMachine for Writer {
         &self,
         block: &BlockContext,
         item: Item<'a>,
-    ) -> Result<Box<dyn Execution + 'a>, Refusal> {
+    ) -> Result<Box<dyn Execution + Send + 'a>, Refusal> {
         let words = match item {
             Item::Begin => None,
             Item::Transaction(bytes) => Some(words(bytes)),
@@ -82,9 +82,11 @@ fn transaction(nonce: u64, writes: u64) -> Vec<u8> {
 pub fn run(plan: &Plan) -> Result<Table> {
     let place = plan.directory()?;
     let network = NetworkId(Digest::of(b"speed"));
-    let settings = Settings::new(network, SecretKey::from_seed(&[1; 32]));
+    let key = SecretKey::from_seed(&[1; 32]);
+    let committee = Committee::new(0, vec![key.public()])?;
+    let settings = Settings::new(Checkpoint { network, committee }, key);
     let machine = Arc::new(Writer);
-    let engine = LocalOrderer::open(place.path(), settings, machine, Vec::new(), system_clock())?;
+    let engine = Chain::open(place.path(), settings, machine, Vec::new(), system_clock())?;
     let mut table = Table::default();
     let small = (0..plan.pick(500, 50)).map(|nonce| transaction(nonce, SMALL));
     table.row("one transaction, submitted until final", "ms", timed(&engine, small)?);
@@ -103,7 +105,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
 }
 
 /// The time of each submission until it is final, ms.
-fn timed(engine: &LocalOrderer, transactions: impl Iterator<Item = Vec<u8>>) -> Result<Vec<f64>> {
+fn timed(engine: &Chain, transactions: impl Iterator<Item = Vec<u8>>) -> Result<Vec<f64>> {
     let time = |transaction| {
         let started = Instant::now();
         block_on(engine.submit(transaction)).map_err(|error| anyhow!("{error}"))?;
@@ -113,7 +115,7 @@ fn timed(engine: &LocalOrderer, transactions: impl Iterator<Item = Vec<u8>>) -> 
 }
 
 /// Transactions per second when all wait at once.
-fn together(engine: &LocalOrderer, round: u64) -> Result<f64> {
+fn together(engine: &Chain, round: u64) -> Result<f64> {
     let started = Instant::now();
     let first = round * TOGETHER;
     let waits = (first..first + TOGETHER).map(|nonce| engine.submit(transaction(nonce, SMALL)));

@@ -30,8 +30,6 @@ pub struct Node {
     child: Child,
     home: PathBuf,
     url: String,
-    /// The key that signs its blocks, as a DID.
-    pub network_key: String,
     /// Where it listens.
     pub address: SocketAddr,
     /// From the start of the process until it said that it answers.
@@ -62,8 +60,7 @@ impl Node {
         let said: Value = serde_json::from_str(&line).context("the node did not start")?;
         let url = text(&said, "url")?;
         let address = url.trim_start_matches("http://").parse()?;
-        let network_key = text(&said, "network_key")?;
-        Ok(Self { child, home: home.to_owned(), url, network_key, address, ready })
+        Ok(Self { child, home: home.to_owned(), url, address, ready })
     }
 
     /// Its process.

@@ -1,12 +1,14 @@
 //! A receipt verified offline: the receipt of a composed call (a prompt over a model and the
-//! presidents), exported when it is final.
+//! presidents), exported when it is final. And what a light client does: an outcome proved
+//! from an old checkpoint, through every committee since (`light`).
+
+mod light;
 
 use crate::http::{Connection, Request};
 use crate::node::{Node, PERSON};
 use crate::plan::{Plan, model};
 use crate::presidents;
 use crate::table::Table;
-use ambar_base::PublicKey;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::fs;
@@ -27,24 +29,27 @@ const SETTLE_POLL: Duration = Duration::from_millis(50);
 pub fn run(plan: &Plan) -> Result<Table> {
     let place = plan.directory()?;
     let node = Node::start(&place.path().join("home"))?;
-    let key = PublicKey::from_did(&node.network_key).context("the network's key is a DID")?;
+    let checkpoint = place.path().join("checkpoint.toml");
+    let trusted_file = checkpoint.to_string_lossy();
+    node.command(&["network", "checkpoint", "--out", &trusted_file])?;
+    let trusted = ambar_receipt::checkpoint::read(&fs::read_to_string(&checkpoint)?)?;
     let receipt = call(&node, place.path())?;
     let path = place.path().join("one.receipt");
     let out = path.to_string_lossy();
     let settled = settled(&node, &receipt)?;
     node.command(&["receipt", "export", &receipt, "--out", &out, "--as", PERSON])?;
     let file = fs::read(&path)?;
-    let report = ambar_receipt::verify(&file, Some(&key), None);
+    let report = ambar_receipt::verify(&file, Some(&trusted));
     ensure!(report.ok, "the receipt does not verify: {}", report.summary);
     let library = || {
         let started = Instant::now();
-        black_box(ambar_receipt::verify(black_box(&file), Some(&key), None));
+        black_box(ambar_receipt::verify(black_box(&file), Some(&trusted)));
         started.elapsed().as_secs_f64() * 1e3
     };
     let times = (0..plan.pick(500, 50)).map(|_| library()).collect();
     let program = || {
         let started = Instant::now();
-        node.command(&["receipt", "verify", &out, "--network-key", &node.network_key])?;
+        node.command(&["receipt", "verify", &out, "--network-key", &trusted_file])?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     };
     let whole = (0..plan.pick(20, 3)).map(|_| program()).collect::<Result<_>>()?;
@@ -52,6 +57,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
     table.row("every check, in memory", "ms", times);
     table.row("`ambar receipt verify`, whole process", "ms", whole);
     table.row("the file", "bytes", vec![file.len() as f64]);
+    light::add(&mut table, plan)?;
     let name = if model().is_some() { "the model file" } else { "the null engine" };
     table.note(format!(
         "composed call answered by {name}: {} checks, {} payments; final {settled:.0} ms after it",

@@ -8,6 +8,7 @@
 //! text always lists exactly what exists.
 
 mod bench;
+mod fuzz;
 mod tidy;
 
 use std::process::ExitCode;
@@ -26,6 +27,11 @@ const TASKS: &[Task] = &[
         name: "bench",
         summary: "measure what the design promises about speed; --help lists what",
         run: bench::run,
+    },
+    Task {
+        name: "fuzz",
+        summary: "try every decoder with inputs that nobody wrote; --help lists how",
+        run: fuzz::run,
     },
     Task {
         name: "tidy",

@@ -1,9 +1,9 @@
-//! The same batches through the orderer on this disk: a batch counts when it is final.
+//! The same batches through the engine of a committee of one on this disk: a batch counts when it is final.
 
 use super::batches::Market;
 use crate::plan::Plan;
-use ambar_base::{Moment, SecretKey};
-use ambar_consensus::{Clock, Consensus, LocalOrderer, Settings};
+use ambar_base::{Checkpoint, Committee, Moment, SecretKey};
+use ambar_consensus::{Chain, Clock, Consensus, Patience, Settings};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use ambar_node::machine::LedgerMachine;
 use anyhow::{Result, anyhow};
@@ -23,13 +23,15 @@ pub fn settle(plan: &Plan, market: &Market, batches: &[Vec<u8>]) -> Result<Durat
     let world = &market.world;
     let entries = world.ledger.entries();
     let state = entries.map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
-    let settings = Settings::new(world.network, SecretKey::from_seed(&[1; 32]));
+    let key = SecretKey::from_seed(&[1; 32]);
+    let committee = Committee::new(0, vec![key.public()])?;
+    let settings = Settings::new(Checkpoint { network: world.network, committee }, key);
     let mut pool = settings.pool;
     pool.transaction_bytes_max = TRANSACTION_BYTES_MAX;
-    let settings = Settings { heartbeat: HEARTBEAT, pool, ..settings };
+    let settings = Settings { patience: Patience::with_heartbeat(HEARTBEAT), pool, ..settings };
     let machine = Arc::new(LedgerMachine::new(world.network));
     let clock = clock(world.ledger.time());
-    let engine = LocalOrderer::open(place.path(), settings, machine, state, clock)?;
+    let engine = Chain::open(place.path(), settings, machine, state, clock)?;
     while engine.head().height <= world.ledger.height() {
         sleep(HEARTBEAT);
     }

@@ -1,13 +1,13 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, cert, channel, datanet, fetch, key, license, publish, receipt, show, start,
-    status, terms,
+    account, call, cert, channel, datanet, fetch, key, license, network, publish, receipt, show,
+    start, status, terms,
 };
 use crate::context::Context;
 use crate::demo;
 use crate::failure::Outcome;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Where a node listens unless said otherwise.
@@ -60,8 +60,13 @@ enum Command {
     /// Run a node; a new home gets a key and a network of its own
     Start(start::StartArgs),
     /// Show how the node and its network are
+    #[command(after_help = "Example:\n  ambar status")]
     Status,
+    /// What others need to know of the network
+    #[command(subcommand)]
+    Network(network::Command),
     /// Keys of this home
+    #[command(after_help = "Example:\n  ambar key new me")]
     #[command(subcommand)]
     Key(key::Command),
     /// Publish a capsule
@@ -77,34 +82,67 @@ enum Command {
     /// Search the catalogue
     Search(show::SearchArgs),
     /// Check and explain terms
+    #[command(after_help = "Example:\n  ambar terms explain terms.toml")]
     #[command(subcommand)]
     Terms(terms::Command),
     /// Accept a capsule's terms and open a channel
     License(license::LicenseArgs),
     /// Prefunded lines to gateways
+    #[command(after_help = "Example:\n  ambar channel list --as me")]
     #[command(subcommand)]
     Channel(channel::ChannelCommand),
     /// Certificates: the API keys of the grid
+    #[command(after_help = "Example:\n  ambar cert mint --channel 3 > app.cert")]
     #[command(subcommand)]
     Cert(cert::Command),
     /// Accepted terms
+    #[command(after_help = "Example:\n  ambar grant list --as me")]
     #[command(subcommand)]
     Grant(channel::GrantCommand),
     /// Make one call
     Call(call::CallArgs),
     /// Receipts of calls
+    #[command(after_help = "Example:\n  ambar receipt show 3-17 --as me")]
     #[command(subcommand)]
     Receipt(receipt::Command),
     /// Accounts and their money
+    #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     #[command(subcommand)]
     Account(account::Command),
     /// Datanets and their contributors
+    #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     #[command(subcommand)]
     Datanet(datanet::Command),
     /// Find whose records a text repeats word for word
     Trace(datanet::TraceArgs),
     /// Recompute every receipt and balance
+    #[command(after_help = "Example:\n  ambar audit")]
     Audit,
+}
+
+/// The command that a command line means, as far as it names one.
+pub fn meant(arguments: impl Iterator<Item = String>) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    let mut arguments = arguments.skip(1);
+    while let Some(argument) = arguments.next() {
+        match command.find_subcommand(&argument) {
+            Some(below) => command = below.clone(),
+            // What follows them is a value.
+            None if ["--home", "--node"].contains(&argument.as_str()) => drop(arguments.next()),
+            None if argument.starts_with('-') => {}
+            None => break,
+        }
+    }
+    command
+}
+
+/// The first example in a command's help.
+pub fn example(command: &clap::Command) -> Option<String> {
+    let help = command.get_after_help()?.to_string();
+    let mut lines = help.lines().skip_while(|line| !line.starts_with("Example"));
+    let example = lines.nth(1)?.split('#').next()?;
+    Some(example.trim().to_owned())
 }
 
 impl Cli {
@@ -114,6 +152,7 @@ impl Cli {
             Command::Demo(args) => demo::run(context, args).await,
             Command::Start(args) => start::run(context, args).await,
             Command::Status => status::run(context).await,
+            Command::Network(command) => network::run(context, command).await,
             Command::Key(command) => key::run(context, command).await,
             Command::Publish(args) => publish::run(context, args).await,
             Command::Show(args) => show::show(context, args).await,
@@ -139,7 +178,19 @@ impl Cli {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    #[test]
+    fn a_wrong_command_line_still_means_a_command() {
+        let check = |line: &str, expect: &str| {
+            let command = meant(line.split(' ').map(str::to_owned));
+            assert_eq!(command.get_bin_name().unwrap_or("ambar"), expect, "{line}");
+        };
+        check("ambar", "ambar");
+        check("ambar pubish x", "ambar");
+        check("ambar --json show", "ambar show");
+        check("ambar --home key account fund much", "ambar account fund");
+        check("ambar key new --as me", "ambar key new");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -3,6 +3,8 @@
 use crate::cli::Global;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
+use crate::interrupt;
+use crate::progress::Progress;
 use crate::signer::Signer;
 use ambar_base::{AccountId, ErrorCode};
 use ambar_node::client::Client;
@@ -28,6 +30,7 @@ pub struct Context {
     pub json: bool,
     /// Whether it has been printed.
     printed: Cell<bool>,
+    progress: Progress,
 }
 
 impl Context {
@@ -35,7 +38,9 @@ impl Context {
     pub fn new(global: &Global) -> Self {
         let users = || std::env::home_dir().unwrap_or_default().join(HOME_NAME);
         let home = global.home.clone().unwrap_or_else(users);
-        Self { home, node: global.node.clone(), json: global.json, printed: Cell::new(false) }
+        let (node, json) = (global.node.clone(), global.json);
+        let progress = Progress::new(json);
+        Self { home, node, json, printed: Cell::new(false), progress }
     }
 
     /// The home's directory.
@@ -46,6 +51,11 @@ impl Context {
     /// The node's URL.
     pub fn node(&self) -> &str {
         &self.node
+    }
+
+    /// How long work is told.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// A client of the node that asks as nobody.
@@ -133,6 +143,7 @@ impl Context {
     #[expect(clippy::unused_self, reason = "output belongs to the context, whatever it needs")]
     pub fn write(&self, text: &str) -> Outcome {
         let mut out = io::stdout().lock();
+        interrupt::wrote(text);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::new(ErrorCode::DiskFailed, format!("standard output: {error}")))
@@ -142,9 +153,8 @@ impl Context {
     }
 
     /// Says something on standard error.
-    #[expect(clippy::unused_self, reason = "output belongs to the context, whatever it needs")]
     pub fn note(&self, text: &str) {
-        eprintln!("{text}");
+        self.progress.say(text);
     }
 
     /// Prints a failure; the exit code.

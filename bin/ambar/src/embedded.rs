@@ -2,10 +2,12 @@
 //! like any other.
 
 use crate::failure::{Failure, Outcome};
+use crate::interrupt;
+use crate::progress::{Progress, watch};
 use ambar_base::SecretKey;
 use ambar_node::home::OPERATOR;
 use ambar_node::node::{Node, NodeSettings, Running};
-use ambar_node::{KeyStore, Passphrase};
+use ambar_node::{Gauge, KeyStore, Passphrase};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -21,10 +23,14 @@ impl Embedded {
         home: &Path,
         listen: Option<SocketAddr>,
         passphrase: Option<Passphrase>,
+        progress: &Progress,
     ) -> Outcome<Self> {
         let settings =
             NodeSettings { home: home.to_owned(), listen, passphrase: passphrase.clone() };
-        let running = Node::start(settings).await?;
+        let gauge = Gauge::default();
+        let starting = Node::start_telling(settings, &gauge);
+        let running =
+            watch::following(progress, "starting the node", starting, gauge.watch()).await?;
         let operator = KeyStore::of(home).load(OPERATOR, passphrase.as_ref());
         match operator {
             Ok(operator) => Ok(Self { running, operator }),
@@ -57,6 +63,7 @@ pub async fn interrupted() -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    interrupt::hand_over();
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -67,5 +74,6 @@ pub async fn interrupted() -> Outcome {
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
 pub async fn interrupted() -> Outcome {
+    interrupt::hand_over();
     tokio::signal::ctrl_c().await.map_err(Failure::internal)
 }

@@ -95,24 +95,43 @@ impl<T, E: fmt::Display> OrFail<T> for Result<T, E> {
 
 /// Turns a command line that clap refused into a failure; `None` if it asked for help or
 /// the version.
-pub fn of_command_line(error: &clap::Error) -> Option<Failure> {
+pub fn of_command_line(
+    error: &clap::Error,
+    arguments: impl Iterator<Item = String>,
+) -> Option<Failure> {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return None;
     }
+    let command = crate::cli::meant(arguments);
+    let text = error.render().to_string();
     let missing =
         [ErrorKind::MissingSubcommand, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
     if missing.contains(&error.kind()) {
-        return Some(
-            Failure::input("a command is missing").helping("add --help to list the commands"),
-        );
+        let below = command.get_subcommands().map(clap::Command::get_name);
+        let below = below.filter(|name| *name != "help").collect::<Vec<_>>().join(", ");
+        let help = format!("name one of {below}, or read {}", more(&command));
+        return Some(Failure::input("a command is missing").helping(help));
     }
-    let text = error.render().to_string();
     let what = text.split("\n\n").next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(what).trim().replace('\n', " ");
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
-    let tips: Vec<_> = tips.chain(["for the usage, add --help"]).collect();
-    Some(Failure::input(collapse(&what)).helping(tips.join("; ")))
+    let tips = tips.map(str::to_owned).chain([called(&command)]);
+    let help = tips.collect::<Vec<_>>().join("; ");
+    Some(Failure::input(collapse(&what)).helping(help))
+}
+
+/// How a command is called, an example if its help has one, and where to read more.
+fn called(command: &clap::Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    let usage = collapse(usage.trim_start_matches("Usage:"));
+    let example = crate::cli::example(command);
+    let example = example.map(|example| format!(", for example `{example}`")).unwrap_or_default();
+    format!("call it as `{usage}`{example}; for more, {}", more(command))
+}
+
+fn more(command: &clap::Command) -> String {
+    format!("`{} --help`", command.get_bin_name().unwrap_or("ambar"))
 }
 
 fn collapse(text: &str) -> String {

@@ -42,20 +42,27 @@ pub async fn table(client: &Client, id: &Cid, manifest: &Manifest) -> Outcome<Fi
     Ok(table)
 }
 
-/// Reads a file through and checks it against its root.
-pub async fn check(client: &Client, id: &Cid, file: &FileEntry) -> Outcome {
-    copy(client, id, file, &mut io::sink()).await
+/// Reads a file through and checks it against its root; `seen` hears of its bytes.
+pub async fn check(client: &Client, id: &Cid, file: &FileEntry, seen: &dyn Fn(u64)) -> Outcome {
+    copy(client, id, file, &mut io::sink(), seen).await
 }
 
-/// Writes a file below `dir`. It gets its name when it has proved to be what it should.
-pub async fn write(client: &Client, id: &Cid, file: &FileEntry, dir: &Path) -> Outcome {
+/// Writes a file below `dir`; `seen` hears of its bytes. It gets its name when it has
+/// proved to be what it should: what has its name is whole.
+pub async fn write(
+    client: &Client,
+    id: &Cid,
+    file: &FileEntry,
+    dir: &Path,
+    seen: &dyn Fn(u64),
+) -> Outcome {
     let path = dir.join(&file.path);
     let folder = path.parent().unwrap_or(dir);
     fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
     let partial = folder.join(format!(".{}.partial", file.root));
     let failed = |error| Failure::file(&partial, &error);
     let mut target = File::create(&partial).map_err(failed)?;
-    let copied = copy(client, id, file, &mut target).await;
+    let copied = copy(client, id, file, &mut target, seen).await;
     if let Err(failure) = copied {
         // The failure says more than that its leavings could not be removed.
         let _ = fs::remove_file(&partial);
@@ -64,8 +71,14 @@ pub async fn write(client: &Client, id: &Cid, file: &FileEntry, dir: &Path) -> O
     fs::rename(&partial, &path).map_err(|error| Failure::file(&path, &error))
 }
 
-async fn copy(client: &Client, id: &Cid, file: &FileEntry, target: &mut impl Write) -> Outcome {
-    let mut hashing = Hashing { hasher: ChunkHasher::new(), target };
+async fn copy(
+    client: &Client,
+    id: &Cid,
+    file: &FileEntry,
+    target: &mut impl Write,
+    seen: &dyn Fn(u64),
+) -> Outcome {
+    let mut hashing = Hashing { hasher: ChunkHasher::new(), target, seen };
     client.blob_to(&id.to_string(), &file.root.to_string(), &mut hashing).await?;
     let tree = hashing.hasher.finish();
     if (tree.root, tree.length) == (file.root, file.bytes) {
@@ -83,12 +96,14 @@ fn corrupt(what: &str, root: &ContentRoot) -> Failure {
 struct Hashing<'a, W> {
     hasher: ChunkHasher,
     target: &'a mut W,
+    seen: &'a dyn Fn(u64),
 }
 
 impl<W: Write> Write for Hashing<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.target.write(bytes)?;
         self.hasher.update(&bytes[..written]).map_err(io::Error::other)?;
+        (self.seen)(written as u64);
         Ok(written)
     }
 
@@ -100,14 +115,16 @@ impl<W: Write> Write for Hashing<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn what_passes_is_hashed() {
-        let mut target = Vec::new();
-        let mut hashing = Hashing { hasher: ChunkHasher::new(), target: &mut target };
+        let (mut target, counted) = (Vec::new(), Cell::new(0));
+        let seen = &|bytes| counted.set(counted.get() + bytes);
+        let mut hashing = Hashing { hasher: ChunkHasher::new(), target: &mut target, seen };
         hashing.write_all(b"some ").unwrap();
         hashing.write_all(b"bytes").unwrap();
         assert_eq!(hashing.hasher.finish().root, ContentRoot::of(b"some bytes"));
-        assert_eq!(target, b"some bytes");
+        assert_eq!((target.as_slice(), counted.get()), (b"some bytes".as_slice(), 10));
     }
 }

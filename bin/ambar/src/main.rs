@@ -14,12 +14,16 @@ mod embedded;
 mod failure;
 mod fetched;
 mod files;
+mod interrupt;
+mod kept;
 mod openai;
 mod paint;
+mod progress;
 mod publish;
 mod sessions;
 mod signer;
 mod table;
+mod trust;
 
 use clap::Parser;
 use cli::Cli;
@@ -35,7 +39,10 @@ fn main() -> ExitCode {
     let context = Context::new(&cli.global);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(cli.run(&context)),
+        Ok(runtime) => runtime.block_on(async {
+            interrupt::listen(context.progress());
+            cli.run(&context).await
+        }),
         Err(error) => Err(Failure::internal(error)),
     };
     match outcome {
@@ -46,11 +53,12 @@ fn main() -> ExitCode {
 
 /// Help and version are answers; everything else is a failure like any other.
 fn refuse(error: &clap::Error) -> ExitCode {
-    let Some(failure) = failure::of_command_line(error) else {
+    let words = || std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let Some(failure) = failure::of_command_line(error, words()) else {
         // A closed pipe leaves nobody to tell.
         let _ = error.print();
         return ExitCode::SUCCESS;
     };
-    let json = std::env::args_os().any(|argument| argument == "--json");
+    let json = words().any(|word| word == "--json");
     context::fail(&failure, json)
 }

@@ -28,11 +28,6 @@ impl Paint {
         Self { on }
     }
 
-    /// Bold.
-    pub fn bold(self, text: &str) -> String {
-        self.wrap("1", text)
-    }
-
     /// Less important.
     pub fn dim(self, text: &str) -> String {
         self.wrap("2", text)

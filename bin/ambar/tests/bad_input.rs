@@ -10,6 +10,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use support::http::Request;
 use support::market::{Market, question};
@@ -221,6 +222,48 @@ fn a_damaged_blob_is_never_handed_out() {
         fs::write(&blob, whole).unwrap();
     }
     assert_eq!(market.person().json(&verify)["ok"], true);
+}
+
+/// Longer than what a node checks before it sends the first byte: the fetch is under way
+/// when the damage is met, and still says which blob is damaged, and where.
+#[test]
+fn a_long_damaged_blob_is_named_too() {
+    const LONG_BYTES: u64 = 100 << 20;
+    const DAMAGED_AT: u64 = 90 << 20;
+    let market = Market::open();
+    let program = market.files.path().join("program");
+    fs::create_dir(&program).unwrap();
+    fs::write(program.join("code.toml"), "code = 1\nruntime = \"python\"\nentry = \"main.py\"\n")
+        .unwrap();
+    fs::write(program.join("main.py"), "print()\n").unwrap();
+    // Zeros that take no space.
+    fs::File::create(program.join("weights.bin")).unwrap().set_len(LONG_BYTES).unwrap();
+    let terms = market.files.path().join("terms.toml");
+    let publish = ["publish", program.to_str().unwrap(), "--kind", "code", "--name", "program"];
+    let terms = ["--terms", terms.to_str().unwrap(), "--as", "owner"];
+    let published = market.person().json(&[&publish[..], &terms].concat());
+    let id = common::text(&published, "id");
+    let fetch = |out: &Path| {
+        let out = out.to_str().unwrap();
+        market.person().run(&["fetch", &id, "--out", out, "--as", "owner"])
+    };
+    let whole = tempfile::tempdir().unwrap();
+    assert_eq!(fetch(whole.path()).code, 0);
+
+    let long = blobs_of(market.home());
+    let long = long.iter().find(|blob| fs::metadata(blob).unwrap().len() == LONG_BYTES).unwrap();
+    let mut file = fs::File::options().write(true).open(long).unwrap();
+    file.seek(SeekFrom::Start(DAMAGED_AT + 5)).unwrap();
+    file.write_all(&[1]).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let ran = fetch(out.path());
+    ran.failed(5, "blob_corrupt");
+    let root = long.file_name().unwrap().to_str().unwrap();
+    let told = format!("blob {root} is damaged at byte {DAMAGED_AT}");
+    assert!(ran.err.contains(&told), "{ran:?}");
+    let left: Vec<_> = fs::read_dir(out.path()).unwrap().map(|left| left.unwrap().path()).collect();
+    assert!(!left.iter().any(|path| path.ends_with("weights.bin")), "{left:?}");
+    market.person().run(&["verify", &id, "--as", "owner"]).failed(5, "blob_corrupt");
 }
 
 /// The contents in a home's store, without what is stored beside them.

@@ -10,7 +10,7 @@ mod node;
 #[expect(dead_code, reason = "each test file uses its own part")]
 mod support;
 
-use ambar_base::PublicKey;
+use ambar_base::{Checkpoint, Committee, NetworkId, PublicKey};
 use common::text;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,12 +205,16 @@ impl Books<'_> {
     fn verify_elsewhere(&self, received: &[Received]) {
         let status = self.market.person().json(&["status"]);
         let key = PublicKey::from_did(&text(&status, "network_key")).unwrap();
+        let trusted = Checkpoint {
+            network: NetworkId(text(&status, "network").parse().unwrap()),
+            committee: Committee::new(0, vec![key]).unwrap(),
+        };
         for Received { receipt, .. } in received {
             let path = format!("/api/v1/receipts/{receipt}/proof");
             let request = Request::get(path).bearer(&self.certificate);
             let mut proof = request.open(self.market.url()).unwrap();
             assert_eq!(proof.status, 200, "the proof of {receipt}");
-            let report = ambar_receipt::verify(&proof.bytes().unwrap(), Some(&key), None);
+            let report = ambar_receipt::verify(&proof.bytes().unwrap(), Some(&trusted));
             assert!(report.ok, "{receipt}: {report:?}");
         }
     }

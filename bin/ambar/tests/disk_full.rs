@@ -124,6 +124,14 @@ fn a_full_disk_is_said_and_survived() {
         market.receipt_of(&certificate, key);
     }
     market.audit(1 + keys.len() as u64);
+    index_follows(&market);
+}
+
+/// That the index gets as far as the ledger is now.
+fn index_follows(market: &Market) {
+    let status = || Request::get("/api/v1/status").send(market.url()).unwrap().ok();
+    let height = status()["height"].as_u64().unwrap();
+    until("the index follows", || (status()["indexed"].as_u64()? >= height).then_some(()));
 }
 
 fn reads_go_on(market: &Market, certificate: &str, first: &Answer) {

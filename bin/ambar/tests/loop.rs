@@ -191,18 +191,47 @@ fn verified_elsewhere(world: &World, receipt: &str) {
     let key = text(&world.node.ready, "network_key");
     let verify = ["receipt", "verify", &out, "--network-key", &key];
     let report = auditor.json(&verify);
-    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!((&report["ok"], &report["network"]), (&true.into(), &world.node.ready["network"]));
     assert!(report["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true));
     let stranger = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
     auditor
         .run(&["receipt", "verify", &out, "--network-key", stranger])
         .failed(5, "receipt_invalid");
+    trusted_files(world, &auditor, &out);
     let mut bytes = fs::read(&out).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&out, bytes).unwrap();
     auditor.run(&verify).failed(5, "receipt_invalid");
     assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "verifying leaves no trace");
+}
+
+/// A checkpoint and a genesis do what the key does; anything else is told what would.
+fn trusted_files(world: &World, auditor: &Person, receipt: &str) {
+    let path = world.path("checkpoint.toml");
+    let written = world.app.json(&["network", "checkpoint", "--out", &path]);
+    assert_eq!(written["network"], world.node.ready["network"], "{written}");
+    assert_eq!(written["validators"][0], world.node.ready["network_key"], "{written}");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(world.app.run(&["network", "checkpoint"]).out, text);
+    let genesis = world.operator.home.join("network").join("genesis");
+    let verify =
+        |trusted: &str| auditor.run(&["receipt", "verify", receipt, "--network-key", trusted]);
+    for trusted in [path.as_str(), genesis.to_str().unwrap()] {
+        let ran = verify(trusted);
+        assert!(ran.code == 0 && ran.out.contains("final by 1 vote in epoch 0"), "{ran:?}");
+    }
+    let ran = verify(receipt);
+    ran.failed(2, "document_invalid");
+    assert!(ran.err.contains("neither a checkpoint nor a genesis"), "{ran:?}");
+    let other = text.replace("epoch = 0", "epoch = 1");
+    fs::write(&path, other).unwrap();
+    let ran = verify(&path);
+    ran.failed(5, "receipt_invalid");
+    assert!(
+        ran.err.contains("The block is of epoch 0; the committee of epoch 1 is known"),
+        "{ran:?}"
+    );
 }
 
 /// What people read of all this.

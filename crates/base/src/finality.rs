@@ -11,7 +11,7 @@
 use crate::codec::Encode;
 use crate::digest::Digest;
 use crate::domain::{Domain, NetworkId};
-use crate::keys::{BadSignature, PublicKey};
+use crate::keys::{BadSignature, PublicKey, Signed, verify_batch};
 use crate::moment::{Height, Moment};
 use crate::record;
 use crate::tree::{self, PATH_HASHES_MAX};
@@ -188,6 +188,18 @@ impl BlockHeader {
 impl FinalHeader {
     /// The header, if the checkpoint's committee made it final.
     pub fn verify(&self, trusted: &Checkpoint) -> Result<&BlockHeader, FinalityError> {
+        let mut votes = Vec::new();
+        let header = self.gather(trusted, &mut votes)?;
+        verify_batch(&votes)?;
+        Ok(header)
+    }
+
+    /// The header, if the votes that are added to `votes` are good.
+    fn gather(
+        &self,
+        trusted: &Checkpoint,
+        votes: &mut Vec<Signed>,
+    ) -> Result<&BlockHeader, FinalityError> {
         if self.header.network != trusted.network {
             return Err(FinalityError::Network);
         }
@@ -201,7 +213,7 @@ impl FinalHeader {
             }
             last = child;
         }
-        trusted.committee.check(trusted.network, &last.digest(), &self.certificate)?;
+        trusted.committee.gather(trusted.network, &last.digest(), &self.certificate, votes)?;
         Ok(&self.header)
     }
 }
@@ -217,8 +229,11 @@ impl OutcomeProof {
             return Err(FinalityError::PathTooLong(self.path.len()));
         }
         let epoch = self.block.certificate.epoch;
-        let trusted = trusted.clone().reach(epoch, &self.handovers)?;
-        let header = self.block.verify(&trusted)?;
+        // All votes on the way are checked at once: nothing is believed before that.
+        let mut votes = Vec::new();
+        let reached = trusted.clone().follow(epoch, &self.handovers, &mut votes)?;
+        let header = self.block.gather(&reached, &mut votes)?;
+        verify_batch(&votes)?;
         let (leaf, size) = (tree::leaf_hash(outcome), u64::from(header.outcomes));
         let leads = tree::includes(&header.outcomes_root, &leaf, self.index, size, &self.path);
         if leads { Ok(header) } else { Err(FinalityError::Path) }

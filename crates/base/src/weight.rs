@@ -63,10 +63,11 @@ impl FromStr for Weight {
         if !digits(whole) || !digits(part) || whole.len() > 3 || part.len() > 7 {
             return Err(WeightError);
         }
-        let part: u32 = format!("{part:0<7}").parse().map_err(|_| WeightError)?;
-        let whole: u32 = whole.parse().map_err(|_| WeightError)?;
-        let weight = Self(whole * 10_000_000 + part);
-        if weight <= Self::ONE { Ok(weight) } else { Err(WeightError) }
+        let part: u64 = format!("{part:0<7}").parse().map_err(|_| WeightError)?;
+        let whole: u64 = whole.parse().map_err(|_| WeightError)?;
+        // Three digits of per cent are more than 32 bits hold.
+        let weight = u32::try_from(whole * 10_000_000 + part).map(Self);
+        weight.ok().filter(|weight| *weight <= Self::ONE).ok_or(WeightError)
     }
 }
 
@@ -141,6 +142,9 @@ mod tests {
         for bad in ["", "%", "15", "100.1%", "0.00000001%", "-1%", "1.%", ".5%", "1e1%"] {
             check(bad, Err(WeightError));
         }
+        // Found by the fuzz target `text`: more than 32 bits hold.
+        check("430%", Err(WeightError));
+        check("999.9999999%", Err(WeightError));
         assert_eq!(Weight(25_000_000).to_string(), "2.5%");
         assert_eq!(Weight::ONE.to_string(), "100%");
     }

@@ -9,7 +9,6 @@
 //! **Invariant**: header, transactions, outcomes, ids, writes and votes of a block are stored
 //! by one transaction, or none of them is.
 
-use crate::backend::{Deferred, Handle};
 use crate::block::{Block, Stored, Writes, from_store};
 use crate::draft::Executed;
 use crate::engine::Head;
@@ -19,13 +18,11 @@ use crate::state::{Entry, State, scan_start};
 use ambar_base::finality::{BlockHeader, Certificate, DESCENDANTS_MAX, FinalHeader};
 use ambar_base::{Digest, Encode, Height};
 use bytes::Bytes;
-use redb::{
-    Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-    WriteTransaction,
-};
+use ambar_tables::Tables;
+use redb::{ReadOnlyTable, ReadableTable, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 
 const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
 /// The votes of blocks that were voted final themselves, not through a later one.
@@ -41,8 +38,7 @@ const FORMAT: u64 = 2;
 
 /// The open store.
 pub(crate) struct Database {
-    redb: redb::Database,
-    backend: Arc<Deferred>,
+    tables: Tables,
 }
 
 /// An executed block on its way into the view.
@@ -55,60 +51,16 @@ pub(crate) struct Finalized {
 }
 
 impl Database {
-    /// Opens the store on `backend`, writes genesis into an empty one, and checks that
-    /// another holds this genesis.
+    /// Opens the store in `file`, writes genesis into an empty one, and checks that another
+    /// holds this genesis.
     pub(crate) fn open(
-        backend: Box<dyn StorageBackend>,
+        file: &Path,
         cache_bytes: usize,
         genesis: (&BlockHeader, &Writes),
     ) -> Result<Self, OpenError> {
-        let backend = Arc::new(Deferred::new(backend)?);
-        let mut builder = redb::Builder::new();
-        builder.set_cache_size(cache_bytes);
-        let redb = builder.create_with_backend(Handle(Arc::clone(&backend)))?;
-        let database = Self { redb, backend };
-        database.found_or_check(genesis)?;
-        database.backend.defer_failures();
-        Ok(database)
-    }
-
-    fn found_or_check(&self, (header, writes): (&BlockHeader, &Writes)) -> Result<(), OpenError> {
-        match self.format()? {
-            None => Ok(self.found(header, writes)?),
-            Some(FORMAT) => {
-                let stored = self.snapshot()?.stored(Height(0))?;
-                let same = stored.is_some_and(|stored| stored.header == *header);
-                if same { Ok(()) } else { Err(OpenError::HomeMismatch("its genesis or network")) }
-            }
-            Some(_) => Err(OpenError::HomeMismatch("its format's version")),
-        }
-    }
-
-    fn found(&self, header: &BlockHeader, writes: &Writes) -> Result<(), StoreError> {
-        let transaction = self.begin(Durability::Immediate)?;
-        transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
-        transaction.open_table(PLACES)?;
-        transaction.open_table(CERTIFICATES)?;
-        let (transactions, outcomes) = (Vec::new(), Vec::new());
-        let stored = Stored { header: header.clone(), transactions, outcomes };
-        transaction.open_table(BLOCKS)?.insert(0, stored.to_bytes().as_slice())?;
-        write_state(&transaction, writes)?;
-        Ok(transaction.commit()?)
-    }
-
-    fn begin(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.redb.begin_write()?;
-        transaction.set_durability(durability)?;
-        Ok(transaction)
-    }
-
-    fn format(&self) -> Result<Option<u64>, StoreError> {
-        let transaction = self.redb.begin_read()?;
-        match transaction.open_table(META) {
-            Ok(table) => Ok(table.get(FORMAT_KEY)?.map(|value| value.value())),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let prepare = |transaction: &WriteTransaction| found_or_check(transaction, genesis);
+        let (tables, ()) = Tables::open(file, cache_bytes, prepare)?;
+        Ok(Self { tables })
     }
 
     /// Stores the next block, and the votes for it if it was voted final itself. It is
@@ -118,21 +70,18 @@ impl Database {
         block: &Finalized,
         certificate: Option<&Certificate>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin(Durability::None)?;
-        write_block(&transaction, block)?;
-        if let Some(certificate) = certificate {
-            write_certificate(&transaction, block.header.height, certificate)?;
-        }
-        Ok(transaction.commit()?)
+        self.tables.write_later(|transaction| {
+            write_block(transaction, block)?;
+            match certificate {
+                Some(votes) => write_certificate(transaction, block.header.height, votes),
+                None => Ok(()),
+            }
+        })
     }
 
     /// Makes every commit so far durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.begin(Durability::Immediate)?.commit()?;
-        match self.backend.failure() {
-            None => Ok(()),
-            Some(_) => Ok(self.backend.flush()?),
-        }
+        Ok(self.tables.flush()?)
     }
 
     /// Replaces the whole state by that after the block `header`, whose body and past are not
@@ -143,24 +92,20 @@ impl Database {
         certificate: &Certificate,
         entries: &mut dyn Iterator<Item = Entry>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin(Durability::Immediate)?;
-        transaction.delete_table(STATE)?;
-        let mut state = transaction.open_table(STATE)?;
-        for (key, value) in entries {
-            state.insert(key.as_slice(), value.as_ref())?;
-        }
-        drop(state);
-        let (transactions, outcomes) = (Vec::new(), Vec::new());
-        let stored = Stored { header: header.clone(), transactions, outcomes };
-        let height = header.height.0;
-        transaction.open_table(BLOCKS)?.insert(height, stored.to_bytes().as_slice())?;
-        write_certificate(&transaction, header.height, certificate)?;
-        Ok(transaction.commit()?)
+        self.tables.write(|transaction| {
+            transaction.delete_table(STATE)?;
+            let mut state = transaction.open_table(STATE)?;
+            for (key, value) in entries {
+                state.insert(key.as_slice(), value.as_ref())?;
+            }
+            write_header(transaction, header)?;
+            write_certificate(transaction, header.height, certificate)
+        })
     }
 
     /// The newest commit, unchanging.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let transaction = self.redb.begin_read()?;
+        let transaction = self.tables.begin_read()?;
         let blocks = transaction.open_table(BLOCKS)?;
         let head = {
             let last = blocks.last()?.ok_or_else(|| StoreError::Corrupt("no blocks".into()))?;
@@ -170,6 +115,47 @@ impl Database {
         let (state, places) = (transaction.open_table(STATE)?, transaction.open_table(PLACES)?);
         Ok(Snapshot { head, blocks, certificates, state, places })
     }
+}
+
+fn found_or_check(
+    transaction: &WriteTransaction,
+    (header, writes): (&BlockHeader, &Writes),
+) -> Result<(), OpenError> {
+    let format = transaction.open_table(META).map_err(StoreError::from)?;
+    let format = format.get(FORMAT_KEY).map_err(StoreError::from)?.map(|value| value.value());
+    match format {
+        None => Ok(found(transaction, header, writes)?),
+        Some(FORMAT) if stored_genesis(transaction)?.header == *header => Ok(()),
+        Some(FORMAT) => Err(OpenError::HomeMismatch("its genesis or network")),
+        Some(_) => Err(OpenError::HomeMismatch("its format's version")),
+    }
+}
+
+fn found(
+    transaction: &WriteTransaction,
+    header: &BlockHeader,
+    writes: &Writes,
+) -> Result<(), StoreError> {
+    transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
+    transaction.open_table(PLACES)?;
+    transaction.open_table(CERTIFICATES)?;
+    write_header(transaction, header)?;
+    write_state(transaction, writes)
+}
+
+fn stored_genesis(transaction: &WriteTransaction) -> Result<Stored, StoreError> {
+    let blocks = transaction.open_table(BLOCKS)?;
+    let genesis = blocks.get(0)?.ok_or_else(|| StoreError::Corrupt("no genesis".into()))?;
+    from_store(genesis.value())
+}
+
+/// Writes a block of which only the header is known.
+fn write_header(transaction: &WriteTransaction, header: &BlockHeader) -> Result<(), StoreError> {
+    let (transactions, outcomes) = (Vec::new(), Vec::new());
+    let stored = Stored { header: header.clone(), transactions, outcomes };
+    let height = header.height.0;
+    transaction.open_table(BLOCKS)?.insert(height, stored.to_bytes().as_slice())?;
+    Ok(())
 }
 
 fn write_block(transaction: &WriteTransaction, block: &Finalized) -> Result<(), StoreError> {

@@ -169,11 +169,11 @@ impl From<io::Error> for OpenError {
     }
 }
 
-impl From<redb::DatabaseError> for OpenError {
-    fn from(error: redb::DatabaseError) -> Self {
+impl From<redb::Error> for OpenError {
+    fn from(error: redb::Error) -> Self {
         match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => Self::HomeInUse,
-            redb::DatabaseError::UpgradeRequired(_) => Self::HomeMismatch("its store's version"),
+            redb::Error::DatabaseAlreadyOpen => Self::HomeInUse,
+            redb::Error::UpgradeRequired(_) => Self::HomeMismatch("its store's version"),
             other => Self::Store(other.into()),
         }
     }

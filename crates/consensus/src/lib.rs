@@ -10,7 +10,6 @@
 //! again from genesis gives the same outcomes, roots and state, byte for byte
 //! ([`replay`](replay::replay)).
 
-mod backend;
 pub mod block;
 mod chain;
 mod core;

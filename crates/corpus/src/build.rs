@@ -31,13 +31,16 @@ pub enum Stage {
 pub struct Progress {
     /// What is being done.
     pub stage: Stage,
-    /// Documents done in this stage.
+    /// Documents done in this stage, with those that are only begun left out.
     pub documents: u32,
     /// Bytes of text done in this stage.
     pub bytes: u64,
 }
 
-/// Called at the start of each stage and after each document.
+/// Passages of one document after which progress is told again.
+const PASSAGES_PER_CALL: u32 = 4096;
+
+/// Called at the start of each stage, after each document, and within long ones.
 type Callback<'a> = &'a mut dyn FnMut(Progress);
 
 impl Corpus {
@@ -103,6 +106,10 @@ fn index_passages(records: &Records, progress: Callback<'_>) -> IndexedPassages 
             table.extend([(start + cut.start) as u32, (start + cut.end) as u32, counted]);
             words += u64::from(counted);
             passages += 1;
+            if passages.is_multiple_of(PASSAGES_PER_CALL) {
+                let (documents, bytes) = (number as u32, (start + cut.end) as u64);
+                progress(Progress { stage: Stage::Passages, documents, bytes });
+            }
         }
         start += text.len() + 1;
         let (documents, bytes) = (number as u32 + 1, start as u64);

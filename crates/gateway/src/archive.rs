@@ -1,18 +1,17 @@
 //! The archive: receipts that are final, for their parties and for retries; what was spent
 //! under each block of a certificate; the batches, for proofs.
 //!
-//! It is written once per final batch, durably, before the journal forgets the calls. The
-//! store beneath refuses everything after a write that failed, until its file is opened
-//! again: that happens here, so that a disk that was full is forgotten when it has space.
+//! It is written once per final batch, durably, before the journal forgets the calls. What
+//! a full disk refuses is tried again when the batch is kept again.
 
 use crate::call::ReceiptId;
 use crate::record::{Batched, Metered};
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Price, record};
 use ambar_licence::decision::Spent;
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
-use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use ambar_tables::Tables;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use std::path::Path;
 
 const RECEIPTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("receipts");
 const CALLS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("calls");
@@ -48,8 +47,8 @@ record! {
 /// The archive cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
-    /// A write failed, and the file has not been opened again.
-    #[error("the receipt archive is closed after a write that failed")]
+    /// Reading failed, and the file has not been opened again.
+    #[error("the receipt archive is closed after its disk failed")]
     Closed,
     /// No space is left.
     #[error("the receipt archive's disk is full")]
@@ -96,14 +95,7 @@ from_redb!(StorageError TableError TransactionError CommitError DatabaseError);
 
 /// The archive.
 pub struct Archive {
-    file: PathBuf,
-    cache_bytes: usize,
-    /// Nothing while the file could not be opened again.
-    database: RwLock<Option<Database>>,
-}
-
-fn open_database(file: &Path, cache_bytes: usize) -> Result<Database, ArchiveError> {
-    Ok(Database::builder().set_cache_size(cache_bytes).create(file)?)
+    tables: Tables,
 }
 
 fn object<T: Decode>(bytes: &[u8]) -> Result<T, ArchiveError> {
@@ -113,66 +105,20 @@ fn object<T: Decode>(bytes: &[u8]) -> Result<T, ArchiveError> {
 impl Archive {
     /// Opens the archive in a file, which is created if it does not exist.
     pub fn open(file: &Path, cache_bytes: usize) -> Result<Self, ArchiveError> {
-        let database = open_database(file, cache_bytes)?;
-        let write = database.begin_write()?;
-        {
-            write.open_table(RECEIPTS)?;
-            write.open_table(CALLS)?;
-            write.open_table(BLOCKS)?;
-            write.open_table(BATCHES)?;
-            let mut meta = write.open_table(META)?;
-            let format = meta.get("format")?.map(|value| value.value());
-            match format {
-                None => drop(meta.insert("format", FORMAT)?),
-                Some(FORMAT) => {}
-                Some(other) => return Err(ArchiveError::Format(other)),
-            }
-        }
-        write.commit()?;
-        let database = RwLock::new(Some(database));
-        Ok(Self { file: file.to_owned(), cache_bytes, database })
-    }
-
-    /// Works on the database. Where an earlier write failed, its file is opened again first.
-    fn with<T>(
-        &self,
-        work: impl Fn(&Database) -> Result<T, ArchiveError>,
-    ) -> Result<T, ArchiveError> {
-        match self.attempt(&work) {
-            Err(ArchiveError::Closed) => {
-                self.reopen()?;
-                self.attempt(work)
-            }
-            other => other,
-        }
-    }
-
-    fn attempt<T>(
-        &self,
-        work: impl Fn(&Database) -> Result<T, ArchiveError>,
-    ) -> Result<T, ArchiveError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database.as_ref().map_or(Err(ArchiveError::Closed), work)
-    }
-
-    fn reopen(&self) -> Result<(), ArchiveError> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The old one holds the file's lock.
-        *database = None;
-        *database = Some(open_database(&self.file, self.cache_bytes)?);
-        Ok(())
+        let (tables, ()) = Tables::open(file, cache_bytes, prepare)?;
+        Ok(Self { tables })
     }
 
     fn read<T>(
         &self,
-        look: impl Fn(&ReadTransaction) -> Result<T, ArchiveError>,
+        look: impl FnOnce(&ReadTransaction) -> Result<T, ArchiveError>,
     ) -> Result<T, ArchiveError> {
-        self.with(|database| look(&database.begin_read()?))
+        look(&self.tables.begin_read()?)
     }
 
-    /// Keeps a final batch and its calls. Keeping it again changes nothing.
+    /// Keeps a final batch and its calls, durably. Keeping it again changes nothing.
     pub fn keep(&self, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
-        self.with(|database| keep(database, batch, calls))
+        self.tables.write(|write| keep(write, batch, calls))
     }
 
     /// A receipt by its id.
@@ -228,33 +174,51 @@ impl Archive {
     }
 }
 
-fn keep(database: &Database, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
-    let number = batch.batched.batch.header.number;
-    let write = database.begin_write()?;
-    {
-        let mut batches = write.open_table(BATCHES)?;
-        if batches.insert(number, batch.to_bytes().as_slice())?.is_some() {
-            return Ok(());
-        }
-        let mut receipts = write.open_table(RECEIPTS)?;
-        let mut ids = write.open_table(CALLS)?;
-        let mut blocks = write.open_table(BLOCKS)?;
-        for (index, metered) in calls.iter().enumerate() {
-            let (metered, index) = (metered.clone(), index as u64);
-            let place = (metered.leaf.channel, metered.leaf.n);
-            if metered.leaf.call != Digest::ZERO {
-                ids.insert(metered.leaf.call.0.as_slice(), place)?;
-            }
-            let price = metered.price().0;
-            for block in &metered.blocks {
-                let known = blocks.get(block.0.as_slice())?.map(|value| value.value());
-                let (spent, count) = known.unwrap_or_default();
-                let sum = (spent.saturating_add(price), count + 1);
-                blocks.insert(block.0.as_slice(), sum)?;
-            }
-            let archived = Archived { metered, batch: number, index };
-            receipts.insert(place, archived.to_bytes().as_slice())?;
-        }
+/// Creates the tables of a new archive, or checks the format of an old one.
+fn prepare(write: &WriteTransaction) -> Result<(), ArchiveError> {
+    write.open_table(RECEIPTS)?;
+    write.open_table(CALLS)?;
+    write.open_table(BLOCKS)?;
+    write.open_table(BATCHES)?;
+    let mut meta = write.open_table(META)?;
+    let format = meta.get("format")?.map(|value| value.value());
+    match format {
+        None => drop(meta.insert("format", FORMAT)?),
+        Some(FORMAT) => {}
+        Some(other) => return Err(ArchiveError::Format(other)),
     }
-    Ok(write.commit()?)
+    Ok(())
+}
+
+fn keep(
+    write: &WriteTransaction,
+    batch: &ArchivedBatch,
+    calls: &[Metered],
+) -> Result<(), ArchiveError> {
+    let number = batch.batched.batch.header.number;
+    let mut batches = write.open_table(BATCHES)?;
+    if batches.get(number)?.is_some() {
+        return Ok(());
+    }
+    batches.insert(number, batch.to_bytes().as_slice())?;
+    let mut receipts = write.open_table(RECEIPTS)?;
+    let mut ids = write.open_table(CALLS)?;
+    let mut blocks = write.open_table(BLOCKS)?;
+    for (index, metered) in calls.iter().enumerate() {
+        let (metered, index) = (metered.clone(), index as u64);
+        let place = (metered.leaf.channel, metered.leaf.n);
+        if metered.leaf.call != Digest::ZERO {
+            ids.insert(metered.leaf.call.0.as_slice(), place)?;
+        }
+        let price = metered.price().0;
+        for block in &metered.blocks {
+            let known = blocks.get(block.0.as_slice())?.map(|value| value.value());
+            let (spent, count) = known.unwrap_or_default();
+            let sum = (spent.saturating_add(price), count + 1);
+            blocks.insert(block.0.as_slice(), sum)?;
+        }
+        let archived = Archived { metered, batch: number, index };
+        receipts.insert(place, archived.to_bytes().as_slice())?;
+    }
+    Ok(())
 }

@@ -1,4 +1,7 @@
 //! The index on disk: opening it, and taking in blocks in order.
+//!
+//! What a full disk refuses is kept in memory and read from there; the next block is taken
+//! in once the disk has it.
 
 use crate::error::IndexError;
 use crate::movements::genesis_entries;
@@ -7,7 +10,8 @@ use crate::take::Take;
 use ambar_base::{AccountId, Encode, Height, Moment, NetworkId, codec};
 use ambar_ledger::Genesis;
 use ambar_ledger::query::State;
-use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
+use ambar_tables::Tables;
+use redb::{ReadTransaction, StorageBackend, WriteTransaction};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +21,8 @@ const FORMAT: u64 = 1;
 /// Blocks after which what was taken in is made durable: what a crash loses is taken in
 /// again.
 const DURABLE_BLOCKS: u64 = 64;
+/// Memory for what is not durable yet, bytes; past it a block is made durable at once.
+const WAITING_BYTES_MAX: usize = 32 << 20;
 /// The index's file in its directory.
 pub const FILE_NAME: &str = "index.redb";
 
@@ -35,7 +41,7 @@ pub struct BlockInput<'a> {
 
 /// The index.
 pub struct Index {
-    database: Database,
+    tables: Tables,
     next: AtomicU64,
 }
 
@@ -51,11 +57,23 @@ impl Index {
     ) -> Result<Self, IndexError> {
         fs::create_dir_all(directory).map_err(redb::Error::Io)?;
         let file = directory.join(FILE_NAME);
-        let database = Database::builder().set_cache_size(cache_bytes).create(file)?;
-        let write = database.begin_write()?;
-        let cursor = prepare(&write, genesis)?;
-        write.commit()?;
-        Ok(Self { database, next: AtomicU64::new(cursor + 1) })
+        Ok(Self::of(Tables::open(&file, cache_bytes, |write| prepare(write, genesis))?))
+    }
+
+    /// Opens the index on another back end than a file.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_on(
+        backend: Box<dyn StorageBackend>,
+        genesis: &Genesis,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        Ok(Self::of(Tables::open_on(backend, cache_bytes, |write| prepare(write, genesis))?))
+    }
+
+    fn of((tables, cursor): (Tables, u64)) -> Self {
+        Self { tables, next: AtomicU64::new(cursor + 1) }
     }
 
     /// Removes the index in `directory`, to be built again.
@@ -80,7 +98,9 @@ impl Index {
     ///
     /// # Errors
     /// [`IndexError::FactsForgotten`] if `state` is too late: the index has to be removed
-    /// and built from genesis with the state of each block.
+    /// and built from genesis with the state of each block. [`IndexError::DiskFull`] while
+    /// the disk does not take what was taken in before: [`Index::cursor`] says how far that
+    /// is.
     pub fn take(&self, block: BlockInput<'_>, state: &impl State) -> Result<(), IndexError> {
         let next = self.next.load(Ordering::Acquire);
         if block.height.0 < next {
@@ -89,25 +109,22 @@ impl Index {
         if block.height.0 > next {
             return Err(IndexError::Order { given: block.height, next: Height(next) });
         }
-        let mut write = self.database.begin_write()?;
-        let durable = next.is_multiple_of(DURABLE_BLOCKS);
-        write.set_durability(if durable { Durability::Immediate } else { Durability::None })?;
-        Take::new(&write, block, state)?.run()?;
-        put_number(&write, "cursor", next)?;
-        write.commit()?;
+        self.tables.write_later(|write| {
+            Take::new(write, block, state)?.run()?;
+            put_number(write, "cursor", next)
+        })?;
         self.next.store(next + 1, Ordering::Release);
-        Ok(())
+        let due = next.is_multiple_of(DURABLE_BLOCKS);
+        if due || self.tables.waiting_bytes() > WAITING_BYTES_MAX { self.flush() } else { Ok(()) }
     }
 
     /// Makes everything durable.
     pub fn flush(&self) -> Result<(), IndexError> {
-        let write = self.database.begin_write()?;
-        put_number(&write, "cursor", self.cursor().0)?;
-        Ok(write.commit()?)
+        Ok(self.tables.flush()?)
     }
 
     pub(crate) fn read(&self) -> Result<ReadTransaction, IndexError> {
-        Ok(self.database.begin_read()?)
+        Ok(self.tables.begin_read()?)
     }
 }
 

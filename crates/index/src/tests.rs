@@ -20,6 +20,7 @@ use ambar_licence::{Right, Terms};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
 };
+use ambar_tables::faulty::Disk;
 
 const START: Moment = Moment(1_800_000_000_000);
 const WINDOW: u64 = 5;
@@ -310,4 +311,44 @@ fn refusals_are_typed() {
     let other = Genesis { salt: [8; 32], ..world.genesis.clone() };
     let mismatch = Index::open(directory.path(), &other, 1 << 20).err();
     assert_eq!(mismatch, Some(IndexError::Mismatch));
+}
+
+/// The index's disk fills up in the middle of the blocks, more than once.
+#[test]
+fn a_full_disk_is_waited_out() {
+    let (world, version) = world();
+    let reference = tempfile::tempdir().unwrap();
+    let whole = index(reference.path(), &world);
+    world.take_all(&whole);
+    for writes in 0..2 {
+        let disk = Disk::default();
+        let open = |disk: Disk| Index::open_on(Box::new(disk), &world.genesis, 1 << 20).unwrap();
+        let index = open(disk.clone());
+        for made in &world.blocks {
+            disk.allow(Some(writes));
+            let full = match take(&index, made, &made.after) {
+                Ok(()) => index.flush(),
+                refused => refused,
+            };
+            assert_eq!(full, Err(IndexError::DiskFull), "{writes}");
+            // What was taken in is read, and nothing more is taken in.
+            assert_eq!(index.cursor(), made.height);
+            let next = world.blocks.iter().find(|next| next.height == made.height.after(1));
+            if let Some(next) = next {
+                assert_eq!(take(&index, next, &next.after), Err(IndexError::DiskFull));
+            }
+            let faucet = index.statement(&world.id("faucet"), None, 1_000).unwrap();
+            assert!(faucet.iter().any(|row| row.height == made.height) || made.height.0 > 1);
+            assert!(open(disk.image()).cursor() < made.height, "nothing half-written is kept");
+            disk.allow(None);
+            index.flush().unwrap();
+            assert_eq!(open(disk.image()).cursor(), made.height);
+        }
+        assert_eq!(index.changes(0, 10).unwrap()[0].id, version);
+        for name in ["faucet", "alice", "bob", "carol"] {
+            let rows = |index: &Index| index.statement(&world.id(name), None, 1_000).unwrap();
+            assert_eq!(rows(&index), rows(&whole));
+            assert_eq!(rows(&open(disk.image())), rows(&whole));
+        }
+    }
 }

@@ -5,12 +5,14 @@ use crate::key::Key;
 use crate::object::{Account, Balance, Governance, Numbers, Parameters, reserved};
 use crate::view::Writes;
 use ambar_base::{
-    AccountId, Amount, Domain, Encode, Height, KeySet, NetworkId, Price, PublicKey, Weight, record,
+    AccountId, Amount, Checkpoint, Committee, Domain, Encode, Height, KeySet, NetworkId, Price,
+    PublicKey, Weight, record,
 };
 use ambar_receipt::Tariff;
 
 /// Most accounts that genesis allocates to.
 pub const ALLOCATIONS_MAX: usize = 4096;
+/// Fewest blocks of an epoch: its last block names the next committee, and one block at
 
 record! {
     /// What a network begins with.
@@ -19,8 +21,8 @@ record! {
         pub name: String,
         /// Whether credits can be had for nothing, from the faucet.
         pub development: bool,
-        /// The key that signs blocks.
-        pub validator: PublicKey,
+        /// The keys whose votes make the blocks of epoch 0 final, each once.
+        pub validators: Vec<PublicKey>,
         /// The keys that change parameters until voting exists. They also hold the
         /// allocation of the first of them that has one.
         pub council: KeySet,
@@ -53,7 +55,7 @@ impl Genesis {
         Self {
             name: "development".into(),
             development: true,
-            validator: key,
+            validators: vec![key],
             council: KeySet::single(key),
             allocations: vec![Allocation { key, amount: Price(1_000_000_000 * Price::CREDIT.0) }],
             parameters: Parameters {
@@ -78,25 +80,46 @@ impl Genesis {
         NetworkId(Domain::Genesis.digest(&self.to_bytes()))
     }
 
+    /// The committee of epoch 0, if the validators are one: at least one, at most
+    /// [`SEATS_MAX`](ambar_base::finality::SEATS_MAX), none twice, each a point.
+    #[must_use]
+    pub fn committee(&self) -> Option<Committee> {
+        Committee::new(0, self.validators.clone()).ok()
+    }
+
+    /// What whoever trusts this genesis starts from, if the validators are a committee.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(Checkpoint { network: self.network(), committee: self.committee()? })
+    }
+
     /// The account that an allocation opens.
     #[must_use]
     pub fn account(&self, key: PublicKey) -> AccountId {
         ambar_base::Inception::single(key).id(self.network())
     }
 
+    fn is_sound(&self) -> bool {
+        self.council.check().is_ok()
+            && self.parameters.is_sound()
+            && self.committee().is_some()
+            && self.allocations.len() <= ALLOCATIONS_MAX
+            && self.allocations.iter().all(|allocation| allocation.key.is_sound())
+    }
+
     /// The state at height 0; nothing if allocations overflow or exceed their limit, if
-    /// parameters, council or a key are not sound, or if no key of the council has an
+    /// parameters, council, validators or a key are not sound, or if no key of the council has an
     /// allocation.
     #[must_use]
     pub fn writes(&self) -> Option<Writes> {
+        if !self.is_sound() {
+            return None;
+        }
         let mut state = State::default();
         for (number, name) in reserved::NAMES.iter().enumerate() {
             state.reserved(number as u64, name);
         }
         let mut issued = Amount::ZERO;
-        if !self.is_sound() {
-            return None;
-        }
         let council = self.council.keys.iter().find_map(|key| {
             self.allocations.iter().position(|allocation| allocation.key == *key)
         })?;
@@ -119,14 +142,6 @@ impl Genesis {
         state.put(&Key::Numbers, &numbers);
         state.writes.sort();
         Some(state.writes)
-    }
-
-    fn is_sound(&self) -> bool {
-        let keys = |allocations: &[Allocation]| allocations.iter().all(|one| one.key.is_sound());
-        self.council.check().is_ok()
-            && self.parameters.is_sound()
-            && self.allocations.len() <= ALLOCATIONS_MAX
-            && keys(&self.allocations)
     }
 }
 

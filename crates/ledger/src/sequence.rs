@@ -1,19 +1,20 @@
 //! Which sequence numbers of a channel have settled: a bitmap over a bounded span.
+//!
+//! **Invariant**: a sequence has one form, in which the number `base` has not settled and
+//! no number lies further ahead of it than the span. Decoding refuses any other.
 
-use ambar_base::record;
+use ambar_base::codec::{Decode, DecodeError, Encode, Reader, Writer};
 
 /// How far ahead of the first unsettled number a number may settle.
 pub const SEQUENCE_SPAN: u64 = 16 * 1024;
 
-record! {
-    /// Every number below `base` has settled, and those above whose bit is set.
-    #[derive(Default)]
-    pub struct Sequence {
-        /// The first number that has not settled.
-        pub base: u64,
-        /// Bit i of word w stands for number `base - base % 64 + 64 w + i`.
-        words: Vec<u64>,
-    }
+/// Every number below `base` has settled, and those above whose bit is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// The first number that has not settled.
+    pub base: u64,
+    /// Bit i of word w stands for number `base - base % 64 + 64 w + i`.
+    words: Vec<u64>,
 }
 
 /// Why a sequence number cannot settle.
@@ -72,6 +73,16 @@ impl Sequence {
         self.words.get(word).is_some_and(|word| word >> bit & 1 == 1)
     }
 
+    /// Whether this is the form that settling gives.
+    fn is_sound(&self) -> bool {
+        // Also keeps `end` below within 64 bits.
+        let bits = 64 * self.words.len() as u64;
+        let fits = bits <= 2 * SEQUENCE_SPAN && self.base <= u64::MAX - 2 * SEQUENCE_SPAN;
+        let below = self.words.first().map_or(0, |word| u64::from(word.trailing_ones()));
+        let whole = self.words.last().is_none_or(|word| *word != 0);
+        fits && whole && below == self.base % 64 && self.end() - self.base <= SEQUENCE_SPAN
+    }
+
     /// Moves the base over what has settled and drops whole words behind it.
     fn advance(&mut self) {
         let start = self.base - self.base % 64;
@@ -85,10 +96,25 @@ impl Sequence {
     }
 }
 
+impl Encode for Sequence {
+    fn encode(&self, writer: &mut Writer) {
+        self.base.encode(writer);
+        self.words.encode(writer);
+    }
+}
+
+impl Decode for Sequence {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let sequence = Self { base: Decode::decode(reader)?, words: Decode::decode(reader)? };
+        let rule = DecodeError::Rule("a sequence has the form that settling gives");
+        if sequence.is_sound() { Ok(sequence) } else { Err(rule) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ambar_base::{Encode, codec};
+    use ambar_base::codec;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -106,6 +132,29 @@ mod tests {
             }
             prop_assert_eq!(codec::decode(&sequence.to_bytes()), Ok(sequence));
         }
+    }
+
+    /// Found by the fuzz target `state`: other forms said that their base had settled, or
+    /// had an end past 64 bits.
+    #[test]
+    fn only_the_form_that_settling_gives_is_read() {
+        let check = |base: u64, words: &[u64], good: bool| {
+            let bytes = [base.to_bytes(), words.to_vec().to_bytes()].concat();
+            assert_eq!(codec::decode::<Sequence>(&bytes).is_ok(), good, "{base} {words:?}");
+        };
+        check(0, &[], true);
+        check(64, &[], true);
+        check(3, &[0b1_0111], true);
+        check(3, &[], false);
+        check(3, &[0b1111], false);
+        check(0, &[0], false);
+        check(0, &[2, 0], false);
+        check(0, &[u64::MAX], false);
+        let mut far = vec![0; SEQUENCE_SPAN as usize / 64 - 1];
+        far.push(1 << 63);
+        check(0, &far, true);
+        check(64, &[&far[..], &[1]].concat(), false);
+        check(u64::MAX - 63, &[], false);
     }
 
     #[test]

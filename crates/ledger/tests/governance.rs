@@ -4,7 +4,7 @@
 
 mod world;
 
-use ambar_base::{Amount, Encode, ErrorCode, Height, KeySet, Price, Weight};
+use ambar_base::{Amount, Encode, ErrorCode, Height, KeySet, Price, PublicKey, Weight};
 use ambar_ledger::agenda::CLOSE_CHANNELS_MAX;
 use ambar_ledger::genesis::Allocation;
 use ambar_ledger::object::{Batch, Parameters, WINDOW_HEIGHTS_MAX};
@@ -198,10 +198,20 @@ fn genesis_is_sound() {
     check(&|g| g.parameters.settlement_window = u64::MAX);
     check(&|g| g.council.threshold = 2);
     check(&|g| g.allocations.clear());
+    check(&|g| g.validators.clear());
+    check(&|g| g.validators = vec![key("one").public(); 2]);
+    check(&|g| g.validators[0] = PublicKey([2; 32]));
     let rich = Allocation { key: key("rich").public(), amount: Price(u64::MAX) };
     let mut genesis = good();
     genesis.allocations.push(rich);
     MemoryLedger::new(&genesis).unwrap().check().unwrap();
+    genesis.validators = vec![key("two").public(), key("one").public()];
+    assert!(MemoryLedger::new(&genesis).is_some());
+    let checkpoint = genesis.checkpoint().unwrap();
+    assert_eq!(checkpoint.network, genesis.network());
+    let mut seats = genesis.validators.clone();
+    seats.sort_unstable();
+    assert_eq!(checkpoint.committee.seats(), seats);
 }
 
 #[test]

@@ -5,7 +5,10 @@ mod world;
 
 use ambar_base::finality::root_over;
 use ambar_base::tree::{Tree, leaf_hash};
-use ambar_base::{BlockHeader, Digest, Encode, OutcomeProof, SecretKey};
+use ambar_base::{
+    BlockHeader, Checkpoint, Committee, Digest, Encode, FinalHeader, OutcomeProof, Round,
+    SecretKey, StateCommitment,
+};
 use ambar_ledger::Key;
 use ambar_ledger::object::Version;
 use ambar_ledger::query::State as _;
@@ -27,21 +30,43 @@ fn preimages(story: &Story) -> Preimages {
     preimages
 }
 
-/// A block of one transaction, signed as the orderer would.
-fn settlement(story: &Story, outcome: Vec<u8>, network_key: &SecretKey) -> Settlement {
+/// The only validator.
+fn validator() -> SecretKey {
+    key("network")
+}
+
+fn checkpoint(story: &Story) -> Checkpoint {
+    let committee = Committee::new(0, vec![validator().public()]).unwrap();
+    Checkpoint { network: story.world.network, committee }
+}
+
+/// A block of one transaction, certified as the orderer would.
+fn settlement(story: &Story, outcome: Vec<u8>) -> Settlement {
     let outcomes = [Vec::new(), outcome.clone()];
     let header = BlockHeader {
         network: story.world.network,
+        protocol: 1,
         height: story.world.ledger.height(),
         time: story.world.ledger.time(),
         parent: Digest::ZERO,
+        round: Round { epoch: 0, view: 2, parent_view: 1, leader: validator().public() },
         outcomes: 2,
         transactions_root: Digest::ZERO,
         outcomes_root: root_over(outcomes.iter().map(Vec::as_slice)),
         writes_digest: Digest::ZERO,
+        state: StateCommitment {
+            root: Digest::ZERO,
+            operations_root: Digest::ZERO,
+            first: 0,
+            end: 0,
+        },
+        next_committee: None,
     };
+    let Checkpoint { network, committee } = checkpoint(story);
+    let certificate = committee.certify(network, &header.digest(), (2, 1), &[validator()]);
+    let block = FinalHeader { header, descendants: Vec::new(), certificate };
     let path = Tree::new(outcomes.iter().map(|bytes| leaf_hash(bytes)).collect()).path(1);
-    let proof = OutcomeProof { block: header.sign(network_key), index: 1, path }.to_bytes();
+    let proof = OutcomeProof { block, index: 1, path, handovers: Vec::new() }.to_bytes();
     Settlement { outcome, proof, result: 0 }
 }
 
@@ -59,7 +84,6 @@ fn what_settles_verifies_offline() {
     let outcome = story.world.ledger.apply(&envelope.sign(&secret).to_bytes()).unwrap();
     let place = Key::Facts((story.node, batch.header.number));
     let facts: Vec<Vec<u8>> = story.world.ledger.must("facts", 0, &place).unwrap();
-    let network_key = key("network");
     for index in 0..leaves.len() {
         let document = ReceiptDocument::assemble(Parts {
             network: story.world.network,
@@ -68,11 +92,11 @@ fn what_settles_verifies_offline() {
             index,
             details: None,
             facts: &facts,
-            settlement: Some(settlement(&story, outcome.clone(), &network_key)),
+            settlement: Some(settlement(&story, outcome.clone())),
             preimages: &preimages(&story),
         });
         let file = document.unwrap().seal(&secret);
-        let report = verify(&file, Some(&network_key.public()), Some(story.world.network));
+        let report = verify(&file, Some(&checkpoint(&story)));
         assert!(report.ok, "{report:#?}");
     }
 }

@@ -8,10 +8,11 @@ use crate::api::dto::AuditReport;
 use crate::error::NodeError;
 use crate::home::Home;
 use crate::machine::{LedgerMachine, genesis_state, settings};
+use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
-use ambar_consensus::replay::{self, Origin, Replayed};
-use ambar_consensus::{Block, Consensus, LocalOrderer, Settings, State, StoreError, system_clock};
+use ambar_consensus::replay::{self, Origin, ReplayError, Replayed};
+use ambar_consensus::{Block, Chain, Consensus, Settings, State, StoreError, system_clock};
 use ambar_gateway::archive::{Archive, ArchiveError};
 use ambar_gateway::{Gateway, ReceiptId};
 use ambar_ledger::object::Version;
@@ -27,8 +28,6 @@ use std::time::Duration;
 pub const PROBLEMS_MAX: usize = 100;
 /// Receipts read from the archive at once.
 const ARCHIVE_PAGE: usize = 1_000;
-/// A ledger that is audited at rest makes no blocks.
-const NO_HEARTBEAT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The receipts that a node keeps.
 #[derive(Clone, Copy)]
@@ -49,6 +48,8 @@ pub struct Audit<'a> {
     pub node: Option<u64>,
     /// Its receipts.
     pub receipts: Receipts<'a>,
+    /// Where it tells how far it is.
+    pub gauge: &'a Gauge,
 }
 
 /// A leaf of the chain.
@@ -100,38 +101,59 @@ impl Audit<'_> {
     /// Recomputes everything. What disagrees is in the report; an error means that
     /// something could not be read.
     pub fn run(&self) -> Result<AuditReport, NodeError> {
+        let busy = self.gauge.begin(None);
         let mut findings = Findings::default();
         let network = self.genesis.network();
         let machine = LedgerMachine::new(network);
-        let unsound = || NodeError::Genesis("its allocations overflow".into());
-        let genesis = genesis_state(self.genesis).ok_or_else(unsound)?;
-        let key = self.genesis.validator;
-        let origin = Origin { network, key, machine: &machine, genesis };
-        match replay::audit(&origin, self.consensus) {
-            Err(replay::ReplayError::Store(error)) => return Err(error.into()),
+        let genesis = genesis_state(self.genesis).ok_or(NodeError::GenesisUnsound)?;
+        let trusted = self.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
+        let origin = Origin { trusted, machine: &machine, genesis };
+        match self.replayed(&origin, &busy) {
+            Err(ReplayError::Store(error)) => return Err(error.into()),
             Err(error) => findings.problem(error),
-            Ok(replayed) => self.recomputed(&replayed, &mut findings)?,
+            Ok(replayed) => self.recomputed(&replayed, &mut findings, &busy)?,
         }
         Ok(findings.report())
     }
 
-    fn recomputed(&self, replayed: &Replayed, findings: &mut Findings) -> Result<(), NodeError> {
+    /// Executes every block up to the head of now, and compares the stored state.
+    fn replayed(&self, origin: &Origin<'_>, busy: &Busy<'_>) -> Result<Replayed, ReplayError> {
+        let view = self.consensus.read()?;
+        let head = view.head().height.0;
+        let block = |height| {
+            busy.at(Phase::Blocks, height, head);
+            block_at(self.consensus, height)
+        };
+        let replayed = replay::replay(origin, (0..=head).map(block))?;
+        busy.at(Phase::State, 0, 0);
+        replay::compare(&replayed, &view).map(|()| replayed)
+    }
+
+    fn recomputed(
+        &self,
+        replayed: &Replayed,
+        findings: &mut Findings,
+        busy: &Busy<'_>,
+    ) -> Result<(), NodeError> {
         findings.height = replayed.head.height;
         let entries = replayed.state.entries().map(|(key, value)| (key, value.as_ref()));
         if let Err(violation) = invariants::check(entries) {
             findings.problem(violation);
         }
         for height in 1..=replayed.head.height.0 {
-            let missing = || StoreError::Corrupt(format!("block {height} is missing"));
-            let block = self.consensus.block(Height(height))?.ok_or_else(missing)?;
-            take_block(&block, replayed, findings);
+            take_block(&block_at(self.consensus, height)?, replayed, findings);
+            busy.at(Phase::Calls, height, replayed.head.height.0);
         }
-        self.compare_receipts(findings)
+        self.compare_receipts(findings, busy)
             .map_err(|error| NodeError::Gateway(ambar_gateway::GatewayError::Archive(error)))
     }
 
     /// Every receipt of a charged call has its leaf on the chain, and the other way round.
-    fn compare_receipts(&self, findings: &mut Findings) -> Result<(), ArchiveError> {
+    fn compare_receipts(
+        &self,
+        findings: &mut Findings,
+        busy: &Busy<'_>,
+    ) -> Result<(), ArchiveError> {
         let archive = match self.receipts {
             Receipts::Gateway(gateway) => gateway.archive(),
             Receipts::Archive(archive) => archive,
@@ -148,6 +170,7 @@ impl Audit<'_> {
                     compare(&archived.metered.leaf, findings);
                 }
             }
+            busy.at(Phase::Receipts, findings.receipts, findings.calls);
         }
         self.find_missing(findings)
     }
@@ -172,6 +195,11 @@ impl Audit<'_> {
         }
         Ok(())
     }
+}
+
+fn block_at(consensus: &dyn Consensus, height: u64) -> Result<Block, StoreError> {
+    let missing = || StoreError::Corrupt(format!("block {height} is missing"));
+    consensus.block(Height(height))?.ok_or_else(missing)
 }
 
 fn compare(leaf: &Leaf, findings: &mut Findings) {
@@ -270,13 +298,14 @@ fn plan<'a>(
 /// Audits a home that no node uses.
 pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
     let network = home.genesis.network();
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
-    let settings = Settings { heartbeat: NO_HEARTBEAT, ..settings(network, &home.validator) };
+    let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
+    let trusted = home.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
+    // A ledger that is audited at rest makes no blocks.
+    let settings = Settings { votes: false, ..settings(trusted, &home.validator) };
     let machine = Arc::new(LedgerMachine::new(network));
     let clock = system_clock();
     let ledger = home.directory("ledger");
-    let consensus = LocalOrderer::open(&ledger, settings, machine, genesis, clock)?;
+    let consensus = Chain::open(&ledger, settings, machine, genesis, clock)?;
     let report = audit_closed(home, &consensus);
     consensus.shutdown().await;
     report
@@ -291,5 +320,6 @@ fn audit_closed(home: &Home, consensus: &dyn Consensus) -> Result<AuditReport, N
     let view = ambar_gateway::view::LedgerView::latest(consensus)?;
     let node: Option<u64> = view.object(&Key::NodeNumber(home.node_key.public()))?;
     let receipts = Receipts::Archive(&archive);
-    Audit { genesis: &home.genesis, consensus, node, receipts }.run()
+    let gauge = &Gauge::default();
+    Audit { genesis: &home.genesis, consensus, node, receipts, gauge }.run()
 }

@@ -43,6 +43,9 @@ pub enum NodeError {
     /// The network's genesis cannot be read.
     #[error("the network's genesis is damaged: {0}")]
     Genesis(String),
+    /// The network's genesis is none that a ledger can begin with.
+    #[error("the network's genesis has unsound allocations, rules, council or validators")]
+    GenesisUnsound,
     /// The configuration is wrong.
     #[error("{}: {reason}", .path.display())]
     Config {
@@ -96,7 +99,7 @@ impl Coded for NodeError {
                 ErrorCode::DiskFull
             }
             Self::File { .. } => ErrorCode::FileUnreadable,
-            Self::Genesis(_) => ErrorCode::LedgerCorrupt,
+            Self::Genesis(_) | Self::GenesisUnsound => ErrorCode::LedgerCorrupt,
             Self::Config { .. } => ErrorCode::DocumentInvalid,
             Self::NotRegistered => ErrorCode::NotAuthorised,
             Self::Key(error) => error.code(),

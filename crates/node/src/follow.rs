@@ -6,6 +6,7 @@
 //! ledger of its own.
 
 use crate::error::NodeError;
+use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::Height;
 use ambar_consensus::{Block, Consensus, StoreError};
 use ambar_gateway::view::LedgerView;
@@ -38,6 +39,10 @@ fn block_at(consensus: &dyn Consensus, height: Height) -> Result<Block, NodeErro
 
 /// Takes in every final block that the index lacks.
 pub(crate) fn catch_up(index: &Index, consensus: &dyn Consensus) -> Result<(), NodeError> {
+    taken_in(index, consensus, &Gauge::default().begin(None))
+}
+
+fn taken_in(index: &Index, consensus: &dyn Consensus, busy: &Busy<'_>) -> Result<(), NodeError> {
     loop {
         let next = index.cursor().after(1);
         let view = LedgerView::latest(consensus)?;
@@ -45,6 +50,7 @@ pub(crate) fn catch_up(index: &Index, consensus: &dyn Consensus) -> Result<(), N
             return Ok(());
         }
         index.take(input(&block_at(consensus, next)?), &view)?;
+        busy.at(Phase::Index, next.0, view.head().height.0);
     }
 }
 
@@ -53,26 +59,32 @@ pub(crate) fn open(
     directory: &std::path::Path,
     genesis: &Genesis,
     consensus: &dyn Consensus,
+    gauge: &Gauge,
 ) -> Result<Index, NodeError> {
+    let busy = gauge.begin(None);
     let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
     let view = LedgerView::latest(consensus)?;
     let window = view.governance()?.parameters.latest().settlement_window;
     if index.cursor().after(window) >= view.head().height {
-        return catch_up(&index, consensus).map(|()| index);
+        return taken_in(&index, consensus, &busy).map(|()| index);
     }
     tracing::info!(cursor = %index.cursor(), "building the index again from genesis");
     drop(index);
     Index::remove(directory)?;
     let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
-    rebuild(&index, genesis, consensus)?;
-    catch_up(&index, consensus).map(|()| index)
+    rebuild(&index, genesis, consensus, &busy)?;
+    taken_in(&index, consensus, &busy).map(|()| index)
 }
 
 /// Takes in blocks from genesis with the state after each, until the settlement window of
 /// the head begins.
-fn rebuild(index: &Index, genesis: &Genesis, consensus: &dyn Consensus) -> Result<(), NodeError> {
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let mut ledger = MemoryLedger::new(genesis).ok_or_else(unsound)?;
+fn rebuild(
+    index: &Index,
+    genesis: &Genesis,
+    consensus: &dyn Consensus,
+    busy: &Busy<'_>,
+) -> Result<(), NodeError> {
+    let mut ledger = MemoryLedger::new(genesis).ok_or(NodeError::GenesisUnsound)?;
     loop {
         let window = ledger.governance()?.parameters.latest().settlement_window;
         if index.cursor().after(window) >= consensus.head().height {
@@ -81,6 +93,7 @@ fn rebuild(index: &Index, genesis: &Genesis, consensus: &dyn Consensus) -> Resul
         let block = block_at(consensus, ledger.height().after(1))?;
         apply(&mut ledger, &block)?;
         index.take(input(&block), &ledger)?;
+        busy.at(Phase::Index, index.cursor().0, consensus.head().height.0);
     }
 }
 
@@ -125,26 +138,33 @@ pub(crate) async fn follow(
 mod tests {
     use super::*;
     use crate::machine::{LedgerMachine, genesis_state, settings};
+    use crate::progress::Work;
     use ambar_base::SecretKey;
-    use ambar_consensus::{LocalOrderer, Settings, system_clock};
+    use ambar_consensus::{Chain, Patience, Settings, system_clock};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_index_that_fell_behind_is_built_again() {
         let key = SecretKey::from_seed(&[5; 32]);
         let mut genesis = Genesis::development(key.public(), [5; 32]);
         genesis.parameters.settlement_window = 2;
-        let network = genesis.network();
-        let settings = Settings { heartbeat: Duration::from_millis(2), ..settings(network, &key) };
-        let machine = Arc::new(LedgerMachine::new(network));
+        let patience = Patience::with_heartbeat(Duration::from_millis(2));
+        let settings = Settings { patience, ..settings(genesis.checkpoint().unwrap(), &key) };
+        let machine = Arc::new(LedgerMachine::new(genesis.network()));
+        let ledger = tempfile::tempdir().unwrap();
         let state = genesis_state(&genesis).unwrap();
-        let orderer = LocalOrderer::in_memory(settings, machine, state, system_clock()).unwrap();
-        let mut head = orderer.watch();
+        let chain =
+            Chain::open(ledger.path(), settings, machine, state, system_clock()).unwrap();
+        let mut head = chain.watch();
         head.wait_for(|head| head.height.0 > 10).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let index = open(directory.path(), &genesis, &orderer).unwrap();
+        let gauge = Gauge::default();
+        let mut seen = gauge.watch();
+        let index = open(directory.path(), &genesis, &chain, &gauge).unwrap();
+        assert!(seen.has_changed().unwrap(), "the work was told");
+        assert_eq!(*seen.borrow_and_update(), Work::default(), "and that it is over");
         assert!(index.cursor().0 > 10);
         let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
         assert_eq!(rows.len(), 1);
-        orderer.shutdown().await;
+        chain.shutdown().await;
     }
 }

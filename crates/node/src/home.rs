@@ -5,7 +5,7 @@
 //! node.toml                this node's configuration
 //! keys/NAME.key            named keys
 //! network/genesis          the network, encoded
-//! network/validator.key    the key that makes blocks final, on a validator
+//! network/validator.key    the key that votes on blocks, on a validator
 //! node/key                 the node's own key
 //! ledger/ blobs/ corpora/ID/ journal/ index/
 //! ```
@@ -34,7 +34,7 @@ pub struct Home {
     pub genesis: Genesis,
     /// The node's key.
     pub node_key: SecretKey,
-    /// The key that makes blocks final, on the network's validator.
+    /// The key that votes on blocks, on a validator of the network.
     pub validator: SecretKey,
     /// The passphrase of this home's keys.
     pub passphrase: Option<Passphrase>,

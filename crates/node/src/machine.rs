@@ -1,7 +1,7 @@
 //! The ledger as the engine sees it: an adapter between two rooms that know nothing of
 //! each other.
 
-use ambar_base::{NetworkId, SecretKey};
+use ambar_base::{Checkpoint, NetworkId, SecretKey};
 use ambar_consensus::{self as consensus, Item, ReadSet, Settings, StateMachine};
 use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
@@ -30,8 +30,8 @@ pub fn genesis_state(genesis: &Genesis) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
 pub(crate) const LEDGER_CACHE_BYTES: usize = 24 << 20;
 
 /// The engine's settings on this machine.
-pub(crate) fn settings(network: NetworkId, key: &SecretKey) -> Settings {
-    let settings = Settings::new(network, key.clone());
+pub(crate) fn settings(genesis: Checkpoint, key: &SecretKey) -> Settings {
+    let settings = Settings::new(genesis, key.clone());
     let mut pool = settings.pool;
     pool.transaction_bytes_max = ledger::transaction::TRANSACTION_BYTES_MAX;
     Settings { cache_bytes: LEDGER_CACHE_BYTES, pool, ..settings }
@@ -60,7 +60,7 @@ impl StateMachine for LedgerMachine {
         &self,
         block: &consensus::BlockContext,
         item: Item<'a>,
-    ) -> Result<Box<dyn consensus::Execution + 'a>, consensus::Refusal> {
+    ) -> Result<Box<dyn consensus::Execution + Send + 'a>, consensus::Refusal> {
         let (network, height, time) = (block.network, block.height, block.time);
         let block = ledger::BlockContext { network, height, time };
         let execution = match item {

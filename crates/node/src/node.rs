@@ -9,11 +9,13 @@ use crate::follow;
 use crate::home::Home;
 use crate::keys::Passphrase;
 use crate::machine::{LedgerMachine, genesis_state, settings};
+use crate::progress::Gauge;
 use crate::register::node_number;
 use crate::serve::Kitchen;
-use ambar_consensus::{Consensus, LocalOrderer, system_clock};
+use ambar_consensus::{Chain, Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Gateway, GatewaySettings, Serving};
+use ambar_index::Index;
 use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -61,6 +63,12 @@ pub struct Running {
 impl Node {
     /// Starts a node and returns when it answers.
     pub async fn start(given: NodeSettings) -> Result<Running, NodeError> {
+        Self::start_telling(given, &Gauge::default()).await
+    }
+
+    /// The same, telling how far it is with what may take long: an index or a corpus that
+    /// has to be built again, engines that are opened.
+    pub async fn start_telling(given: NodeSettings, gauge: &Gauge) -> Result<Running, NodeError> {
         let home = Home::open(&given.home, given.passphrase)?;
         let config = home.config()?;
         let listen = given.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
@@ -69,7 +77,7 @@ impl Node {
         let address =
             listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
         let consensus = open_ledger(&home)?;
-        let app = match open_app(home, Arc::clone(&consensus)).await {
+        let app = match open_app(home, Arc::clone(&consensus), gauge).await {
             Ok(app) => Arc::new(app),
             Err(error) => {
                 consensus.shutdown().await;
@@ -100,30 +108,32 @@ async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {
 
 fn open_ledger(home: &Home) -> Result<Arc<dyn Consensus>, NodeError> {
     let network = home.genesis.network();
-    let unsound = || NodeError::Genesis("its allocations overflow".into());
-    let genesis = genesis_state(&home.genesis).ok_or_else(unsound)?;
+    let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let machine = Arc::new(LedgerMachine::new(network));
-    let settings = settings(network, &home.validator);
+    let checkpoint = home.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
+    let settings = settings(checkpoint, &home.validator);
     let directory = home.directory("ledger");
     crate::home::private_directory(&directory)
         .map_err(|error| NodeError::file(&directory, error))?;
-    let orderer = LocalOrderer::open(&directory, settings, machine, genesis, system_clock())?;
-    Ok(Arc::new(orderer))
+    let chain = Chain::open(&directory, settings, machine, genesis, system_clock())?;
+    Ok(Arc::new(chain))
 }
 
-async fn open_app(home: Home, consensus: Arc<dyn Consensus>) -> Result<App, NodeError> {
+async fn open_app(
+    home: Home,
+    consensus: Arc<dyn Consensus>,
+    gauge: &Gauge,
+) -> Result<App, NodeError> {
     let node = node_number(&home, &*consensus).await?;
     for name in ["blobs", "journal", "index"] {
         let directory = home.directory(name);
         crate::home::private_directory(&directory)
             .map_err(|error| NodeError::file(&directory, error))?;
     }
-    let store = Store::open(&home.directory("blobs"))?;
-    let index = follow::open(&home.directory("index"), &home.genesis, &*consensus)?;
-    let serving = Arc::new(Serving::default());
-    let config = home.config()?;
-    let view = LedgerView::latest(&*consensus)?;
-    Kitchen { home: &home, store: &store, serving: &serving, view }.serve_all(&config.serving);
+    let (engine, telling) = (Arc::clone(&consensus), gauge.clone());
+    let prepared = tokio::task::spawn_blocking(move || prepare(home, &*engine, &telling)).await;
+    let Prepared { home, store, index, serving } =
+        prepared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let settings = GatewaySettings {
         directory: home.directory("journal"),
         network: home.genesis.network(),
@@ -133,6 +143,25 @@ async fn open_app(home: Home, consensus: Arc<dyn Consensus>) -> Result<App, Node
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, node, consensus, store, index, serving, gateway))
+}
+
+struct Prepared {
+    home: Home,
+    store: Store,
+    index: Index,
+    serving: Arc<Serving>,
+}
+
+/// What takes long after a crash or with large datasets: done off the runtime.
+fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepared, NodeError> {
+    let store = Store::open(&home.directory("blobs"))?;
+    let index = follow::open(&home.directory("index"), &home.genesis, consensus, gauge)?;
+    let serving = Arc::new(Serving::default());
+    let config = home.config()?;
+    let view = LedgerView::latest(consensus)?;
+    let kitchen = Kitchen { home: &home, store: &store, serving: &serving, view, gauge };
+    kitchen.serve_all(&config.serving);
+    Ok(Prepared { home, store, index, serving })
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {

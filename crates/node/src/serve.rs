@@ -5,10 +5,11 @@ use crate::contributors::{ContributorsError, ContributorsFile};
 use crate::error::NodeError;
 use crate::files::{CONTRIBUTORS_FILE, FileEntry, FileTable, FileTableError};
 use crate::home::Home;
+use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{AccountId, Cid, Coded, ErrorCode};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_compute::{EngineOptions, EngineSpec, Failure};
-use ambar_corpus::{Corpus, CorpusError, Document};
+use ambar_corpus::{Corpus, CorpusError, Document, Progress, Stage};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Offer, Serving};
 use ambar_ledger::Key;
@@ -76,6 +77,7 @@ pub(crate) struct Kitchen<'a> {
     pub store: &'a Store,
     pub serving: &'a Serving,
     pub view: LedgerView,
+    pub gauge: &'a Gauge,
 }
 
 /// A published version as it was signed.
@@ -106,12 +108,14 @@ impl Kitchen<'_> {
 
     /// Serves a version; yields the number of records of a dataset.
     pub fn serve(&self, version: &Cid, served: &Served) -> Result<Option<u64>, ServeError> {
+        let busy = self.gauge.begin(Some(*version));
+        busy.at(Phase::Opening, 0, 0);
         let (number, _) = self.view.version(version)?;
         let manifest = manifest(&self.view, number)?;
         let (offer, records) = match (manifest.kind(), served) {
             (Kind::Model, Served::Engine(spec)) => (engine(spec)?, None),
             (Kind::Dataset, Served::Datanet) => {
-                let corpus = self.corpus(version, number, &manifest)?;
+                let corpus = self.corpus(version, number, &manifest, &busy)?;
                 let records = corpus.documents().len() as u64;
                 (Offer::Datanet(Arc::new(corpus)), Some(records))
             }
@@ -134,20 +138,28 @@ impl Kitchen<'_> {
         version: &Cid,
         number: u64,
         manifest: &Manifest,
+        busy: &Busy<'_>,
     ) -> Result<Corpus, ServeError> {
         let directory = self.home.corpus(version);
         match Corpus::open(&directory) {
             Ok(corpus) => Ok(corpus),
             Err(error) => {
                 tracing::info!(%version, %error, "building the corpus");
-                let documents = self.documents(number, manifest)?;
-                Ok(Corpus::build(&directory, documents, &mut |_| {})?)
+                let documents = self.documents(number, manifest, busy)?;
+                let bytes = documents.iter().map(|document| document.text.len() as u64).sum();
+                let mut note = |progress| built(progress, bytes, busy);
+                Ok(Corpus::build(&directory, documents, &mut note)?)
             }
         }
     }
 
     /// A dataset's records in the order of its file table.
-    fn documents(&self, number: u64, manifest: &Manifest) -> Result<Vec<Document>, ServeError> {
+    fn documents(
+        &self,
+        number: u64,
+        manifest: &Manifest,
+        busy: &Busy<'_>,
+    ) -> Result<Vec<Document>, ServeError> {
         let files = FileTable::decode(&self.store.get(&manifest.content.table)?)?;
         let account = |did: &str| self.view.account(did).ok().map(|(_, account, _)| account.id);
         let contributors = self.listed(&files)?.by_path(&files, manifest.creator, account)?;
@@ -155,12 +167,15 @@ impl Kitchen<'_> {
         let version: Version = self.view.must("version", number, &Key::Version(number))?;
         let line: Line = self.view.must("version line", version.line, &Key::Line(version.line))?;
         let records = files.files.iter().filter(|file| file.path != CONTRIBUTORS_FILE);
+        let mut read = 0;
         let document = |file: &FileEntry| {
             let account = contributors.get(&file.path).map(|who| who.account(&line.first));
             let contributor = account.and_then(|account| indices.get(&account).copied());
             let stranger = || ServeError::Stranger(file.path.clone());
             let contributor = contributor.ok_or_else(stranger)?;
             let text = self.store.get(&file.root)?;
+            read += file.bytes;
+            busy.at(Phase::Reading, read, files.bytes());
             Ok(Document { title: file.path.clone(), contributor, text })
         };
         records.map(document).collect()
@@ -184,6 +199,16 @@ impl Kitchen<'_> {
             indices.insert(balance.account, index);
         }
         Ok(indices)
+    }
+}
+
+/// Notes how far a build is. A stage may pass the separators between records, too.
+fn built(progress: Progress, bytes: u64, busy: &Busy<'_>) {
+    match progress.stage {
+        Stage::Records => busy.at(Phase::Checking, progress.bytes.min(bytes), bytes),
+        Stage::Suffixes => busy.at(Phase::Sorting, 0, 0),
+        Stage::Passages => busy.at(Phase::Indexing, progress.bytes.min(bytes), bytes),
+        Stage::Writing => busy.at(Phase::Writing, 0, 0),
     }
 }
 

@@ -5,16 +5,17 @@
 mod support;
 
 use ambar_base::amount::total;
-use ambar_base::{Amount, Cid, Coded, ErrorCode, NetworkId, PublicKey};
+use ambar_base::{Amount, Cid, Coded, ErrorCode, PublicKey};
 use ambar_capsule::{Contributor, ContributorTable};
 use ambar_licence::{Right, Terms};
 use ambar_node::api::dto::{Receipt, Statement, TraceRequest};
 use ambar_node::client::{Client, Credential, ReceiptQuery};
-use ambar_node::{Home, Running, audit};
+use ambar_node::progress::{Phase, Work};
+use ambar_node::{Gauge, Home, Node, Running, audit};
 use ambar_receipt::verify;
 use std::path::Path;
 use std::time::Duration;
-use support::{Person, chat, dataset, model, prompt, start, terms};
+use support::{Person, chat, dataset, model, prompt, settings, start, terms};
 
 const SPEECHES: [(&str, &str); 3] = [
     (
@@ -132,14 +133,17 @@ async fn a_call_is_paid_proven_and_audited() {
     scene.node.shutdown().await;
 }
 
-/// The exported file verifies with nothing but the network's key.
+/// The exported file verifies with nothing but the network's checkpoint.
 async fn proven(scene: &Scene, id: &str) {
-    let status = scene.caller.client.status().await.unwrap();
-    let key = PublicKey::from_did(&status.network_key).unwrap();
-    let network = NetworkId(status.network.parse().unwrap());
+    let client = &scene.caller.client;
+    let (status, trusted) = (client.status().await.unwrap(), client.checkpoint().await.unwrap());
+    let seats: Vec<String> = trusted.committee.seats().iter().map(PublicKey::did).collect();
+    assert_eq!((&status.network_key, &status.validators), (&seats.first().cloned(), &seats));
+    assert_eq!(status.epoch, trusted.committee.epoch());
+    assert_eq!(client.network().await.unwrap(), trusted.network);
     for asker in [&scene.caller, &scene.owner, &scene.operator] {
         let file = asker.client.receipt_proof(id).await.unwrap();
-        let report = verify(&file, Some(&key), Some(network));
+        let report = verify(&file, Some(&trusted));
         assert!(report.ok, "{report:#?}");
         assert_eq!(report.receipt.map(|receipt| receipt.to_string()).as_deref(), Some(id));
     }
@@ -227,6 +231,28 @@ async fn fetched(scene: &Scene) {
     assert_eq!(text.as_deref(), Ok(SPEECHES[1].1.as_bytes()));
 }
 
+/// Starts a node whose corpus has to be built again, and hears of it.
+async fn start_told(home: &Path, datanet: Cid) -> Running {
+    let gauge = Gauge::default();
+    let (mut told, starting) = (gauge.watch(), Node::start_telling(settings(home), &gauge));
+    let mut starting = std::pin::pin!(starting);
+    let mut heard = Vec::new();
+    let node = loop {
+        tokio::select! {
+            node = &mut starting => break node.unwrap(),
+            Ok(()) = told.changed() => heard.push(*told.borrow_and_update()),
+        }
+    };
+    assert!(!heard.is_empty(), "nothing was told");
+    let own = |work: &Work| work.phase == Phase::Index || work.capsule.is_some();
+    let idle = Work::default();
+    assert!(heard.iter().all(|work| own(work) || work.phase == idle.phase), "{heard:?}");
+    let corpus = heard.iter().filter(|work| work.capsule == Some(datanet));
+    assert!(corpus.clone().all(|work| work.done <= work.total), "{heard:?}");
+    assert_eq!(gauge.work(), idle);
+    node
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_keeps_what_was_served_and_an_audit_finds_a_changed_byte() {
     let directory = tempfile::tempdir().unwrap();
@@ -234,8 +260,10 @@ async fn a_restart_keeps_what_was_served_and_an_audit_finds_a_changed_byte() {
     let id = scene.call("what was sown late").await;
     scene.settled(&id).await;
     let payer = scene.caller.id;
+    let datanet = scene.datanet;
     scene.node.shutdown().await;
-    let node = start(directory.path()).await;
+    std::fs::remove_dir_all(directory.path().join("corpora")).unwrap();
+    let node = start_told(directory.path(), datanet).await;
     let status = Client::new(&node.base_url).unwrap().status().await.unwrap();
     assert_eq!(status.serving.len(), 3);
     node.shutdown().await;

@@ -82,7 +82,15 @@ async fn the_description_names_every_route() {
     assert_eq!(status, 200);
     let document: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
-    for path in ["capsules", "receipts/{receipt}/proof", "catalogue/changes", "trace", "status"] {
+    for path in [
+        "capsules",
+        "receipts/{receipt}/proof",
+        "catalogue/changes",
+        "trace",
+        "status",
+        "audit/progress",
+        "capsules/{capsule}/build",
+    ] {
         assert!(document["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
     }
     let (status, _, figures) = get(&node, "/metrics").await;

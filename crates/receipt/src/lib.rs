@@ -2,12 +2,14 @@
 //! is paid, in a form that anyone recomputes offline.
 //!
 //! This crate knows no ledger state: what a bill refers to (terms, tariff, plan, ask) is
-//! handed in, by the ledger from its state and by the verifier from attested facts.
+//! handed in, by the ledger from its state and by the verifier from attested facts. Whom the
+//! verifier trusts is handed in as well; [`checkpoint`] is how people write that down.
 //!
 //! **Invariant**: the payouts of a leaf sum to its price exactly, whatever the counters.
 
 pub mod batch;
 pub mod bill;
+pub mod checkpoint;
 pub mod counters;
 pub mod export;
 pub mod fact;

@@ -1,9 +1,10 @@
-//! The offline verifier: from the file and the network's key alone it recomputes work,
-//! prices and split, and follows the call into its batch, its block and that block's
-//! signature.
+//! The offline verifier: from the file and a trusted checkpoint alone it recomputes work,
+//! prices and split, and follows the call into its batch, its block and the votes that made
+//! that block final.
 //!
-//! It believes nothing in the file. What the network key's signature reaches is attested:
-//! the block, the settlement in it, the facts under it, the keys in those facts. The
+//! It believes nothing in the file. What the votes of the checkpoint's committee reach, and
+//! of those to which it handed over, is attested: the block, the settlement in it, the
+//! facts under it, the keys in those facts. The
 //! counters of a call are claims that gateway and node signed; whether input and output
 //! give them is for those who hold input and output.
 //!
@@ -25,24 +26,20 @@ use crate::batch::SignedBatch;
 use crate::export::{OpenError, ReceiptDocument, Sealed, open};
 use crate::leaf::Leaf;
 use ambar_base::codec::{self, Decode};
-use ambar_base::{NetworkId, PublicKey};
+use ambar_base::{Checkpoint, NetworkId};
 use case::{Case, Settled};
 use report::{Checks, Fault, Verdict};
 
 /// Verifies an exported receipt.
 ///
-/// With `network_key` the receipt must be final under that key. Without it the report can
-/// only say that the file agrees with itself: anyone could have made it.
-/// `expected_network` is compared with the network that the receipt names.
+/// With `trusted` the receipt must be of its network and final under its committee, or
+/// under one to which the file shows that it handed over. Without it the report can only
+/// say that the file agrees with itself: anyone could have made it.
 #[must_use]
-pub fn verify(
-    file: &[u8],
-    network_key: Option<&PublicKey>,
-    expected_network: Option<NetworkId>,
-) -> Report {
+pub fn verify(file: &[u8], trusted: Option<&Checkpoint>) -> Report {
     let mut checks = Checks::default();
     let Some(sealed) = opened(file, &mut checks) else {
-        return checks.report(None, network_key.is_some());
+        return checks.report(None, trusted.is_some());
     };
     let document = &sealed.document;
     checks.add("seal", seal(&sealed));
@@ -52,13 +49,14 @@ pub fn verify(
         None => None,
         Some(settlement) => checks.value("settlement", Settled::read(settlement)),
     };
-    checks.add("network", network(document, settled.as_ref(), expected_network));
-    let finality = inclusion::finality(document, settled.as_ref(), leaf.as_ref(), network_key);
+    let expected = trusted.map(|trusted| trusted.network);
+    checks.add("network", network(document, settled.as_ref(), expected));
+    let finality = inclusion::finality(document, settled.as_ref(), leaf.as_ref(), trusted);
     checks.add("finality", finality);
     if let (Some(leaf), Some(batch)) = (&leaf, batch) {
         Case::new(&sealed, leaf, batch, settled).check(&mut checks);
     }
-    checks.report(leaf.as_ref(), network_key.is_some())
+    checks.report(leaf.as_ref(), trusted.is_some())
 }
 
 fn opened(file: &[u8], checks: &mut Checks) -> Option<Sealed> {
@@ -105,8 +103,15 @@ fn network(
     Ok(format!("The network is {named}."))
 }
 
+#[cfg(any(test, feature = "fixture"))]
+mod chain_fixture;
+
 #[cfg(test)]
-pub(crate) mod fixture;
+mod finality_tests;
+
+#[cfg(any(test, feature = "fixture"))]
+#[doc(hidden)]
+pub mod fixture;
 
 #[cfg(test)]
 mod lies_tests;

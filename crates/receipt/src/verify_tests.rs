@@ -1,9 +1,10 @@
+use super::chain_fixture::EPOCH;
 use super::fixture::{CHANNEL, DATANET, MODEL, RATE, World, account, plan};
 use super::*;
 use crate::bill::{self, Payee};
 use crate::fact::{Fact, TreasuryFact};
 use crate::subject::Subject;
-use ambar_base::{Amount, Digest, Encode, SecretKey, amount};
+use ambar_base::{Amount, Committee, Digest, Encode, SecretKey, amount};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -12,8 +13,7 @@ static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| World::new().document().en
 
 /// Verifies with everything that a reader can demand.
 pub(super) fn verified(file: &[u8]) -> Report {
-    let world = World::new();
-    verify(file, Some(&world.network_key.public()), Some(world.network))
+    verify(file, Some(&World::new().checkpoint(0)))
 }
 
 pub(super) fn failed(report: &Report) -> Vec<&'static str> {
@@ -67,18 +67,22 @@ fn payments_sum_to_the_price_and_name_the_holder_of_the_time() {
 #[test]
 fn what_was_demanded_is_found_or_fails() {
     let world = World::new();
-    let (key, network) = (world.network_key.public(), world.network);
     let stranger = SecretKey::from_seed(&[9; 32]).public();
-    let check = |key: Option<&PublicKey>, network, expect: &[&str], left: &[&str]| {
-        let report = verify(&FILE, key, network);
+    let stranger = Committee::new(0, vec![stranger]).unwrap();
+    let check = |trusted: Option<&Checkpoint>, expect: &[&str], left: &[&str]| {
+        let report = verify(&FILE, trusted);
         assert_eq!((&failed(&report)[..], &unchecked(&report)[..]), (expect, left));
         assert_eq!(report.ok, expect.is_empty());
     };
-    check(Some(&key), Some(network), &[], &[]);
-    check(Some(&key), None, &[], &[]);
-    check(None, None, &[], &["finality"]);
-    check(Some(&stranger), None, &["finality"], &[]);
-    check(Some(&key), Some(NetworkId(Digest::of(b"other"))), &["network"], &[]);
+    for epoch in 0..=EPOCH {
+        check(Some(&world.checkpoint(epoch)), &[], &[]);
+    }
+    check(Some(&world.checkpoint(EPOCH + 1)), &["finality"], &[]);
+    check(None, &[], &["finality"]);
+    check(Some(&Checkpoint { committee: stranger, ..world.checkpoint(0) }), &["finality"], &[]);
+    let elsewhere = NetworkId(Digest::of(b"other"));
+    let elsewhere = Checkpoint { network: elsewhere, ..world.checkpoint(0) };
+    check(Some(&elsewhere), &["network", "finality"], &[]);
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_receipt_that_is_not_final_says_so() {
     let world = World::new();
     let document = ReceiptDocument { settlement: None, ..world.document() };
     let file = document.seal(world.gateway_key());
-    let report = verify(&file, None, None);
+    let report = verify(&file, None);
     assert!(report.ok && report.summary.contains("not shown to be final"), "{report:#?}");
     assert_eq!(unchecked(&report), ["finality", "facts-root", "outcome-path", "batch-outcome"]);
     let report = verified(&file);

@@ -11,10 +11,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Groups read at once when a whole blob goes by.
-const GROUPS_PER_READ: u64 = 64;
-
 const GROUP: u64 = GROUP_BYTES as u64;
+
+/// What is read at once when a blob goes by, bytes: 64 groups.
+const PART_BYTES: u64 = 64 * GROUP;
 
 /// An open blob whose outboard belongs to its root.
 pub(crate) struct Blob {
@@ -121,14 +121,24 @@ impl Blob {
         Ok(bytes)
     }
 
-    /// Writes the whole blob, each part after it was checked.
-    pub(crate) fn copy_to(&mut self, writer: &mut impl Write) -> Result<u64, StoreError> {
-        let groups = groups_of(self.length);
-        for first in (0..groups).step_by(GROUPS_PER_READ as usize) {
-            let bytes = self.read_groups(first..groups.min(first + GROUPS_PER_READ))?;
+    /// Writes the bytes of a range within the blob, each part after it was checked; yields
+    /// how many.
+    pub(crate) fn copy_to(
+        &mut self,
+        range: Range<u64>,
+        writer: &mut impl Write,
+    ) -> Result<u64, StoreError> {
+        let mut at = range.start;
+        loop {
+            // Parts end where groups do, so that no group is read twice.
+            let end = range.end.min((at / PART_BYTES + 1) * PART_BYTES);
+            let bytes = self.read(at..end)?;
             writer.write_all(&bytes).map_err(StoreError::Peer)?;
+            at = end;
+            if at >= range.end {
+                return Ok(range.end - range.start);
+            }
         }
-        Ok(self.length)
     }
 }
 

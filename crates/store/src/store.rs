@@ -69,14 +69,31 @@ impl Store {
         let mut blob = self.blob(root)?;
         at_most("the blob", blob.length(), GET_BYTES_MAX)?;
         let mut bytes = Vec::new();
-        blob.copy_to(&mut bytes)?;
+        blob.copy_to(0..blob.length(), &mut bytes)?;
         Ok(bytes)
     }
 
     /// Writes the whole blob to `writer`, each part after it was checked; yields its
     /// length. On an error what was written so far is the blob's beginning.
-    pub fn copy_to(&self, root: &ContentRoot, mut writer: impl Write) -> Result<u64, StoreError> {
-        self.blob(root)?.copy_to(&mut writer)
+    pub fn copy_to(&self, root: &ContentRoot, writer: impl Write) -> Result<u64, StoreError> {
+        self.copy_range(root, 0..u64::MAX, writer)
+    }
+
+    /// Writes what the blob has of the bytes `range` to `writer`, each part after it was
+    /// checked; yields how many. Only the groups that the range lies in are read.
+    pub fn copy_range(
+        &self,
+        root: &ContentRoot,
+        range: Range<u64>,
+        mut writer: impl Write,
+    ) -> Result<u64, StoreError> {
+        let mut blob = self.blob(root)?;
+        let length = blob.length();
+        let (start, end) = (range.start, range.end.min(length));
+        if start > end {
+            return Err(StoreError::Range { start, end: range.end, length });
+        }
+        blob.copy_to(start..end, &mut writer)
     }
 
     /// The bytes `range` of a blob; reads and checks only the groups they lie in. At most
@@ -98,6 +115,11 @@ impl Store {
     /// Reads and checks the whole blob; yields its length.
     pub fn verify(&self, root: &ContentRoot) -> Result<u64, StoreError> {
         self.copy_to(root, io::sink())
+    }
+
+    /// Reads and checks what the blob has of the bytes `range`; yields how many.
+    pub fn verify_range(&self, root: &ContentRoot, range: Range<u64>) -> Result<u64, StoreError> {
+        self.copy_range(root, range, io::sink())
     }
 
     /// The length of a blob's file, bytes, not checked.

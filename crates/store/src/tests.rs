@@ -6,7 +6,7 @@ use ambar_base::{Coded, ErrorCode};
 use ambar_capsule::chunks::{ContentRoot, GROUP_BYTES};
 use proptest::prelude::*;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -251,4 +251,34 @@ proptest! {
         let bytes = store.read_range(&root, start as u64..end as u64).unwrap();
         prop_assert_eq!(bytes.as_slice(), &content[start..end]);
     }
+}
+
+/// A blob longer than memory should take, of zeros that take no space.
+#[test]
+fn a_part_of_a_long_blob_is_checked_alone() {
+    let (dir, store) = store();
+    let length = 80 << 20;
+    let sparse = tempfile::tempfile().unwrap();
+    sparse.set_len(length).unwrap();
+    let (root, _) = store.put(sparse).unwrap();
+    let damaged = 70 << 20;
+    let mut file = OpenOptions::new().write(true).open(blob_path(dir.path(), &root)).unwrap();
+    file.seek(io::SeekFrom::Start(damaged + 5)).unwrap();
+    file.write_all(&[1]).unwrap();
+    let check = |range: std::ops::Range<u64>, expect: Option<u64>| {
+        assert_eq!(store.verify_range(&root, range.clone()).ok(), expect, "{range:?}");
+    };
+    check(0..damaged, Some(damaged));
+    check(3..damaged - 7, Some(damaged - 10));
+    check(damaged + GROUP_BYTES as u64..u64::MAX, Some(length - damaged - GROUP_BYTES as u64));
+    check(length..length, Some(0));
+    check(length + 1..u64::MAX, None);
+    let error = store.verify_range(&root, 1 << 20..u64::MAX).unwrap_err();
+    assert!(
+        matches!(error, StoreError::BlobCorrupt { offset, .. } if offset == damaged),
+        "{error}"
+    );
+    let mut rest = Vec::new();
+    store.copy_range(&root, damaged - 9..damaged - 4, &mut rest).unwrap();
+    assert_eq!(rest, [0; 5]);
 }

@@ -1,8 +1,8 @@
 //! The rooms of the house: each crate's layer and what it may see.
 //!
 //! The table is the architecture as data; a new crate begins with a row here.
-//! Arrows run base ← pure ← I/O ← wiring ← binary; crates of I/O never see each
-//! other.
+//! Arrows run base ← pure ← ground ← I/O ← wiring ← binary; crates of I/O never see
+//! each other.
 
 /// How far from pure values a crate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,8 @@ pub(super) enum Layer {
     Base,
     /// Values in, values out.
     Pure,
+    /// What crates of I/O stand on: how, never what.
+    Ground,
     /// Disk, network, threads, foreign libraries.
     Io,
     /// The layers brought together.
@@ -39,9 +41,10 @@ const CAPSULE: &str = "ambar-capsule";
 const LEDGER: &str = "ambar-ledger";
 const LICENCE: &str = "ambar-licence";
 const RECEIPT: &str = "ambar-receipt";
+const TABLES: &str = "ambar-tables";
 
 /// Every crate of the workspace, from the ground up.
-pub(super) const ROOMS: [Room; 16] = [
+pub(super) const ROOMS: [Room; 17] = [
     Room { package: BASE, layer: Layer::Base, sees: &[] },
     Room { package: CAPSULE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: LICENCE, layer: Layer::Pure, sees: &[BASE] },
@@ -52,12 +55,13 @@ pub(super) const ROOMS: [Room; 16] = [
         layer: Layer::Pure,
         sees: &[BASE, ATTRIBUTION, CAPSULE, LICENCE, RECEIPT],
     },
-    Room { package: "ambar-consensus", layer: Layer::Io, sees: &[BASE] },
+    Room { package: TABLES, layer: Layer::Ground, sees: &[] },
+    Room { package: "ambar-consensus", layer: Layer::Io, sees: &[BASE, TABLES] },
     Room { package: "ambar-store", layer: Layer::Io, sees: &[BASE, CAPSULE] },
     Room {
         package: "ambar-index",
         layer: Layer::Io,
-        sees: &[BASE, ATTRIBUTION, CAPSULE, LEDGER, LICENCE, RECEIPT],
+        sees: &[BASE, ATTRIBUTION, CAPSULE, LEDGER, LICENCE, RECEIPT, TABLES],
     },
     Room { package: "ambar-corpus", layer: Layer::Io, sees: &[BASE, ATTRIBUTION, CAPSULE] },
     Room { package: "ambar-compute", layer: Layer::Io, sees: &[BASE] },
@@ -183,6 +187,9 @@ mod tests {
         check("ambar-ledger", "ambar-receipt", true);
         check("ambar-receipt", "ambar-ledger", false);
         check("ambar-store", "ambar-consensus", false);
+        check("ambar-index", "ambar-tables", true);
+        check("ambar-store", "ambar-tables", false);
+        check("ambar-ledger", "ambar-tables", false);
         check("ambar-gateway", "ambar-compute", true);
         check("ambar-gateway", "ambar-node", false);
         check("ambar-node", "ambar-gateway", true);

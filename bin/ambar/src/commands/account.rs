@@ -21,12 +21,16 @@ const ROWS_MAX: usize = 100_000;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show an account
+    #[command(after_help = "Example:\n  ambar account show --as me")]
     Show(AccountArgs),
     /// Every movement of an account's money, oldest first
+    #[command(after_help = "Example:\n  ambar account statement --as me")]
     Statement(AccountArgs),
     /// Send credits to somebody
+    #[command(after_help = "Example:\n  ambar account transfer did:key:z6Mk… 2.5 --as me")]
     Transfer(TransferArgs),
     /// Take free credits on a development network; opens the account if need be
+    #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     Fund(FundArgs),
 }
 

@@ -4,11 +4,13 @@
 use crate::commands::cert;
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::openai::{Dialect, Question};
+use crate::openai::{Answer, Dialect, Question};
+use crate::progress::look;
 use ambar_node::client::Credential;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// What to ask whom.
 #[derive(Args, Debug)]
@@ -43,9 +45,7 @@ pub async fn run(context: &Context, args: &CallArgs) -> Outcome {
     let answer = if context.json {
         dialect.ask(&question).await?
     } else {
-        let answer = dialect.stream(&question, |piece| context.write(piece)).await?;
-        context.write("\n")?;
-        answer
+        told(context, &dialect, &question).await?
     };
     // A stream does not say its price, its receipt does.
     let client = context.client()?.with(Credential::Certificate(certificate));
@@ -64,4 +64,29 @@ pub async fn run(context: &Context, args: &CallArgs) -> Outcome {
     }
     context.note(&format!("receipt {receipt}: {price} credits for {mu} MU"));
     Ok(())
+}
+
+/// Writes the answer as it comes, and then how long it took.
+async fn told(context: &Context, dialect: &Dialect, question: &Question) -> Outcome<Answer> {
+    let began = Instant::now();
+    let mut waiting = Some(context.progress().spinner("waiting for a token"));
+    let mut first = None;
+    let answer = dialect.stream(question, |piece| {
+        if let Some(phase) = waiting.take() {
+            // Taken away before the first letter stands where it was.
+            phase.clear();
+            first = Some(began.elapsed());
+        }
+        context.write(piece)
+    });
+    let answer = answer.await?;
+    if let Some(phase) = waiting {
+        phase.clear();
+    }
+    context.write("\n")?;
+    if let Some(first) = first {
+        let all = look::time(began.elapsed());
+        context.note(&format!("first token after {}, all after {all}", look::time(first)));
+    }
+    Ok(answer)
 }

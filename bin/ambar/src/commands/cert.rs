@@ -19,10 +19,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Mint a certificate for a channel: the API key of its calls
+    #[command(after_help = "Example:\n  ambar cert mint --channel 3 > app.cert")]
     Mint(MintArgs),
     /// Narrow a certificate: fewer calls, less money, less time
+    #[command(
+        after_help = "Example:\n  ambar cert narrow app.cert --budget 0.5 --calls 100 > agent.cert"
+    )]
     Narrow(NarrowArgs),
     /// Say what a certificate allows; nothing is verified
+    #[command(after_help = "Example:\n  ambar cert inspect agent.cert")]
     Inspect(InspectArgs),
 }
 

@@ -18,10 +18,13 @@ const NAME_CHARS_MAX: usize = 32;
 #[derive(Debug, Subcommand)]
 pub enum ChannelCommand {
     /// List the channels of an account
+    #[command(after_help = "Example:\n  ambar channel list --as me")]
     List(Owner),
     /// Add credits to a channel
+    #[command(after_help = "Example:\n  ambar channel fund 3 5 --as me")]
     Fund(FundArgs),
     /// Close a channel; what is left comes back after one settlement window
+    #[command(after_help = "Example:\n  ambar channel close 3 --as me")]
     Close(NumberArgs),
 }
 
@@ -29,8 +32,10 @@ pub enum ChannelCommand {
 #[derive(Debug, Subcommand)]
 pub enum GrantCommand {
     /// List the terms that an account has accepted
+    #[command(after_help = "Example:\n  ambar grant list --as me")]
     List(Owner),
     /// End a grant
+    #[command(after_help = "Example:\n  ambar grant revoke 7 --as me")]
     Revoke(NumberArgs),
 }
 

@@ -20,6 +20,7 @@ const NAME_CHARS_MAX: usize = 48;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show a datanet and its contributors
+    #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     Show(ShowArgs),
 }
 

@@ -1,25 +1,38 @@
 //! `ambar fetch` and `ambar verify`: content is written or believed only if it is what the
-//! creator signed.
+//! creator signed. A fetch that was interrupted goes on where it was, file by file: what is
+//! there is believed as little as what a node sends.
 
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::fetched;
-use crate::paint::Paint;
+use crate::interrupt;
+use crate::kept::missing;
+use crate::paint::{Paint, line};
+use crate::progress::look::{self, counted};
+use crate::progress::{Phase, Progress};
 use ambar_base::{Cid, ErrorCode, NetworkId};
 use ambar_capsule::{Manifest, SignedManifest};
 use ambar_node::client::Client;
+use ambar_node::files::FileEntry;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use std::fs;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 
 /// What to fetch, and where to.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ambar fetch bafyrei… --out speeches/
+
+An interrupted fetch goes on if it is started again: files that are whole are kept, the one
+that was being written is fetched again from its beginning.")]
 pub struct FetchArgs {
     /// The capsule, by id or registered name
     id: String,
-    /// The directory to write to: a new or an empty one
+    /// The directory to write to: new, empty, or with files of this capsule, which are
+    /// checked and kept
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The key whose account may fetch: the owner's, or one whose grant allows it
@@ -29,6 +42,7 @@ pub struct FetchArgs {
 
 /// What to verify.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar verify bafyrei… --as me")]
 pub struct VerifyArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -39,30 +53,65 @@ pub struct VerifyArgs {
 
 /// Fetches a capsule's content.
 pub async fn fetch(context: &Context, args: &FetchArgs) -> Outcome {
-    check_empty(&args.out)?;
     let signer = context.signer(args.key.as_deref()).await?;
     let client = signer.client();
     let id = resolve(client, &args.id).await?;
     let (_, manifest) = fetched::manifest(client, signer.network, &id).await?;
     let table = fetched::table(client, &id, &manifest).await?;
-    for file in &table.files {
-        fetched::write(client, &id, file, &args.out).await?;
-    }
+    interrupt::advise("run the same command again to go on: whole files are kept");
+    let missing = missing(&args.out, &table, context.progress()).await?;
+    let kept = table.files.len() - missing.len();
+    write(client, &id, &missing, &args.out, context.progress()).await?;
     let (files, bytes, out) = (table.files.len(), table.bytes(), args.out.display().to_string());
-    let document = json!({ "id": id.to_string(), "files": files, "bytes": bytes, "out": out });
-    context.print(&document, || format!("{files} files, {bytes} bytes in {out}\n"))
+    let document = json!({
+        "id": id.to_string(), "files": files, "bytes": bytes, "out": out, "kept": kept,
+    });
+    context.print(&document, || {
+        let kept = if kept > 0 { format!("; {kept} were there") } else { String::new() };
+        format!("{}, {bytes} bytes in {out}{kept}\n", counted(files as u64, "file", "files"))
+    })
 }
 
-fn check_empty(dir: &Path) -> Outcome {
-    match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::file(dir, &error)),
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(Failure::input(format!("{} is not empty", dir.display()))
-                .helping("name a new directory")),
-        },
+/// Writes files below `dir`, each after it proved to be what it should.
+async fn write(
+    client: &Client,
+    id: &Cid,
+    files: &[FileEntry],
+    dir: &Path,
+    progress: &Progress,
+) -> Outcome {
+    let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
+    let phase = progress.bytes(&format!("fetching {}", counted(count, "file", "files")), bytes);
+    for file in files {
+        each(&phase, progress, file, |seen| async move {
+            fetched::write(client, id, file, dir, &seen).await
+        })
+        .await?;
     }
+    phase.finish(&format!("{} checked", look::bytes(bytes)));
+    Ok(())
+}
+
+/// One file of a phase, with a bar of its own below it if it is one of several.
+async fn each<T, F>(
+    phase: &Phase,
+    progress: &Progress,
+    file: &FileEntry,
+    work: impl FnOnce(Box<dyn Fn(u64)>) -> F,
+) -> Outcome<T>
+where
+    F: Future<Output = Outcome<T>>,
+{
+    let name = line(file.path.rsplit('/').next().unwrap_or_default(), look::NAME_CHARS);
+    let part = progress.parts().bytes(&name, file.bytes);
+    let (all, one) = (phase.counter(), part.counter());
+    let seen = move |bytes| {
+        all.advance(bytes);
+        one.advance(bytes);
+    };
+    let done = work(Box::new(seen)).await;
+    part.clear();
+    done
 }
 
 /// The id that a text names.
@@ -141,7 +190,7 @@ pub async fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
     let id = resolve(&client, &args.id).await?;
     let mut report =
         Report { ok: true, id: id.to_string(), checks: Vec::new(), unchecked: Vec::new() };
-    check(&client, network, &id, &mut report).await;
+    check(&client, network, &id, &mut report, context.progress()).await;
     context.print(&report, || report.text(Paint::stdout()))?;
     match report.checks.iter().find(|check| !check.ok) {
         None => Ok(()),
@@ -152,7 +201,13 @@ pub async fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
     }
 }
 
-async fn check(client: &Client, network: NetworkId, id: &Cid, report: &mut Report) {
+async fn check(
+    client: &Client,
+    network: NetworkId,
+    id: &Cid,
+    report: &mut Report,
+    progress: &Progress,
+) {
     let (signed, manifest) = match fetched::manifest(client, network, id).await {
         Ok(found) => found,
         Err(failure) => return report.add("manifest", Err(failure)),
@@ -160,7 +215,7 @@ async fn check(client: &Client, network: NetworkId, id: &Cid, report: &mut Repor
     report.add("id", Ok("the manifest's SHA-256 is the id".into()));
     report.add("signature", Ok(format!("signed by {}", signed.key.did())));
     report.add("creator", creator(client, &signed, &manifest).await);
-    report.add("content", content(client, id, &manifest).await);
+    report.add("content", content(client, id, &manifest, progress).await);
 }
 
 /// Whether the key that signed is one of the creator's keys now.
@@ -175,10 +230,21 @@ async fn creator(client: &Client, signed: &SignedManifest, manifest: &Manifest) 
     Err(Failure::new(ErrorCode::NotAuthorised, message))
 }
 
-async fn content(client: &Client, id: &Cid, manifest: &Manifest) -> Outcome<String> {
+async fn content(
+    client: &Client,
+    id: &Cid,
+    manifest: &Manifest,
+    progress: &Progress,
+) -> Outcome<String> {
     let table = fetched::table(client, id, manifest).await?;
+    let name = format!("checking {}", counted(table.files.len() as u64, "file", "files"));
+    let phase = progress.bytes(&name, table.bytes());
     for file in &table.files {
-        fetched::check(client, id, file).await?;
+        each(&phase, progress, file, |seen| async move {
+            fetched::check(client, id, file, &seen).await
+        })
+        .await?;
     }
+    phase.finish(&look::bytes(table.bytes()));
     Ok(format!("{} files, {} bytes belong to their roots", table.files.len(), table.bytes()))
 }

@@ -17,14 +17,19 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a new key; set AMBAR_PASSPHRASE to encrypt its file
+    #[command(after_help = "Example:\n  ambar key new me")]
     New(NameArgs),
     /// List the keys of this home
+    #[command(after_help = "Example:\n  ambar key list")]
     List,
     /// Show a key's DID
+    #[command(after_help = "Example:\n  ambar key show me")]
     Show(NameArgs),
     /// Write a key to a file; set AMBAR_PASSPHRASE to encrypt it
+    #[command(after_help = "Example:\n  ambar key export me --out me.key")]
     Export(ExportArgs),
     /// Replace an account's key by a new one; the account stays
+    #[command(after_help = "Example:\n  ambar key rotate --as me")]
     Rotate(RotateArgs),
 }
 

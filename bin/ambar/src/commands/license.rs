@@ -60,7 +60,9 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     if !args.yes {
         confirm()?;
     }
+    let phase = context.progress().spinner("accepting the terms");
     let grant = accept(&signer, &capsule).await?;
+    phase.finish(&format!("grant {grant}"));
     if args.no_channel {
         let document = json!({ "grant": grant, "channel": null });
         return context.print(&document, || format!("grant {grant}\n"));
@@ -71,7 +73,9 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
         gateway: args.gateway,
         unit_price_max: args.unit_price_max,
     };
+    let phase = context.progress().spinner("opening a channel");
     let session = opening.open(&signer).await?;
+    phase.finish(&format!("channel {}", session.channel));
     session.save(context.home(), context.passphrase().as_ref())?;
     let channel = session.channel;
     let document = json!({ "grant": grant, "channel": channel.to_string() });

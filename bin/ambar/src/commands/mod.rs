@@ -8,6 +8,7 @@ pub mod datanet;
 pub mod fetch;
 pub mod key;
 pub mod license;
+pub mod network;
 pub mod publish;
 pub mod receipt;
 pub mod show;

@@ -4,6 +4,7 @@
 use crate::commands::terms;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
 use crate::signer::Signer;
 use ambar_base::{Cid, Weight};
@@ -101,9 +102,10 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         engine: args.engine.clone(),
     };
     let signer = context.signer(args.key.as_deref()).await?;
-    let published = publish(&signer, &request).await?;
+    let progress = context.progress();
+    let published = publish(&signer, &request, progress).await?;
     let served = match context.operator().await? {
-        Some(operator) => serve(&operator, args.kind, &published).await?,
+        Some(operator) => serve(&operator, args.kind, &published, progress).await?,
         None => None,
     };
     let Published { id, height, .. } = published;
@@ -123,6 +125,7 @@ pub async fn serve(
     operator: &Signer,
     kind: Kind,
     published: &Published,
+    progress: &Progress,
 ) -> Outcome<Option<String>> {
     if matches!(kind, Kind::Code | Kind::Agent) {
         return Ok(None);
@@ -132,5 +135,9 @@ pub async fn serve(
         return Err(Failure::input("a model needs an engine").helping("name it with --engine"));
     }
     let request = ServingRequest { engine };
-    Ok(Some(operator.client().serve(&published.id, &request).await?.offer))
+    let (client, id) = (operator.client(), &published.id);
+    let serving = client.serve(id, &request);
+    let answer =
+        watch::asking(progress, "waiting for the node", serving, || client.build(id)).await?;
+    Ok(Some(answer.offer))
 }

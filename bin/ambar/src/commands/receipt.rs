@@ -1,13 +1,14 @@
 //! `ambar receipt`: what calls cost and who was paid. `verify` needs no node and no home:
-//! it believes nothing but the network's key.
+//! it believes nothing but whom it is told to trust.
 
 use crate::commands::cert;
 use crate::context::Context;
-use crate::failure::{Failure, OrFail, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::paint::{Paint, line, short};
 use crate::table::{Side, Table, pairs};
-use ambar_base::{ErrorCode, PublicKey};
+use crate::trust::{self, Trust};
+use ambar_base::ErrorCode;
 use ambar_node::api::dto::{Payment, Receipt, ReceiptRow};
 use ambar_node::client::{Client, Credential, ReceiptQuery};
 use ambar_receipt::Report;
@@ -24,12 +25,18 @@ const NAME_CHARS_MAX: usize = 28;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show a receipt: what was used, what it cost, who was paid
+    #[command(after_help = "Example:\n  ambar receipt show 3-17 --as me")]
     Show(ShowArgs),
     /// List receipts, newest first
+    #[command(after_help = "Example:\n  ambar receipt list --as me --limit 5")]
     List(ListArgs),
     /// Write a receipt to a file that verifies offline
+    #[command(after_help = "Example:\n  ambar receipt export 3-17 --out 3-17.receipt --as me")]
     Export(ExportArgs),
     /// Verify a receipt's file on this machine, without any node
+    #[command(
+        after_help = "Example:\n  ambar receipt verify 3-17.receipt --network-key did:key:z6Mk…"
+    )]
     Verify(VerifyArgs),
 }
 
@@ -86,8 +93,8 @@ pub struct ExportArgs {
 pub struct VerifyArgs {
     /// The file, as `receipt export` wrote it; `-` for standard input
     file: PathBuf,
-    /// The network's key, as `ambar status` prints it: without it the file is only
-    /// compared with itself
+    /// Whom to trust: the network's did:key as `ambar status` prints it, a checkpoint file
+    /// or a genesis file. Without it the file is only compared with itself
     #[arg(long, value_name = "K")]
     network_key: Option<String>,
 }
@@ -215,22 +222,17 @@ async fn export(context: &Context, args: &ExportArgs) -> Outcome {
 fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
     let bytes_max = (RECEIPT_BYTES_MAX + ENVELOPE_BYTES_MAX) as u64;
     let file = files::read(&args.file, bytes_max)?;
-    let key = args.network_key.as_deref().map(network_key).transpose()?;
-    let report = ambar_receipt::verify(&file, key.as_ref(), None);
-    context.print(&report_json(&report), || report_text(&report, Paint::stdout()))?;
-    if report.ok { Ok(()) } else { Err(refused(&args.file, &report)) }
-}
-
-/// A network key: a DID, or 64 hexadecimal digits.
-fn network_key(text: &str) -> Outcome<PublicKey> {
-    if let Ok(key) = PublicKey::from_did(text) {
-        return Ok(key);
+    let network = trust::network_of(&file);
+    let trusted = args.network_key.as_deref().map(Trust::read).transpose()?;
+    if let (Some(Trust::Key(_)), Some(network)) = (&trusted, network) {
+        context.note(&format!("network {network}: as the receipt says; a key names none"));
     }
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes)
-        .or_fail(ErrorCode::RequestInvalid)
-        .map_err(|_| Failure::input("the network key is neither a did:key nor 64 hex digits"))?;
-    Ok(PublicKey(bytes))
+    let trusted = trusted.map(|trusted| trusted.checkpoint(&file)).transpose()?;
+    let report = ambar_receipt::verify(&file, trusted.as_ref());
+    let mut document = report_json(&report);
+    document["network"] = json!(network.map(|network| network.to_string()));
+    context.print(&document, || report_text(&report, Paint::stdout()))?;
+    if report.ok { Ok(()) } else { Err(refused(&args.file, &report)) }
 }
 
 fn refused(path: &Path, report: &Report) -> Failure {

@@ -19,6 +19,7 @@ const NAME_CHARS_MAX: usize = 36;
 
 /// A capsule.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar show bafyrei…")]
 pub struct ShowArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -26,6 +27,7 @@ pub struct ShowArgs {
 
 /// What to search for.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar search state of the union --kind dataset")]
 pub struct SearchArgs {
     /// Words of name or description
     #[arg(required = true)]
@@ -40,6 +42,7 @@ pub struct SearchArgs {
 
 /// A lineage and how to draw it.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  ambar lineage bafyrei… --format dot | dot -Tsvg > lineage.svg")]
 pub struct LineageArgs {
     /// The capsule, by id or registered name
     id: String,

@@ -4,11 +4,14 @@ use crate::context::Context;
 use crate::embedded::{Embedded, interrupted};
 use crate::failure::{Failure, Outcome};
 use crate::files;
+use crate::interrupt;
+use crate::progress::Progress;
 use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use ambar_node::config::Config;
 use clap::Args;
 use serde_json::json;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -19,6 +22,10 @@ const CONFIG_FILE: &str = "node.toml";
 /// How the node is started.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Examples:
+  ambar start
+  ambar start --home other --listen 127.0.0.1:7701
+
 The node prints its address when it answers; with --json as one JSON document, and runs until
 SIGINT or SIGTERM. Set AMBAR_PASSPHRASE to encrypt the keys of a new home, and to open them.
 RUST_LOG=info shows what it does.")]
@@ -33,11 +40,13 @@ pub struct StartArgs {
 
 /// Runs the node.
 pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
-    log_to_stderr();
+    log_to_stderr(context.progress());
     if let Some(file) = &args.config {
         configure(context.home(), file)?;
     }
-    let node = Embedded::start(context.home(), args.listen, context.passphrase()).await?;
+    interrupt::advise("what was not built is built at the next start");
+    let (home, progress) = (context.home(), context.progress());
+    let node = Embedded::start(home, args.listen, context.passphrase(), progress).await?;
     // Signals are heard before the address is told: whoever reads it may end the node at once.
     let mut ended = pin!(interrupted());
     let outcome = tokio::select! {
@@ -52,12 +61,28 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
     outcome
 }
 
-fn log_to_stderr() {
+fn log_to_stderr(progress: &Progress) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let lines = progress.clone();
+    let writer = move || LineWriter(lines.clone());
     // A subscriber that is set already is as good.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).try_init();
+}
+
+/// Writes log lines above whatever is drawn.
+struct LineWriter(Progress);
+
+impl Write for LineWriter {
+    /// A log line comes whole, with its end.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.say(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Checks a configuration and makes it the home's.
@@ -77,6 +102,8 @@ async fn announce(context: &Context, node: &Embedded) -> Outcome {
         "url": node.url(),
         "network": status.network,
         "network_key": status.network_key,
+        "epoch": status.epoch,
+        "validators": status.validators,
         "node": status.node.did,
         "owner": status.node.owner,
         "height": status.height,

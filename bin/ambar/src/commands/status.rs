@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::progress::watch;
 use crate::table::pairs;
 use ambar_base::ErrorCode;
 use ambar_node::api::dto::{AuditReport, Status};
@@ -14,10 +15,13 @@ pub async fn run(context: &Context) -> Outcome {
 
 fn describe(status: &Status) -> String {
     let development = if status.development { " (development: credits are free)" } else { "" };
+    let key = status.network_key.clone();
+    let key = key.unwrap_or_else(|| "none: see `ambar network checkpoint`".into());
     pairs(&[
         ("network", format!("{}{development}", status.name)),
         ("network id", status.network.clone()),
-        ("network key", status.network_key.clone()),
+        ("network key", key),
+        ("validators", format!("{} in epoch {}", status.validators.len(), status.epoch)),
         ("height", format!("{} at {}", status.height, status.time)),
         ("consensus", status.consensus.clone()),
         ("node", format!("{} (number {})", status.node.did, status.node.number)),
@@ -32,7 +36,11 @@ fn describe(status: &Status) -> String {
 
 /// Lets the node recompute everything from genesis.
 pub async fn audit(context: &Context) -> Outcome {
-    let report = context.client()?.audit().await?;
+    let client = context.client()?;
+    let auditing = client.audit();
+    let looking = || client.audit_progress();
+    let report =
+        watch::asking(context.progress(), "waiting for the node", auditing, looking).await?;
     context.print(&report, || audited(&report))?;
     if report.ok {
         return Ok(());

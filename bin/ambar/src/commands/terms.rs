@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check a terms file; every error is listed with its line
+    #[command(after_help = "Example:\n  ambar terms check terms.toml")]
     Check(FileArgs),
     /// Say in plain words what a terms file permits
+    #[command(after_help = "Example:\n  ambar terms explain terms.toml")]
     Explain(FileArgs),
 }
 

@@ -1,10 +1,10 @@
 //! The calls of the demo, made through HTTP as any OpenAI client makes them.
 
 use super::market::{Market, not_refused};
-use super::steps::Steps;
 use crate::failure::{Failure, Outcome};
 use crate::openai::{Answer, Dialect, Question};
 use crate::paint::line;
+use crate::progress::{Phase, Progress};
 use ambar_base::ErrorCode;
 use ambar_gateway::certificate;
 use ambar_licence::Narrowing;
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 /// Most tokens of an answer: what fits the demo into a minute on two cores.
 const ANSWER_TOKENS_MAX: u32 = 40;
-/// Longest part of an answer that is shown, characters.
-const ANSWER_CHARS_MAX: usize = 84;
+/// Longest part of an answer that is shown, characters: with its price it fits a terminal.
+const ANSWER_CHARS_MAX: usize = 58;
 /// Longest part of a question that is shown, characters.
-const QUESTION_CHARS_MAX: usize = 90;
+const QUESTION_CHARS_MAX: usize = 74;
 /// Longest wait for a settlement.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait between two looks at a receipt.
@@ -55,30 +55,31 @@ impl Calls {
     }
 
     /// Asks all questions; the last one with a certificate that allows one call.
-    pub async fn ask(&mut self, steps: &mut Steps, questions: &[&str]) -> Outcome {
-        steps.begin("calling the prompt");
+    pub async fn ask(&mut self, progress: &Progress, questions: &[&str]) -> Outcome {
+        let phase = progress.steps("calling the prompt", questions.len() as u64, "calls");
         let dialect = Dialect::new(&self.url, &self.certificate)?;
         let narrowed = self.narrowed()?;
         let last = Dialect::new(&self.url, &narrowed)?;
         for (at, question) in questions.iter().enumerate() {
             let asked = if at + 1 == questions.len() { &last } else { &dialect };
             let answer = asked.ask(&self.question(question)).await?;
-            show(steps, at, question, &answer);
+            show(&phase, at, question, &answer);
+            phase.advance(1);
             self.answers.push(answer);
         }
-        steps.done(&format!("{} calls", questions.len()));
+        phase.finish(&format!("{} calls", questions.len()));
         self.certificate = narrowed;
         Ok(())
     }
 
     /// One call more than the narrowed certificate allows.
-    pub async fn excess(&self, steps: &mut Steps) -> Outcome<Excess> {
-        steps.begin("one call too many");
+    pub async fn excess(&self, progress: &Progress) -> Outcome<Excess> {
+        let phase = progress.spinner("one call too many");
         let dialect = Dialect::new(&self.url, &self.certificate)?;
         match dialect.ask(&self.question("May I ask once more?")).await {
             Ok(_) => Err(not_refused()),
             Err(Failure { code, message, .. }) if code == ErrorCode::CallLimitExceeded => {
-                steps.done(&format!("refused: {code}"));
+                phase.finish(&format!("refused: {code}"));
                 Ok(Excess { code, message })
             }
             Err(failure) => Err(failure),
@@ -102,10 +103,10 @@ impl Calls {
     }
 }
 
-fn show(steps: &Steps, at: usize, question: &str, answer: &Answer) {
+fn show(phase: &Phase, at: usize, question: &str, answer: &Answer) {
     let price = answer.price.as_deref().unwrap_or("?");
-    steps.note(&format!("{:3}. {}", at + 1, line(question, QUESTION_CHARS_MAX)));
-    steps.note(&format!("     “{}” {price}", line(&answer.text, ANSWER_CHARS_MAX)));
+    phase.note(&format!("{:3}. {}", at + 1, line(question, QUESTION_CHARS_MAX)));
+    phase.note(&format!("     “{}” {price}", line(&answer.text, ANSWER_CHARS_MAX)));
 }
 
 /// Waits until a call is settled.

@@ -3,10 +3,10 @@
 
 use super::material;
 use super::people::People;
-use super::steps::Steps;
 use crate::commands::license::{Opening, accept};
 use crate::commands::publish::serve;
 use crate::failure::{Failure, OrFail, Outcome};
+use crate::progress::Progress;
 use crate::publish::{Published, Request, publish};
 use crate::signer::Signer;
 use ambar_base::{ErrorCode, Price, Weight};
@@ -47,10 +47,10 @@ pub struct Market {
 
 impl Market {
     /// Publishes everything and licenses it to the application.
-    pub async fn open(steps: &mut Steps, people: &People, models: Models) -> Outcome<Self> {
+    pub async fn open(progress: &Progress, people: &People, models: Models) -> Outcome<Self> {
         let folder = tempfile::tempdir().or_fail(ErrorCode::DiskFailed)?;
         let terms = material::terms()?;
-        let mut stall = Stall { steps, operator: &people.operator, capsules: Vec::new() };
+        let mut stall = Stall { progress, operator: &people.operator, capsules: Vec::new() };
 
         let speeches = folder.path().join("speeches");
         material::unpack_records(&speeches)?;
@@ -80,7 +80,7 @@ impl Market {
         register(&people.author, &prompt).await?;
         wanted.push(prompt);
         let capsules = stall.capsules;
-        let certificate = certificate(steps, &people.app, &wanted).await?;
+        let certificate = certificate(progress, &people.app, &wanted).await?;
         Ok(Self { capsules, prompt: PROMPT_NAME.to_owned(), certificate })
     }
 
@@ -92,7 +92,7 @@ impl Market {
 }
 
 struct Stall<'a> {
-    steps: &'a mut Steps,
+    progress: &'a Progress,
     operator: &'a Signer,
     capsules: Vec<(String, String)>,
 }
@@ -108,7 +108,7 @@ impl Stall<'_> {
         terms: &Terms,
         uses: &[String],
     ) -> Outcome<String> {
-        self.steps.begin(&format!("publishing a {kind}"));
+        let phase = self.progress.spinner(&format!("publishing a {kind}"));
         let request = Request {
             path: path.to_owned(),
             kind,
@@ -121,9 +121,10 @@ impl Stall<'_> {
             contributors_share: CONTRIBUTORS_SHARE,
             engine: None,
         };
-        let published: Published = publish(seller, &request).await?;
-        serve(self.operator, kind, &published).await?;
-        self.steps.done(name);
+        let parts = self.progress.parts();
+        let published: Published = publish(seller, &request, &parts).await?;
+        serve(self.operator, kind, &published, &parts).await?;
+        phase.finish(name);
         self.capsules.push((published.id.clone(), name.to_owned()));
         Ok(published.id)
     }
@@ -141,8 +142,8 @@ async fn register(owner: &Signer, id: &str) -> Outcome {
 }
 
 /// Accepts all terms, opens a channel and mints its certificate.
-async fn certificate(steps: &mut Steps, app: &Signer, wanted: &[String]) -> Outcome<String> {
-    steps.begin("accepting terms, opening a channel");
+async fn certificate(progress: &Progress, app: &Signer, wanted: &[String]) -> Outcome<String> {
+    let phase = progress.spinner("licensing");
     for id in wanted {
         license(app, id).await?;
     }
@@ -155,7 +156,7 @@ async fn certificate(steps: &mut Steps, app: &Signer, wanted: &[String]) -> Outc
     let session = opening.open(app).await?;
     let certificate = session.mint(&Narrowing::default())?;
     let count = wanted.len();
-    steps.done(&format!("{count} grants, channel {}, certificate minted", session.channel));
+    phase.finish(&format!("{count} grants, channel {}, certificate minted", session.channel));
     Ok(certificate)
 }
 

@@ -58,6 +58,7 @@ pub fn write_prompt(dir: &Path) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Progress;
     use crate::publish::contents::Contents;
     use crate::publish::tree;
     use ambar_node::contributors::ContributorsFile;
@@ -69,7 +70,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         unpack_records(dir.path()).unwrap();
         let files = tree::files(dir.path()).unwrap();
-        let contents = Contents::read(&files).unwrap();
+        let phase = Progress::silent().spinner("hashing");
+        let contents = Contents::read(&files, &phase.counter()).unwrap();
         let text = fs::read_to_string(dir.path().join(CONTRIBUTORS_FILE)).unwrap();
         let publisher = ambar_base::AccountId::reserved("publisher");
         let declared = ContributorsFile::parse(&text).unwrap();

@@ -10,12 +10,13 @@ mod material;
 mod payouts;
 mod people;
 mod report;
-mod steps;
 
 use crate::context::Context;
-use crate::embedded::Embedded;
+use crate::embedded::{Embedded, interrupted};
 use crate::failure::{Failure, OrFail, Outcome};
-use ambar_base::{ErrorCode, PublicKey};
+use crate::interrupt;
+use crate::progress::{Progress, watch};
+use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use calls::{Calls, Excess};
 use clap::Args;
@@ -26,7 +27,6 @@ use report::Report;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
-use steps::Steps;
 
 /// Calls unless said otherwise: one for each question.
 const CALLS_DEFAULT: u16 = 24;
@@ -69,74 +69,88 @@ pub async fn run(context: &Context, args: &DemoArgs) -> Outcome {
     let began = Instant::now();
     let home = tempfile::Builder::new().prefix("ambar-demo-").tempdir();
     let home = home.or_fail(ErrorCode::DiskFailed)?;
-    let mut steps = Steps::new();
+    let progress = context.progress().telling_all();
 
-    steps.begin("starting a node with a network of its own");
-    let node = Embedded::start(&home.path().join("node"), Some(args.listen), None).await?;
-    steps.done(node.url());
+    let phase = progress.spinner("starting a node");
+    let network = home.path().join("node");
+    let node = Embedded::start(&network, Some(args.listen), None, &progress.parts()).await?;
+    phase.finish(node.url());
 
     let models = market::Models { language: model, embedding: args.embeddings.clone() };
-    let outcome = trade(&mut steps, &node, models, args.calls.into()).await;
-    let outcome = match outcome {
-        Ok(mut report) => {
+    let traded = tokio::select! {
+        traded = trade(&progress, &node, models, args.calls.into()) => Some(traded),
+        ended = interrupted() => ended.map(|()| None)?,
+    };
+    let outcome = match traded {
+        Some(Ok(mut report)) => {
             report.seconds = began.elapsed().as_secs_f64();
-            finish(context, args.serve, &report).await
+            finish(context, args.serve, &report).await.map(Some)
         }
-        Err(failure) => Err(failure),
+        Some(Err(failure)) => Err(failure),
+        None => Ok(None),
     };
     node.stop().await;
-    outcome
+    if outcome.as_ref().is_ok_and(Option::is_none) {
+        // The home of an interrupted demo is thrown away as well.
+        drop(home);
+        interrupt::advise("the demo's home is removed");
+        interrupt::leave(&progress);
+    }
+    outcome.map(|_| ())
 }
 
 /// From the first account to the audit.
 async fn trade(
-    steps: &mut Steps,
+    progress: &Progress,
     node: &Embedded,
     models: market::Models,
     count: usize,
 ) -> Outcome<Report> {
     let client = Client::new(node.url())?;
-    steps.begin("opening accounts");
+    let phase = progress.spinner("opening accounts");
     let people = People::open(&client, node.operator()).await?;
-    steps.done(&people.list());
+    phase.finish(&people.list());
 
-    let market = Market::open(steps, &people, models).await?;
+    let market = Market::open(progress, &people, models).await?;
     let mut calls = Calls::new(&market, node.url());
-    calls.ask(steps, &material::questions(count)).await?;
-    let excess = calls.excess(steps).await?;
+    calls.ask(progress, &material::questions(count)).await?;
+    let excess = calls.excess(progress).await?;
 
-    let payouts = settle(steps, &client, &people, &calls).await?;
-    steps.begin("auditing the ledger from its first block");
-    let audit = client.audit().await?;
-    steps.done(if audit.ok { "the books agree" } else { "THE BOOKS DO NOT AGREE" });
+    let payouts = settle(progress, &client, &people, &calls).await?;
+    let phase = progress.spinner("auditing every block");
+    let (auditing, looking) = (client.audit(), || client.audit_progress());
+    let audit = watch::asking(&progress.parts(), "waiting for the node", auditing, looking).await?;
+    phase.finish(if audit.ok { "the books agree" } else { "THE BOOKS DO NOT AGREE" });
     let facts = report::Facts { people: &people, market: &market, payouts: &payouts };
     Report::new(&client, &facts, audit, excess.line()).await
 }
 
 /// Waits until every call is settled, and verifies its receipt without asking anybody.
 async fn settle(
-    steps: &mut Steps,
+    progress: &Progress,
     client: &Client,
     people: &People,
     calls: &Calls,
 ) -> Outcome<Payouts> {
-    steps.begin("waiting for settlement");
+    let count = calls.receipts().count();
+    let phase = progress.steps("waiting to settle", count as u64, "calls");
     let payer = people.app.client();
     for receipt in calls.receipts() {
         calls::wait_settled(payer, receipt).await?;
+        phase.advance(1);
     }
-    steps.done(&format!("{} calls are final", calls.receipts().count()));
+    phase.finish(&format!("{count} calls are final"));
 
-    steps.begin("verifying every receipt offline");
-    let status = client.status().await?;
-    let key = PublicKey::from_did(&status.network_key).or_fail(ErrorCode::BadGateway)?;
+    let phase = progress.steps("verifying offline", count as u64, "receipts");
+    let trusted = client.checkpoint().await?;
     let mut payouts = Payouts::default();
     let mut checks = 0;
     for receipt in calls.receipts() {
         let file = payer.receipt_proof(receipt).await?;
-        checks += payouts.add(&file, &key, people.app.network)?.checks.len();
+        checks += payouts.add(&file, &trusted)?.checks.len();
+        phase.advance(1);
     }
-    steps.done(&format!("{} receipts hold in {checks} checks", payouts.receipts));
+    phase.finish(&format!("{} receipts hold in {checks} checks", payouts.receipts));
     Ok(payouts)
 }
 
@@ -149,7 +163,7 @@ async fn finish(context: &Context, serve: bool, report: &Report) -> Outcome {
     }
     if serve {
         context.note("the node runs until it is interrupted (Ctrl-C)");
-        crate::embedded::interrupted().await?;
+        interrupted().await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, OrFail, Outcome};
 use ambar_attribution::Evidence;
-use ambar_base::{AccountId, Amount, ErrorCode, NetworkId, Price, PublicKey, amount, codec};
+use ambar_base::{AccountId, Amount, Checkpoint, ErrorCode, Price, amount, codec};
 use ambar_receipt::export::{Kind, Preimages, open};
 use ambar_receipt::verify::Payment;
 use ambar_receipt::{Fact, Leaf, Payee, Report, Shares, verify};
@@ -48,9 +48,9 @@ pub struct Payouts {
 }
 
 impl Payouts {
-    /// Verifies a receipt's file under the network's key and counts its payments.
-    pub fn add(&mut self, file: &[u8], key: &PublicKey, network: NetworkId) -> Outcome<Report> {
-        let report = verify(file, Some(key), Some(network));
+    /// Verifies a receipt's file against the network's checkpoint and counts its payments.
+    pub fn add(&mut self, file: &[u8], trusted: &Checkpoint) -> Outcome<Report> {
+        let report = verify(file, Some(trusted));
         if !report.ok {
             return Err(Failure::new(ErrorCode::ReceiptInvalid, report.summary.clone()));
         }
@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn a_file_that_is_no_receipt_is_refused() {
         let key = ambar_base::SecretKey::from_seed(&[1; 32]).public();
-        let failure = Payouts::default().add(b"no", &key, NetworkId::default()).unwrap_err();
+        let trusted = ambar_ledger::Genesis::development(key, [1; 32]).checkpoint().unwrap();
+        let failure = Payouts::default().add(b"no", &trusted).unwrap_err();
         assert_eq!(failure.code, ErrorCode::ReceiptInvalid);
         assert_eq!(Payouts::default().paid().unwrap(), Amount::ZERO);
     }

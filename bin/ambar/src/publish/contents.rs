@@ -1,12 +1,15 @@
 //! The contents of a capsule: every file's root, computed here, and the table of them.
+//! Each file is read once for its root and for the digest that its upload is signed with.
 
 use super::tree::SourceFile;
 use crate::failure::{Failure, OrFail, Outcome};
-use ambar_base::ErrorCode;
+use crate::progress::Counter;
+use ambar_base::{Digest, ErrorCode};
 use ambar_capsule::chunks::{ChunkHasher, ContentRoot};
 use ambar_capsule::manifest::Content;
-use ambar_node::client::Client;
+use ambar_node::client::{Client, ClientError};
 use ambar_node::files::{FileEntry, FileTable};
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -18,18 +21,22 @@ const READ_BYTES: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct Contents {
     table: FileTable,
-    /// Where the files of the table lie, in its order.
-    paths: Vec<PathBuf>,
+    /// Where the files of the table lie, and their SHA-256, in its order.
+    sources: Vec<(PathBuf, Digest)>,
 }
 
 impl Contents {
-    /// Hashes the files.
-    pub fn read(files: &[SourceFile]) -> Outcome<Self> {
+    /// Hashes the files; `read` counts their bytes.
+    pub fn read(files: &[SourceFile], read: &Counter) -> Outcome<Self> {
         let mut files = files.to_vec();
         files.sort_by(|one, two| one.name.cmp(&two.name));
-        let entries = files.iter().map(entry).collect::<Outcome<Vec<_>>>()?;
-        let paths = files.into_iter().map(|file| file.path).collect();
-        Ok(Self { table: FileTable::new(entries)?, paths })
+        let (mut entries, mut sources) = (Vec::new(), Vec::new());
+        for file in files {
+            let Hashed { root, bytes, digest } = hash(&file.path, read)?;
+            entries.push(FileEntry { bytes, path: file.name, root });
+            sources.push((file.path, digest));
+        }
+        Ok(Self { table: FileTable::new(entries)?, sources })
     }
 
     /// The table of the files.
@@ -46,10 +53,13 @@ impl Contents {
         }
     }
 
-    /// Stores files and table at the node.
-    pub async fn store(&self, client: &Client) -> Outcome {
-        for (entry, path) in self.table.files.iter().zip(&self.paths) {
-            let blob = client.put_blob_file(path).await?;
+    /// Stores files and table at the node; `sent` counts the files' bytes.
+    pub async fn store(&self, client: &Client, sent: &Counter) -> Outcome {
+        for (entry, (path, digest)) in self.table.files.iter().zip(&self.sources) {
+            let counter = sent.clone();
+            let sent = move |bytes| counter.advance(bytes);
+            let blob = client.put_blob_file(path, *digest, sent).await;
+            let blob = blob.map_err(|error| changed(path, error))?;
             check(path, &blob.root, &entry.root)?;
         }
         let blob = client.put_blob(self.table.encode()).await?;
@@ -66,41 +76,63 @@ fn check(what: &Path, stored: &str, root: &ContentRoot) -> Outcome {
         .helping("if the file has not changed meanwhile, publish through another node"))
 }
 
-fn entry(file: &SourceFile) -> Outcome<FileEntry> {
-    let (root, bytes) = root_of(&file.path)?;
-    Ok(FileEntry { bytes, path: file.name.clone(), root })
+/// The node refuses a body that was not announced: the file is another one by now.
+fn changed(path: &Path, error: ClientError) -> Failure {
+    let failure = Failure::from(error);
+    if failure.code != ErrorCode::SignatureInvalid {
+        return failure.about(path.display());
+    }
+    Failure::new(failure.code, format!("{} changed while it was published", path.display()))
+        .helping("publish again when nobody writes to it; nothing was published")
 }
 
-/// Root and length of a file.
-pub fn root_of(path: &Path) -> Outcome<(ContentRoot, u64)> {
+/// What reading a file yields.
+pub struct Hashed {
+    /// Its root.
+    pub root: ContentRoot,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub digest: Digest,
+}
+
+/// Reads a file through; `read` counts its bytes.
+pub fn hash(path: &Path, read: &Counter) -> Outcome<Hashed> {
     let failed = |error| Failure::file(path, &error);
     let mut file = File::open(path).map_err(failed)?;
-    let (mut hasher, mut buffer) = (ChunkHasher::new(), vec![0; READ_BYTES]);
+    let (mut chunks, mut sha, mut buffer) =
+        (ChunkHasher::new(), Sha256::new(), vec![0; READ_BYTES]);
     loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]).or_fail(ErrorCode::LimitExceeded)?,
+        let count = file.read(&mut buffer).map_err(failed)?;
+        if count == 0 {
+            break;
         }
+        chunks.update(&buffer[..count]).or_fail(ErrorCode::LimitExceeded)?;
+        sha.update(&buffer[..count]);
+        read.advance(count as u64);
     }
-    let tree = hasher.finish();
-    Ok((tree.root, tree.length))
+    let tree = chunks.finish();
+    Ok(Hashed { root: tree.root, bytes: tree.length, digest: Digest(sha.finalize().into()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Progress;
 
     #[test]
     fn roots_are_those_of_the_bytes() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("b"), "two").unwrap();
         std::fs::write(dir.path().join("a"), "one").unwrap();
-        let contents = Contents::read(&super::super::tree::files(dir.path()).unwrap()).unwrap();
+        let files = super::super::tree::files(dir.path()).unwrap();
+        let phase = Progress::silent().bytes("hashing", 6);
+        let contents = Contents::read(&files, &phase.counter()).unwrap();
         let entries = &contents.table.files;
         assert_eq!((entries[0].path.as_str(), entries[0].root), ("a", ContentRoot::of(b"one")));
         let declaration = contents.declaration();
         assert_eq!((declaration.bytes, declaration.files), (6, 2));
-        assert_eq!(contents.paths[1], dir.path().join("b"));
+        assert_eq!(contents.sources[1], (dir.path().join("b"), Digest::of(b"two")));
         assert!(check(dir.path(), &entries[1].root.to_string(), &entries[0].root).is_err());
     }
 }

@@ -12,6 +12,8 @@ pub mod tree;
 
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
+use crate::interrupt;
+use crate::progress::{Progress, look};
 use crate::signer::{Signer, number, version_of};
 use ambar_base::{Cid, ErrorCode, PublicKey, Weight};
 use ambar_capsule::body::DatasetBody;
@@ -70,13 +72,22 @@ pub struct Published {
 }
 
 /// Publishes and lets the node that is asked serve it.
-pub async fn publish(signer: &Signer, request: &Request) -> Outcome<Published> {
+pub async fn publish(
+    signer: &Signer,
+    request: &Request,
+    progress: &Progress,
+) -> Outcome<Published> {
+    interrupt::advise("nothing was published");
     let files = tree::files(&request.path)?;
-    let contents = Contents::read(&files)?;
+    let contents = hashed(files.clone(), progress).await?;
+    let phase = progress.spinner("checking what it is");
     let draft = Draft::read(signer, request, &files, &contents).await?;
     let engine = draft.engine(request);
     let manifest = draft.manifest(signer, request, &contents)?;
-    contents.store(signer.client()).await?;
+    phase.finish("");
+    store(signer, &contents, progress).await?;
+    interrupt::advise("it may be published: look with `ambar search`");
+    let phase = progress.spinner("waiting for its block");
     let publish = Publish {
         manifest: SignedManifest::sign(&manifest, signer.network, &signer.key),
         terms: Some(request.terms.to_document()),
@@ -88,7 +99,30 @@ pub async fn publish(signer: &Signer, request: &Request) -> Outcome<Published> {
     let serving = AllowServing { version: manifest.id(), node, allowed: true };
     let operations = vec![Operation::Publish(publish), Operation::AllowServing(serving)];
     let submitted = signer.submit(operations).await?;
+    phase.finish(&format!("block {}", submitted.height));
+    interrupt::advise("it is published, but perhaps not served");
     Ok(Published { id: version_of(&submitted)?, engine, height: submitted.height })
+}
+
+/// Hashes the files, off the runtime.
+async fn hashed(files: Vec<SourceFile>, progress: &Progress) -> Outcome<Contents> {
+    let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
+    let name = format!("hashing {}", look::counted(count, "file", "files"));
+    let phase = progress.bytes(&name, bytes);
+    let read = phase.counter();
+    let work = tokio::task::spawn_blocking(move || Contents::read(&files, &read));
+    let contents = work.await.or_fail(ErrorCode::Internal)??;
+    phase.finish(&look::bytes(bytes));
+    Ok(contents)
+}
+
+/// Stores the contents at the node.
+async fn store(signer: &Signer, contents: &Contents, progress: &Progress) -> Outcome {
+    let bytes = contents.table().bytes();
+    let phase = progress.bytes("storing at the node", bytes);
+    contents.store(signer.client(), &phase.counter()).await?;
+    phase.finish(&look::bytes(bytes));
+    Ok(())
 }
 
 /// What only this kind says.

@@ -22,6 +22,9 @@ fn command_lines_that_are_wrong() {
     check(&["pubish"], "unrecognized subcommand 'pubish'");
     check(&["pubish"], "'publish'");
     check(&["show"], "required arguments were not provided");
+    check(&["show"], "call it as `ambar show [OPTIONS] <ID>`, for example `ambar show bafyrei…`");
+    check(&["key"], "name one of new, list, show, export, rotate, or read `ambar key --help`");
+    check(&["account", "fund", "much"], "for example `ambar account fund 10 --as me`");
     check(&["show", "x", "--verbose"], "unexpected argument '--verbose'");
     check(&["account", "transfer", "did:key:x", "1.0000000001"], "more than 9 digits");
     check(&["publish", "x", "--kind", "song"], "a kind is dataset, model, code, prompt or agent");

@@ -42,7 +42,21 @@ fn every_command_has_help_that_fits() {
     let names: Vec<_> = commands.lines().filter_map(|l| l.split_whitespace().next()).collect();
     assert!(names.len() > 20, "{names:?}");
     for name in names.into_iter().filter(|name| *name != "help") {
-        let text = help(&[name, "--help"]);
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        explains(&[name]);
+    }
+}
+
+/// The help of a command, and of those below it, fits and shows an example.
+fn explains(names: &[&str]) {
+    let text = help(&[names, &["--help"]].concat());
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let call = format!("ambar {}", names.join(" "));
+    let examples = text.split("Example").nth(1).unwrap_or_else(|| panic!("no example: {text}"));
+    assert!(examples.contains(&call), "{text}");
+    let below = text.split("Commands:\n").nth(1).into_iter().flat_map(|list| {
+        list.lines().take_while(|line| !line.is_empty()).filter_map(|l| l.split_whitespace().next())
+    });
+    for name in below.filter(|name| *name != "help") {
+        explains(&[names, &[name]].concat());
     }
 }

@@ -11,7 +11,7 @@ use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::digest::Digest;
 use crate::domain::{Domain, NetworkId};
 use crate::finality::FinalityError;
-use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::keys::{PublicKey, SecretKey, Signature, Signed, verify_batch};
 use crate::record;
 
 /// Most seats of a committee.
@@ -56,13 +56,13 @@ impl Committee {
     /// The committee of an epoch. Seats are ordered by key.
     ///
     /// # Errors
-    /// No seat, more than [`SEATS_MAX`], a key twice, or a key that is no point.
+    /// No seat, more than [`SEATS_MAX`], a key twice, or a key that is not sound.
     pub fn new(epoch: u64, mut seats: Vec<PublicKey>) -> Result<Self, FinalityError> {
         seats.sort_unstable();
         let sound = !seats.is_empty()
             && seats.len() <= SEATS_MAX
             && seats.is_sorted_by(|left, right| left < right)
-            && seats.iter().all(PublicKey::is_point);
+            && seats.iter().all(PublicKey::is_sound);
         if sound { Ok(Self { epoch, seats }) } else { Err(FinalityError::Committee) }
     }
 
@@ -98,6 +98,20 @@ impl Committee {
         block: &Digest,
         certificate: &Certificate,
     ) -> Result<(), FinalityError> {
+        let mut votes = Vec::new();
+        self.gather(network, block, certificate, &mut votes)?;
+        Ok(verify_batch(&votes)?)
+    }
+
+    /// Everything that [`Self::check`] looks at but the votes' signatures, which are added to
+    /// `gathered`: a proof through many epochs checks them all at once.
+    pub(super) fn gather(
+        &self,
+        network: NetworkId,
+        block: &Digest,
+        certificate: &Certificate,
+        gathered: &mut Vec<Signed>,
+    ) -> Result<(), FinalityError> {
         if certificate.epoch != self.epoch {
             return Err(FinalityError::Epoch { voted: certificate.epoch, known: self.epoch });
         }
@@ -109,7 +123,7 @@ impl Committee {
         let message = vote_message(network, certificate, block);
         for vote in votes {
             let key = self.seats.get(usize::from(vote.seat)).ok_or(FinalityError::Signature)?;
-            key.verify_raw(&message, &vote.signature)?;
+            gathered.push(Signed::raw(key, &message, &vote.signature));
         }
         Ok(())
     }

@@ -136,7 +136,8 @@ fn trust_moves_from_committee_to_committee() {
     let expect = Err(FinalityError::Handover { epoch: 1 });
     assert_eq!(reach(0, 2, &[handover(0), other]), expect);
     let mut forged = handover(0);
-    forged.last.header.next_committee = Some(committee(9).digest());
+    forged.next = Committee::new(1, committee(9).seats().to_vec()).unwrap();
+    forged.last.header.next_committee = Some(forged.next.digest());
     assert_eq!(reach(0, 1, &[forged]), Err(FinalityError::Signature));
 }
 

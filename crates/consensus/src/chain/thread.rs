@@ -22,8 +22,6 @@ use bytes::Bytes;
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready, select_all};
-use redb::StorageBackend;
-use redb::backends::FileBackend;
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -70,13 +68,10 @@ impl Chain {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         fs::create_dir_all(dir)?;
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let backend = Box::new(FileBackend::new(options.open(dir.join(VIEW))?)?);
         let writes = genesis_writes(genesis);
         let first = settings.committee.seats()[0];
         let header = draft::genesis(settings.network, &writes, first, super::genesis_commitment());
-        let database = open_database(backend, settings.cache_bytes, (&header, &writes))?;
+        let database = open_database(&dir.join(VIEW), settings.cache_bytes, (&header, &writes))?;
         // The files' own content is durable by now; their names must be too.
         File::open(dir)?.sync_all()?;
         let genesis = ChainBlock::new(header, Vec::new())
@@ -98,11 +93,11 @@ impl Chain {
 
 /// The embedded store panics on some damaged files: that is damage, not our fault.
 fn open_database(
-    backend: Box<dyn StorageBackend>,
+    file: &Path,
     cache_bytes: usize,
     genesis: (&ambar_base::BlockHeader, &Writes),
 ) -> Result<Database, OpenError> {
-    let open = || Database::open(backend, cache_bytes, genesis);
+    let open = || Database::open(file, cache_bytes, genesis);
     let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
 }
@@ -164,7 +159,11 @@ impl Starter {
         let settings = &self.core.settings;
         let (me, scheme) = match (
             key(&settings.key.public()),
-            scheme(settings.network, &settings.committee, Some(&settings.key)),
+            scheme(
+                settings.network,
+                &settings.committee,
+                settings.votes.then_some(&settings.key),
+            ),
         ) {
             (Ok(me), Ok(scheme)) => (me, scheme),
             (Err(error), _) | (_, Err(error)) => panic!("a key of the committee: {error}"),

@@ -1,6 +1,5 @@
 //! Tests of the engine on a toy ledger.
 
-mod backend;
 mod crash;
 mod damage;
 mod mempool;

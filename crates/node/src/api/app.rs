@@ -2,6 +2,7 @@
 
 use super::metrics::Metrics;
 use crate::home::Home;
+use crate::progress::Gauge;
 use ambar_base::{Moment, NetworkId};
 use ambar_consensus::{Clock, Consensus, system_clock};
 use ambar_gateway::{Gateway, Serving};
@@ -35,9 +36,13 @@ pub struct App {
     pub(crate) metrics: Metrics,
     /// The faucet's next nonce belongs to one request at a time.
     pub(crate) faucet: Mutex<()>,
-    /// One capsule at a time is prepared for serving, and one audit runs.
-    pub(crate) kitchen: Mutex<()>,
-    pub(crate) auditing: Mutex<()>,
+    /// One capsule at a time is prepared for serving, and one audit runs: a turn belongs to
+    /// the work, which goes on when whoever asked for it is gone.
+    pub(crate) kitchen: Arc<Mutex<()>>,
+    pub(crate) auditing: Arc<Mutex<()>>,
+    /// How far the two are.
+    pub(crate) kitchen_gauge: Gauge,
+    pub(crate) audit_gauge: Gauge,
 }
 
 impl App {
@@ -66,8 +71,10 @@ impl App {
             clock: system_clock(),
             metrics: Metrics::default(),
             faucet: Mutex::new(()),
-            kitchen: Mutex::new(()),
-            auditing: Mutex::new(()),
+            kitchen: Arc::default(),
+            auditing: Arc::default(),
+            kitchen_gauge: Gauge::default(),
+            audit_gauge: Gauge::default(),
         }
     }
 

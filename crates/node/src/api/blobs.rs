@@ -19,6 +19,8 @@ use ambar_licence::Right;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures::TryStreamExt;
 use serde::Deserialize;
@@ -29,8 +31,8 @@ use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 /// Longest blob that is taken over HTTP, bytes: 64 GiB.
 pub const BLOB_BYTES_MAX: u64 = 64 << 30;
-/// Largest blob that is checked whole before its first byte is sent, bytes. A longer one is
-/// checked while it is sent.
+/// How much of what is asked for is checked before its first byte is sent, bytes. What
+/// follows is checked while it is sent.
 const CHECKED_FIRST_BYTES_MAX: u64 = 64 << 20;
 /// Bytes that wait for a slow reader.
 const PIPE_BYTES: usize = 1 << 20;
@@ -93,14 +95,19 @@ pub(super) struct Within {
 }
 
 /// A blob of a capsule. File tables and extension documents of published capsules are
-/// public; files are for the owner and for grants that include `fetch`.
+/// public; files are for the owner and for grants that include `fetch`. With a `Range` of
+/// the form `bytes=N-` the rest from byte N on: for a fetch that broke off. If it did
+/// because the blob is damaged, asking for the rest is refused with `blob_corrupt`.
 #[utoipa::path(get, path = "/api/v1/blobs/{root}",
-    params(("root" = String, Path), ("capsule" = String, Query)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
+    params(("root" = String, Path), ("capsule" = String, Query), ("range" = Option<String>, Header)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(root): Path<String>,
     Asked(within): Asked<Within>,
+    headers: HeaderMap,
     party: Party,
 ) -> Result<Response, Failure> {
     let root: ContentRoot =
@@ -115,20 +122,24 @@ pub(super) async fn get(
             return Err(Failure::not_found(format!("{root} is no file of {}", version.id)));
         }
     }
-    check_first(&app, root).await?;
-    stream(app, root)
+    let from = first_byte(&headers);
+    check_first(&app, root, from).await?;
+    stream(app, root, from)
+}
+
+/// The first byte that is asked for: N of `bytes=N-` (RFC 9110, section 14.1.2). Whoever
+/// asks for another range is sent the whole, as section 14.2 permits.
+fn first_byte(headers: &HeaderMap) -> u64 {
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    let first = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+    first.and_then(|first| first.parse().ok()).unwrap_or_default()
 }
 
 /// Refuses a damaged blob by name, as long as nothing of it was sent.
-async fn check_first(app: &Arc<App>, root: ContentRoot) -> Result<(), Failure> {
+async fn check_first(app: &Arc<App>, root: ContentRoot, from: u64) -> Result<(), Failure> {
     let app = Arc::clone(app);
-    let checked = blocking(move || {
-        if app.store.length(&root)? <= CHECKED_FIRST_BYTES_MAX {
-            app.store.verify(&root)?;
-        }
-        Ok(())
-    });
-    checked.await
+    let end = from.saturating_add(CHECKED_FIRST_BYTES_MAX);
+    blocking(move || Ok(app.store.verify_range(&root, from..end).map(drop)?)).await
 }
 
 fn is_public(manifest: &Manifest, root: &ContentRoot) -> bool {
@@ -172,20 +183,49 @@ fn has_grant(
     Ok(false)
 }
 
-/// Streams a blob, each part after it was checked. A damaged blob ends the stream early,
-/// which the client sees from the length.
-fn stream(app: Arc<App>, root: ContentRoot) -> Result<Response, Failure> {
+/// Streams a blob from a byte on, each part after it was checked. A damaged blob ends the
+/// stream early, which the client sees from the length.
+fn stream(app: Arc<App>, root: ContentRoot, from: u64) -> Result<Response, Failure> {
     let length = app.store.length(&root)?;
     let (reader, writer) = tokio::io::duplex(PIPE_BYTES);
     let writer = SyncIoBridge::new(writer);
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = app.store.copy_to(&root, writer) {
+        if let Err(error) = app.store.copy_range(&root, from..u64::MAX, writer) {
             tracing::warn!(%root, %error, "a blob was not handed out whole");
         }
     });
-    Response::builder()
-        .header("content-type", "application/octet-stream")
-        .header("content-length", length)
+    let answer = Response::builder()
+        .header(CONTENT_TYPE, "application/octet-stream")
+        .header(ACCEPT_RANGES, "bytes")
+        .header(CONTENT_LENGTH, length.saturating_sub(from));
+    let answer = if from == 0 {
+        answer
+    } else {
+        let range = format!("bytes {from}-{}/{length}", length.saturating_sub(1));
+        answer.status(StatusCode::PARTIAL_CONTENT).header(CONTENT_RANGE, range)
+    };
+    answer
         .body(Body::from_stream(ReaderStream::new(reader)))
         .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn the_rest_from_a_byte_on_is_the_only_range() {
+        let check = |range: &'static str, expect: u64| {
+            let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(range))]);
+            assert_eq!(first_byte(&headers), expect, "{range}");
+        };
+        check("bytes=70000-", 70_000);
+        check("bytes=0-", 0);
+        check("bytes=5-9", 0);
+        check("bytes=-9", 0);
+        check("bytes=1-,5-", 0);
+        check("lines=5-", 0);
+        assert_eq!(first_byte(&HeaderMap::new()), 0);
+    }
 }

@@ -1,10 +1,10 @@
 //! Blocks, and the audit over all of them.
 
 use super::App;
-use super::dto::{AuditReport, Block, BlockRow, BlockTransaction};
+use super::dto::{AuditReport, Block, BlockRow, BlockTransaction, Progress};
 use super::extract::Asked;
 use super::failure::{Answer, Failure, blocking};
-use super::views::{corrupt, limit, number, operation, time};
+use super::views::{corrupt, limit, number, operation, progress, time};
 use crate::audit::{Audit, Receipts};
 use crate::submit::results;
 use ambar_base::{Encode, Height, codec};
@@ -117,15 +117,24 @@ fn name_of(operation: &Operation) -> &'static str {
 #[utoipa::path(get, path = "/api/v1/audit", responses((status = 200, body = AuditReport)))]
 pub(super) async fn audit(State(app): State<Arc<App>>) -> Answer<AuditReport> {
     let auditing = Arc::clone(&app);
-    let _turn = app.auditing.lock().await;
+    let turn = Arc::clone(&app.auditing).lock_owned().await;
     let report = blocking(move || {
+        let _turn = turn;
         let audit = Audit {
             genesis: &auditing.home.genesis,
             consensus: &*auditing.consensus,
             node: Some(auditing.node),
             receipts: Receipts::Gateway(&auditing.gateway),
+            gauge: &auditing.audit_gauge,
         };
         Ok(audit.run()?)
     });
     report.await.map(Json)
+}
+
+/// How far the audit under way is. The phase is `idle` if there is none.
+#[utoipa::path(get, path = "/api/v1/audit/progress",
+    responses((status = 200, body = Progress)))]
+pub(super) async fn audit_progress(State(app): State<Arc<App>>) -> Json<Progress> {
+    Json(progress(app.audit_gauge.work()))
 }

@@ -31,6 +31,7 @@ fn own(app: &Arc<App>) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/status", get(status::status))
+        .route("/api/v1/checkpoint", get(status::checkpoint))
         .route("/api/v1/transactions", submit)
         .route("/api/v1/faucet", post(faucet::faucet))
         .route("/api/v1/accounts/{account}", get(accounts::account))
@@ -40,7 +41,8 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/channels/{channel}", get(accounts::channel))
         .route("/api/v1/blocks", get(blocks::list))
         .route("/api/v1/blocks/{height}", get(blocks::one))
-        .route("/api/v1/audit", get(blocks::audit));
+        .route("/api/v1/audit", get(blocks::audit))
+        .route("/api/v1/audit/progress", get(blocks::audit_progress));
     let routes = with_content(routes).route("/api/{*rest}", any(unknown));
     let routes = routes.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(map_response(shaped));
     routes.with_state(Arc::clone(app))
@@ -53,6 +55,7 @@ fn with_content(routes: Router<Arc<App>>) -> Router<Arc<App>> {
         .route("/api/v1/capsules/{capsule}", get(capsules::one))
         .route("/api/v1/capsules/{capsule}/manifest", get(capsules::octets))
         .route("/api/v1/capsules/{capsule}/lineage", get(lineage::lineage))
+        .route("/api/v1/capsules/{capsule}/build", get(serving::build))
         .route("/api/v1/search", get(capsules::search))
         .route("/api/v1/catalogue/changes", get(capsules::changes))
         .route("/api/v1/terms/{id}", get(capsules::terms))

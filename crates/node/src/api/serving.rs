@@ -1,12 +1,13 @@
 //! What this node serves, at its owner's word.
 
 use super::App;
-use super::dto::{ServingAnswer, ServingRequest};
+use super::dto::{Progress, ServingAnswer, ServingRequest};
 use super::extract::Octets;
 use super::failure::{Answer, Failure, blocking};
 use super::party::Party;
-use super::views::{account_id, ledger};
+use super::views::{account_id, ledger, progress};
 use crate::config::Served;
+use crate::progress::Work;
 use crate::serve::{Kitchen, manifest};
 use ambar_base::{Cid, Digest, ErrorCode};
 use ambar_capsule::Kind;
@@ -32,15 +33,33 @@ pub(super) async fn serve(
     let view = ledger(&app)?;
     let (number, version) = view.version_named(&text)?;
     let served = served(manifest(&view, number)?.kind(), &request)?;
-    let _turn = app.kitchen.lock().await;
+    let turn = Arc::clone(&app.kitchen).lock_owned().await;
     let (cooking, id, spec) = (Arc::clone(&app), version.id, served.clone());
-    let records = blocking(move || prepare(&cooking, id, &spec)).await?;
+    let records = blocking(move || {
+        let _turn = turn;
+        prepare(&cooking, id, &spec)
+    });
+    let records = records.await?;
     let offer = match served {
         Served::Engine(_) => "engine",
         Served::Datanet => "datanet",
         Served::Template => "template",
     };
     Ok(Json(ServingAnswer { capsule: id.to_string(), offer: offer.into(), records }))
+}
+
+/// How far this node is with what serving a capsule needs: a dataset's corpus, an engine.
+/// The phase is `idle` before and after, and while another capsule has its turn.
+#[utoipa::path(get, path = "/api/v1/capsules/{capsule}/build",
+    params(("capsule" = String, Path)), responses((status = 200, body = Progress)))]
+pub(super) async fn build(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+) -> Answer<Progress> {
+    let (_, version) = ledger(&app)?.version_named(&text)?;
+    let work = app.kitchen_gauge.work();
+    let own = work.capsule == Some(version.id);
+    Ok(Json(progress(if own { work } else { Work::default() })))
 }
 
 fn must_be_owner(app: &App, party: &Party, body: &[u8]) -> Result<(), Failure> {
@@ -68,7 +87,8 @@ fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
 /// Serves first, then remembers: what cannot be served is not in the configuration.
 fn prepare(app: &App, version: Cid, served: &Served) -> Result<Option<u64>, Failure> {
     let view = ledger(app)?;
-    let kitchen = Kitchen { home: &app.home, store: &app.store, serving: &app.serving, view };
+    let App { home, store, serving, kitchen_gauge: gauge, .. } = app;
+    let kitchen = Kitchen { home, store, serving, view, gauge };
     let records = kitchen.serve(&version, served)?;
     let mut config = app.home.config()?;
     config.serving.insert(version, served.clone());

@@ -1,10 +1,10 @@
-//! How the node is.
+//! How the node is, and whose votes make its blocks final.
 
 use super::App;
-use super::dto::{NodeView, Status};
+use super::dto::{self, NodeView, Status};
 use super::failure::{Answer, Failure};
-use super::views::{account_id, ledger, time};
-use ambar_base::{Amount, ErrorCode, Height};
+use super::views::{account_id, corrupt, ledger, time};
+use ambar_base::{Amount, Checkpoint, Committee, ErrorCode, Height, PublicKey};
 use ambar_consensus::Status as Engine;
 use ambar_ledger::Key;
 use ambar_ledger::object::Node;
@@ -21,11 +21,15 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
     let head = view.head();
     let node: Node = view.must("node", app.node, &Key::Node(app.node))?;
     let genesis = &app.home.genesis;
+    let committee = trusted(&app)?.committee;
+    let validators = dids(&committee);
     Ok(Json(Status {
         network: app.network.to_string(),
         name: genesis.name.clone(),
         development: view.governance()?.development,
-        network_key: genesis.validator.did(),
+        network_key: validators.first().filter(|_| validators.len() == 1).cloned(),
+        epoch: committee.epoch(),
+        validators,
         height: head.height.0,
         time: time(head.time),
         indexed: app.index.cursor().0,
@@ -42,6 +46,28 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
         consensus: engine(&app.consensus.status()).into(),
         serving: app.serving.versions().iter().map(ToString::to_string).collect(),
     }))
+}
+
+/// Whose votes make blocks final. It is only as good as this node's word: compare it with
+/// what others say.
+#[utoipa::path(get, path = "/api/v1/checkpoint",
+    responses((status = 200, body = dto::Checkpoint)))]
+pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Answer<dto::Checkpoint> {
+    let Checkpoint { network, committee } = trusted(&app)?;
+    Ok(Json(dto::Checkpoint {
+        network: network.to_string(),
+        epoch: committee.epoch(),
+        validators: dids(&committee),
+    }))
+}
+
+fn trusted(app: &App) -> Result<Checkpoint, Failure> {
+    let unsound = || corrupt("the validators of genesis are no committee");
+    app.home.genesis.checkpoint().ok_or_else(unsound)
+}
+
+fn dids(committee: &Committee) -> Vec<String> {
+    committee.seats().iter().map(PublicKey::did).collect()
 }
 
 fn ask(node: &Node, height: Height) -> String {

@@ -1,8 +1,9 @@
 //! From ledger objects to what the API says.
 
 use super::App;
-use super::dto::{Account, CapsuleRow, OperationView, Payment, TermsView};
+use super::dto::{Account, CapsuleRow, OperationView, Payment, Progress, TermsView};
 use super::failure::Failure;
+use crate::progress::Work;
 use ambar_base::{AccountId, Cid, ErrorCode, Moment, PublicKey};
 use ambar_gateway::view::LedgerView;
 use ambar_index::{CatalogueRow, Payout};
@@ -16,6 +17,16 @@ use ambar_receipt::{Leaf, Payee};
 /// A moment as text.
 pub(super) fn time(moment: Moment) -> String {
     calendar::print(moment)
+}
+
+/// How far long work is.
+pub(super) fn progress(work: Work) -> Progress {
+    Progress {
+        phase: work.phase.text().into(),
+        done: work.done,
+        total: (work.total > 0).then_some(work.total),
+        unit: work.phase.unit().map(Into::into),
+    }
 }
 
 /// The state after the last final block.

@@ -3,20 +3,22 @@
 use super::transport::next_bytes;
 use super::{Client, ClientError};
 use crate::api::dto::{
-    Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel, Datanet,
-    FaucetAnswer, FaucetRequest, Grant, LineageGraph, Receipt, ReceiptRow, SearchAnswer,
-    ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
-    TraceRequest,
+    self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
+    Datanet, FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow,
+    SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
+    TraceAnswer, TraceRequest,
 };
-use ambar_base::{Digest, NetworkId};
-use reqwest::{Body, Method};
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::{Read, Write};
+use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey};
+use futures::TryStreamExt;
+use reqwest::{Body, Method, Response};
+use std::io::Write;
 use std::path::Path;
+use tokio_util::io::ReaderStream;
 
 /// Bytes read from a file at once.
 const COPY_BYTES: usize = 256 * 1024;
+/// Most answers that one blob is put together from.
+const RESUMPTIONS_MAX: usize = 16;
 
 /// Which receipts; at least one of account, channel and idempotency key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +31,21 @@ pub struct ReceiptQuery<'a> {
     pub idempotency_key: Option<&'a str>,
     /// At most so many.
     pub limit: Option<u32>,
+}
+
+/// Writes the body of an answer; counts what was written.
+async fn copy(
+    response: &mut Response,
+    root: &str,
+    writer: &mut impl Write,
+    written: &mut u64,
+) -> Result<(), ClientError> {
+    while let Some(bytes) = next_bytes(response).await? {
+        let failed = |error| ClientError::File { path: root.to_owned(), error };
+        writer.write_all(&bytes).map_err(failed)?;
+        *written += bytes.len() as u64;
+    }
+    Ok(())
 }
 
 fn limit_text(limit: Option<u32>) -> Option<String> {
@@ -46,6 +63,17 @@ impl Client {
         let status = self.status().await?;
         let id: Result<Digest, _> = status.network.parse();
         id.map(NetworkId).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    /// Whose votes make blocks final, as this node says.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, ClientError> {
+        let said: dto::Checkpoint = self.get(self.url("checkpoint", &[])).await?;
+        let odd = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
+        let network: Digest = said.network.parse().map_err(|error| odd(&error))?;
+        let seats = said.validators.iter().map(|did| PublicKey::from_did(did));
+        let seats = seats.collect::<Result<_, _>>().map_err(|error| odd(&error))?;
+        let committee = Committee::new(said.epoch, seats).map_err(|error| odd(&error))?;
+        Ok(Checkpoint { network: NetworkId(network), committee })
     }
 
     /// Submits an encoded signed transaction and waits until it is final.
@@ -141,13 +169,19 @@ impl Client {
         self.stream(self.url("blobs", &[]), digest, Body::from(bytes)).await
     }
 
-    /// Stores a file as a blob, whatever its size; signed by any account.
-    pub async fn put_blob_file(&self, path: &Path) -> Result<Blob, ClientError> {
+    /// Stores a file with this SHA-256 as a blob, whatever its size; signed by any account.
+    /// `sent` hears of each part that is on its way, in bytes.
+    pub async fn put_blob_file(
+        &self,
+        path: &Path,
+        digest: Digest,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Blob, ClientError> {
         let failed = |error| ClientError::File { path: path.display().to_string(), error };
-        let digest = file_digest(path).map_err(failed)?;
         let file = tokio::fs::File::open(path).await.map_err(failed)?;
-        let body = Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, COPY_BYTES));
-        self.stream(self.url("blobs", &[]), digest, body).await
+        let parts = ReaderStream::with_capacity(file, COPY_BYTES);
+        let parts = parts.inspect_ok(move |part| sent(part.len() as u64));
+        self.stream(self.url("blobs", &[]), digest, Body::wrap_stream(parts)).await
     }
 
     /// A blob of a capsule, not checked against its root. File tables and extension
@@ -157,7 +191,10 @@ impl Client {
     }
 
     /// Writes a blob of a capsule, not checked against its root, to `writer`; yields its
-    /// length.
+    /// length. If the answer breaks off, the rest is asked for.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `blob_corrupt` if the node's own copy is damaged.
     pub async fn blob_to(
         &self,
         capsule: &str,
@@ -165,14 +202,18 @@ impl Client {
         writer: &mut impl Write,
     ) -> Result<u64, ClientError> {
         let url = self.url(&format!("blobs/{root}"), &[("capsule", Some(capsule))]);
-        let mut response = self.open(url).await?;
         let mut written = 0;
-        while let Some(bytes) = next_bytes(&mut response).await? {
-            let failed = |error| ClientError::File { path: root.to_owned(), error };
-            writer.write_all(&bytes).map_err(failed)?;
-            written += bytes.len() as u64;
+        for _ in 0..RESUMPTIONS_MAX {
+            let before = written;
+            let mut response = self.open_from(url.clone(), written).await?;
+            match copy(&mut response, root, writer, &mut written).await {
+                // A node that has no more to say for itself says at the next request why.
+                Err(ClientError::Answer(_)) if written > before => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(written),
+            }
         }
-        Ok(written)
+        Err(ClientError::Answer(format!("it broke off {RESUMPTIONS_MAX} times")))
     }
 
     /// Lets the node serve a capsule; signed by the node's owner.
@@ -183,6 +224,11 @@ impl Client {
     ) -> Result<ServingAnswer, ClientError> {
         self.json(Method::PUT, self.url(&format!("serving/{}", segment(capsule)), &[]), request)
             .await
+    }
+
+    /// How far the node is with what serving a capsule needs.
+    pub async fn build(&self, capsule: &str) -> Result<Progress, ClientError> {
+        self.get(self.url(&format!("capsules/{}/build", segment(capsule)), &[])).await
     }
 
     /// A receipt; asked by who paid or was paid.
@@ -243,6 +289,11 @@ impl Client {
         self.get(self.url("audit", &[])).await
     }
 
+    /// How far the audit under way is.
+    pub async fn audit_progress(&self) -> Result<Progress, ClientError> {
+        self.get(self.url("audit/progress", &[])).await
+    }
+
     /// The catalogue's feed from a place on.
     pub async fn changes(&self, since: u64) -> Result<Changes, ClientError> {
         let since = since.to_string();
@@ -253,15 +304,4 @@ impl Client {
 /// A name as one segment of a path: names may hold slashes.
 fn segment(text: &str) -> String {
     text.replace('%', "%25").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
-}
-
-fn file_digest(path: &Path) -> std::io::Result<Digest> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Digest(hasher.finalize().into())),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
 }

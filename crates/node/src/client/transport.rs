@@ -5,9 +5,9 @@ use crate::signing::{
     ACCOUNT_HEADER, DIGEST_HEADER, KEY_HEADER, RequestStamp, SIGNATURE_HEADER, TIME_HEADER,
 };
 use ambar_base::{Digest, Moment, NetworkId, SecretKey};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Method, RequestBuilder, Response, Url};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -105,9 +105,21 @@ impl Client {
     }
 
     /// An answer whose body is still to be read.
-    pub(super) async fn open(&self, url: Url) -> Result<Response, ClientError> {
+    async fn open(&self, url: Url) -> Result<Response, ClientError> {
+        self.open_from(url, 0).await
+    }
+
+    /// An answer whose body, still to be read, is the rest from a byte on.
+    pub(super) async fn open_from(&self, url: Url, from: u64) -> Result<Response, ClientError> {
         let request = self.request(&Method::GET, url, Digest::of(b""));
-        self.send(request).await
+        if from == 0 {
+            return self.send(request).await;
+        }
+        let response = self.send(request.header(RANGE, format!("bytes={from}-"))).await?;
+        if response.status() == StatusCode::PARTIAL_CONTENT {
+            return Ok(response);
+        }
+        Err(ClientError::Answer("it begins anew where the rest was asked for".into()))
     }
 
     pub(super) async fn json<T: DeserializeOwned>(

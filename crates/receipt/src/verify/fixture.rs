@@ -1,6 +1,9 @@
 //! A small world with one batch of five calls: a prompt that asks a datanet and a model,
-//! signed by everybody, settled in a block.
+//! signed by everybody, settled in a block that is final as `chain_fixture` says. Fuzz targets
+//! use it too.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a test that fails")]
 
+use super::chain_fixture;
 use crate::batch::{BatchHeader, SignedBatch};
 use crate::bill;
 use crate::counters::{Counter, Counters};
@@ -16,11 +19,8 @@ use ambar_attribution::span::{Occurrence, Span as TextSpan, SpanEvidence, SpanPa
 use ambar_attribution::{
     Evidence, Method, Passage, RetrievalEvidence, RetrievalParameters, shares,
 };
-use ambar_base::finality::root_over;
-use ambar_base::tree::{self, Tree};
 use ambar_base::{
-    AccountId, BlockHeader, Cid, Digest, Encode, Height, Moment, NetworkId, OutcomeProof, Price,
-    SecretKey, Weight,
+    AccountId, Checkpoint, Cid, Digest, Encode, Height, Moment, NetworkId, Price, SecretKey, Weight,
 };
 use ambar_capsule::body::{Body, DatasetBody};
 use ambar_capsule::chunks::ContentRoot;
@@ -39,7 +39,6 @@ pub const RATE: Weight = Weight(10_000_000);
 
 pub struct World {
     pub network: NetworkId,
-    pub network_key: SecretKey,
     pub keys: BTreeMap<u64, SecretKey>,
     pub leaves: Vec<Leaf>,
     pub facts: Vec<Fact>,
@@ -236,6 +235,12 @@ fn preimages() -> Preimages {
     }
 }
 
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl World {
     /// The first call was admitted before a royalty line was sold and an ask lowered.
     pub fn new() -> Self {
@@ -244,7 +249,6 @@ impl World {
         let heights = [500, 900, 900, 900, 901].into_iter();
         Self {
             network: NetworkId(Digest::of(b"network")),
-            network_key: key(1),
             leaves: heights.enumerate().map(|(n, height)| leaf(n as u64, height)).collect(),
             facts: facts(&keys),
             keys,
@@ -288,20 +292,13 @@ impl World {
         let outcome =
             TransactionOutcome { fee: Price(5), results: vec![vec![0], settled] }.to_bytes();
         let outcomes = [Vec::new(), b"another".to_vec(), outcome.clone(), b"last".to_vec()];
-        let header = BlockHeader {
-            network: self.network,
-            height: Height(912),
-            time: Moment(1_800_000_001_000),
-            parent: Digest::of(b"parent"),
-            outcomes: outcomes.len() as u32,
-            transactions_root: Digest::of(b"transactions"),
-            outcomes_root: root_over(outcomes.iter().map(Vec::as_slice)),
-            writes_digest: Digest::of(b"writes"),
-        };
-        let tree = Tree::new(outcomes.iter().map(|outcome| tree::leaf_hash(outcome)).collect());
-        let block = header.sign(&self.network_key);
-        let proof = OutcomeProof { block, index: 2, path: tree.path(2) }.to_bytes();
+        let proof = chain_fixture::proof(self.network, &outcomes, 2).to_bytes();
         Settlement { outcome, proof, result: 1 }
+    }
+
+    /// What somebody trusts who knows the committee of this epoch.
+    pub fn checkpoint(&self, epoch: u64) -> Checkpoint {
+        Checkpoint { network: self.network, committee: chain_fixture::committee(epoch) }
     }
 
     /// Whether the fixture has the keys of all nodes, and prices that sum.

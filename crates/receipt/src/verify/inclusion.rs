@@ -1,4 +1,4 @@
-//! From the leaf to the network key: trees and signatures.
+//! From the leaf to the committee's votes: trees and signatures.
 
 use super::case::{Case, Settled};
 use super::report::{Fault, Verdict};
@@ -6,7 +6,7 @@ use crate::batch::{NodeLines, line_hash};
 use crate::export::{Place, ReceiptDocument};
 use crate::leaf::{Leaf, Line};
 use ambar_base::tree::{self, includes};
-use ambar_base::{Digest, Encode, PublicKey, Signature};
+use ambar_base::{Checkpoint, Digest, Encode, Signature};
 
 fn leads(place: &Place, root: &Digest, hash: &Digest, size: u64) -> bool {
     includes(root, hash, place.index, size, &place.path)
@@ -20,31 +20,34 @@ fn settled<'a>(case: &'a Case<'_>) -> Result<&'a Settled, Fault> {
     case.settled.as_ref().ok_or(missing)
 }
 
-/// The outcome is in a block that the network key signed.
+/// The outcome is in a block that the trusted committee made final, or one that followed it.
 pub(super) fn finality(
     document: &ReceiptDocument,
     settled: Option<&Settled>,
     leaf: Option<&Leaf>,
-    network_key: Option<&PublicKey>,
+    trusted: Option<&Checkpoint>,
 ) -> Verdict {
     let Some(settled) = settled else {
-        return Err(match (&document.settlement, network_key) {
+        return Err(match (&document.settlement, trusted) {
             (Some(_), _) => Fault::blocked("the settlement cannot be read"),
             (None, Some(_)) => Fault::failed("the receipt is not final yet"),
             (None, None) => Fault::absent("the receipt is not final yet"),
         });
     };
-    let Some(key) = network_key else {
-        return Err(Fault::absent("no network key was given"));
+    let Some(trusted) = trusted else {
+        return Err(Fault::absent("neither a network key nor a checkpoint was given"));
     };
-    let header = settled.proof.verify(key, &settled.outcome).map_err(Fault::failed)?;
+    let header = settled.proof.verify(trusted, &settled.outcome).map_err(Fault::failed)?;
     if leaf.is_some_and(|leaf| leaf.admitted > header.height) {
         return Err(Fault::failed("the call was admitted after the block that settled it"));
     }
-    Ok(format!("The batch settled in block {}, which the network key signed.", header.height))
+    let (certificate, height) = (&settled.proof.block.certificate, header.height);
+    let (votes, epoch) = (certificate.votes.len(), certificate.epoch);
+    let plural = if votes == 1 { "vote" } else { "votes" };
+    Ok(format!("The batch settled in block {height}, final by {votes} {plural} in epoch {epoch}."))
 }
 
-/// The outcome is in the block, whoever signed that.
+/// The outcome is in the block, whoever made that final.
 pub(super) fn outcome_path(case: &Case<'_>) -> Verdict {
     let Settled { outcome, proof, .. } = settled(case)?;
     let (header, hash) = (&proof.block.header, tree::leaf_hash(outcome));

@@ -162,9 +162,9 @@ impl Checks {
         let price = leaf.and_then(Leaf::price).unwrap_or_default();
         let mu = leaf.and_then(Leaf::mu).unwrap_or_default();
         let standing = if anchored {
-            "and is final under the network key"
+            "and is final under the trusted committee"
         } else {
-            "but is not shown to be final: no network key was given"
+            "but is not shown to be final: neither a network key nor a checkpoint was given"
         };
         let left: Vec<_> = self.unchecked.iter().map(|left| left.name).collect();
         let left = if left.is_empty() {

@@ -26,5 +26,5 @@ pub use datanet::{
     TraceSpan,
 };
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
-pub use status::{ErrorBody, ErrorView, NodeView, Status};
+pub use status::{Checkpoint, ErrorBody, ErrorView, NodeView, Progress, Status};
 pub use transaction::{OperationView, Submitted};

@@ -1,4 +1,5 @@
-//! How a node is, and how it says that something failed.
+//! How a node is, how far its long work is, whom its network trusts, and how it says that
+//! something failed.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,8 +13,12 @@ pub struct Status {
     pub name: String,
     /// Whether credits are free.
     pub development: bool,
-    /// The `did:key` of the key that makes blocks final.
-    pub network_key: String,
+    /// The `did:key` of the key that makes blocks final, if it is a single one.
+    pub network_key: Option<String>,
+    /// The epoch whose committee votes on blocks.
+    pub epoch: u64,
+    /// The committee: the `did:key` of each validator, in the order of seats.
+    pub validators: Vec<String>,
     /// The newest final block.
     pub height: u64,
     /// Its consensus time.
@@ -34,6 +39,17 @@ pub struct Status {
     pub serving: Vec<String>,
 }
 
+/// Whose votes make the blocks of an epoch final: what a light client starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checkpoint {
+    /// The network's id.
+    pub network: String,
+    /// The epoch.
+    pub epoch: u64,
+    /// The `did:key` of each validator, in the order of seats.
+    pub validators: Vec<String>,
+}
+
 /// A node on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
@@ -45,6 +61,20 @@ pub struct NodeView {
     pub owner: String,
     /// What it asks per MU.
     pub ask: String,
+}
+
+/// How far long work is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// What is being done: `idle`, `opening`, `reading`, `checking`, `sorting`, `indexing`,
+    /// `writing`, `blocks`, `state`, `calls` or `receipts`.
+    pub phase: String,
+    /// How much of it is done.
+    pub done: u64,
+    /// Of how much, if anybody knows.
+    pub total: Option<u64>,
+    /// What is counted: `bytes`, `blocks` or `receipts`; nothing if nothing is.
+    pub unit: Option<String>,
 }
 
 /// A failure.

@@ -1,16 +1,14 @@
-//! Storage for the embedded store that outlives a full disk.
+//! A back end of the embedded store that keeps what the disk does not take.
 //!
-//! redb poisons itself for good when a write fails, and then refuses reads too. This back
-//! end therefore keeps writes in memory until the store asks for durability, and when the
-//! disk refuses them it keeps them still, tells redb that all is well and remembers the
-//! failure. The ledger asks after every commit whether one is remembered, publishes
-//! nothing until [`Deferred::flush`] has succeeded, and meanwhile starts no commit.
+//! Writes stay in memory until the store asks for durability. When the disk refuses them
+//! then, they stay still, the store is told that all is well, and the failure is remembered.
+//! Whoever commits asks after every commit whether one is remembered, and meanwhile starts
+//! no other before [`Deferred::flush`] has succeeded.
 //!
 //! **Invariant**: what is read is what was written last, whether the disk has it or not.
 //! Blocks reach the disk from the end of the file to its start, so that the header, which
 //! makes a commit valid, comes last.
 
-use crate::error::StoreError;
 use redb::{BackendError, StorageBackend};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +40,14 @@ struct Buffer {
     /// How much of the inner back end still counts; beyond are zeros.
     valid: u64,
     blocks: BTreeMap<u64, Block>,
-    failure: Option<StoreError>,
+    failure: Option<Failure>,
+}
+
+/// Why the disk did not take what waits.
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: io::ErrorKind,
+    message: String,
 }
 
 impl fmt::Debug for Deferred {
@@ -66,8 +71,18 @@ impl Deferred {
     }
 
     /// The failure remembered, if writes wait for the disk.
-    pub(crate) fn failure(&self) -> Option<StoreError> {
-        self.buffer().failure.clone()
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        let failure = self.buffer().failure.clone();
+        failure.map(|Failure { kind, message }| match kind {
+            // Its own text: one from a message would hide what the system calls it.
+            io::ErrorKind::StorageFull => kind.into(),
+            _ => io::Error::new(kind, message),
+        })
+    }
+
+    /// How much is kept in memory, bytes.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.buffer().blocks.len() * BLOCK_BYTES
     }
 
     fn buffer(&self) -> RwLockReadGuard<'_, Buffer> {
@@ -88,7 +103,9 @@ impl Deferred {
         let mut buffer = self.buffer_mut();
         match &result {
             Ok(()) => buffer.settle(&blocks),
-            Err(error) => buffer.failure = Some(error.into()),
+            Err(error) => {
+                buffer.failure = Some(Failure { kind: error.kind(), message: error.to_string() });
+            }
         }
         result
     }
@@ -222,7 +239,7 @@ impl Deferred {
     }
 }
 
-/// The store's handle on a back end that the ledger keeps an eye on.
+/// The store's handle on a back end that somebody keeps an eye on.
 #[derive(Debug)]
 pub(crate) struct Handle(pub(crate) Arc<Deferred>);
 

@@ -1,0 +1,54 @@
+//! `ambar network`: what others need to know of the node's network.
+
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::files;
+use ambar_base::{Checkpoint, PublicKey};
+use ambar_receipt::checkpoint;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print or write the checkpoint that `receipt verify --network-key` takes
+    Checkpoint(CheckpointArgs),
+}
+
+/// Where to write the checkpoint.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The file says whose votes make blocks final. It is this node's word and nothing in it is
+signed: compare it with what other nodes say before you verify receipts with it.")]
+pub struct CheckpointArgs {
+    /// The file to write; without it, standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: &Command) -> Outcome {
+    let Command::Checkpoint(args) = command;
+    let found = context.client()?.checkpoint().await?;
+    let text = checkpoint::write(&found);
+    let Some(path) = &args.out else {
+        return context.print(&document(&found, None), || text);
+    };
+    files::write(path, text.as_bytes())?;
+    let out = path.display().to_string();
+    context.print(&document(&found, Some(&out)), || {
+        let (epoch, seats) = (found.committee.epoch(), found.committee.seats().len());
+        format!("{out}: the committee of epoch {epoch}, {seats} in number\n")
+    })
+}
+
+fn document(checkpoint: &Checkpoint, out: Option<&str>) -> Value {
+    let Checkpoint { network, committee } = checkpoint;
+    json!({
+        "network": network.to_string(),
+        "epoch": committee.epoch(),
+        "validators": committee.seats().iter().map(PublicKey::did).collect::<Vec<_>>(),
+        "out": out,
+    })
+}

@@ -1,0 +1,159 @@
+//! A pseudo-terminal, and what a person sees on it.
+
+use std::fs::File;
+use std::io::{Error, Read};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::process::Stdio;
+use std::ptr::{null, null_mut};
+
+/// Its width.
+pub const COLUMNS: usize = 80;
+/// Its height.
+const ROWS: u16 = 24;
+
+/// A terminal, from outside.
+#[derive(Debug)]
+pub struct Terminal {
+    control: File,
+    side: Option<OwnedFd>,
+    read: Vec<u8>,
+}
+
+impl Terminal {
+    #[expect(unsafe_code, reason = "there is no other way to a pseudo-terminal")]
+    pub fn open() -> Self {
+        let (mut control, mut side) = (-1, -1);
+        let size =
+            libc::winsize { ws_col: COLUMNS as u16, ws_row: ROWS, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: both numbers and the size outlive the call; name and modes may be null.
+        let opened = unsafe {
+            libc::openpty(&raw mut control, &raw mut side, null_mut(), null(), &raw const size)
+        };
+        assert_eq!(opened, 0, "{}", Error::last_os_error());
+        // SAFETY: the call succeeded: both are open, and nobody else has them.
+        let [control, side] = [control, side].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        Self { control: control.into(), side: Some(side), read: Vec::new() }
+    }
+
+    /// The side that a program writes to; there is one.
+    pub fn side(&mut self) -> Stdio {
+        self.side.take().unwrap().into()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+
+    /// Reads until this was drawn.
+    pub fn read_until(&mut self, text: &str) {
+        while !self.text().contains(text) {
+            assert!(self.read_some(), "the program ended: {:?}", self.text());
+        }
+    }
+
+    /// Reads until nobody writes any more; what is on the screen then.
+    pub fn read_to_end(&mut self) -> Vec<String> {
+        while self.read_some() {}
+        self.screen()
+    }
+
+    /// Reads a piece; whether there was any. A terminal that nobody has open is an error.
+    fn read_some(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        let count = self.control.read(&mut piece).unwrap_or_default();
+        self.read.extend_from_slice(&piece[..count]);
+        count > 0
+    }
+
+    /// Whether the cursor stands at the beginning of a line.
+    pub fn ended_its_line(&self) -> bool {
+        self.read.ends_with(b"\n")
+    }
+
+    /// Whether the cursor was not hidden, or shown again.
+    pub fn shows_its_cursor(&self) -> bool {
+        let text = self.text();
+        text.rfind("\u{1b}[?25l") <= text.rfind("\u{1b}[?25h")
+    }
+
+    /// The lines on the screen, without empty ones: what is left when every movement of
+    /// the cursor was followed.
+    pub fn screen(&self) -> Vec<String> {
+        let mut screen = Screen::default();
+        let text = self.text();
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '\r' => screen.column = 0,
+                '\n' => screen.row += 1,
+                '\u{1b}' => {
+                    // `[`, numbers, and a letter that says what to do.
+                    let sequence = until_letter(rest.by_ref().skip(1));
+                    screen.obey(&sequence);
+                }
+                c => screen.put(c),
+            }
+        }
+        let lines = screen.lines.into_iter().map(|line| line.trim_end().to_owned());
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+}
+
+fn until_letter(chars: impl Iterator<Item = char>) -> String {
+    let mut sequence = String::new();
+    for c in chars {
+        sequence.push(c);
+        if c.is_ascii_alphabetic() {
+            break;
+        }
+    }
+    sequence
+}
+
+#[derive(Default)]
+struct Screen {
+    lines: Vec<String>,
+    row: usize,
+    column: usize,
+}
+
+impl Screen {
+    fn line(&mut self) -> &mut String {
+        let wanted = self.lines.len().max(self.row + 1);
+        self.lines.resize(wanted, String::new());
+        &mut self.lines[self.row]
+    }
+
+    fn put(&mut self, c: char) {
+        let column = self.column;
+        let mut chars: Vec<char> = self.line().chars().collect();
+        chars.resize(chars.len().max(column + 1), ' ');
+        chars[column] = c;
+        *self.line() = chars.into_iter().collect();
+        self.column += 1;
+    }
+
+    fn obey(&mut self, sequence: &str) {
+        let (numbers, letter) = sequence.split_at(sequence.len() - 1);
+        let number: usize = numbers.parse().unwrap_or(1);
+        match letter {
+            "A" => self.row = self.row.saturating_sub(number),
+            "B" => self.row += number,
+            "C" => self.column += number,
+            "D" => self.column = self.column.saturating_sub(number),
+            "K" if numbers == "2" => self.line().clear(),
+            "K" => {
+                let kept = self.line().clone().chars().take(self.column).collect();
+                *self.line() = kept;
+            }
+            "J" => {
+                let kept = self.line().clone().chars().take(self.column).collect();
+                *self.line() = kept;
+                let row = self.row;
+                self.lines.truncate(row + 1);
+            }
+            // Colours and the cursor's looks.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A small ledger on which something of everything has happened, and transactions that
+//! apply to it.
+
+use super::{key, manifest, terms};
+use ambar_base::{AccountId, Cid, Encode, Inception, KeySet, Moment, NetworkId, Price, SecretKey};
+use ambar_capsule::SignedManifest;
+use ambar_ledger::query::State;
+use ambar_ledger::transaction::{
+    Accept, Actor, AllowServing, Envelope, FundChannel, OpenChannel, Operation, Publish,
+    RegisterName, RegisterNode, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, Transfer,
+    TransferLine, TransferRoyalty,
+};
+use ambar_ledger::{Genesis, Key, MemoryLedger};
+use ambar_receipt::{
+    BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
+};
+use std::sync::OnceLock;
+
+const START: Moment = Moment(1_800_000_000_000);
+const ASK: Price = Price(500);
+/// The channel and the node, by number.
+const FIRST: u64 = 0;
+
+/// A ledger with the key that acts on it: council, owner, payer and node at once.
+#[derive(Debug)]
+pub struct Stage {
+    /// The ledger, in the middle of a block.
+    pub ledger: MemoryLedger,
+    /// Its network.
+    pub network: NetworkId,
+    /// The acting account.
+    pub actor: AccountId,
+    version: Cid,
+}
+
+/// Whose key signs.
+#[must_use]
+pub fn actor_key() -> SecretKey {
+    key("faucet")
+}
+
+/// The stage, set once.
+#[must_use]
+pub fn stage() -> &'static Stage {
+    static STAGE: OnceLock<Stage> = OnceLock::new();
+    STAGE.get_or_init(Stage::set)
+}
+
+impl Stage {
+    fn set() -> Self {
+        let genesis = Genesis::development(actor_key().public(), [7; 32]);
+        let network = genesis.network();
+        let actor = genesis.account(actor_key().public());
+        let ledger = MemoryLedger::new(&genesis).expect("a development genesis is sound");
+        let version = manifest::model_of(actor).id();
+        let mut stage = Self { ledger, network, actor, version };
+        let openings = [
+            stage.publish(),
+            Operation::RegisterNode(RegisterNode::new(network, &actor_key(), &actor, ASK)),
+            stage.serving(),
+            Operation::Accept(Accept { version, terms: terms::plain().id() }),
+            Operation::OpenChannel(channel()),
+        ];
+        for (block, operation) in openings.into_iter().enumerate() {
+            stage.ledger.begin(START.after(1_000 * block as u64)).expect("a block begins");
+            let bytes = stage.sign(Actor::Account(actor), vec![operation]).to_bytes();
+            stage.ledger.apply(&bytes).expect("the opening applies");
+        }
+        stage
+    }
+
+    /// An envelope of the next nonce.
+    fn envelope(&self, actor: Actor, operations: Vec<Operation>) -> Envelope {
+        Envelope {
+            network: self.network,
+            version: TRANSACTION_VERSION,
+            nonce: self.nonce(&actor),
+            actor,
+            expires: self.ledger.height().after(10),
+            fee_payer: None,
+            fee_cap: Price::CREDIT,
+            operations,
+        }
+    }
+
+    /// A transaction that is signed and in time.
+    fn sign(&self, actor: Actor, operations: Vec<Operation>) -> ambar_ledger::SignedTransaction {
+        self.envelope(actor, operations).sign(&actor_key())
+    }
+
+    /// The next nonce of an actor of this stage.
+    #[must_use]
+    pub fn nonce(&self, actor: &Actor) -> u64 {
+        match actor {
+            Actor::Account(id) => {
+                self.ledger.account(&id.to_string()).map_or(0, |(_, account, _)| account.nonce)
+            }
+            Actor::Node(number) => {
+                let node = self.ledger.must("node", number, &Key::Node(*number));
+                node.map_or(0, |node: ambar_ledger::object::Node| node.nonce)
+            }
+        }
+    }
+
+    fn publish(&self) -> Operation {
+        let manifest = manifest::model_of(self.actor);
+        Operation::Publish(Publish {
+            manifest: SignedManifest::sign(&manifest, self.network, &actor_key()),
+            terms: Some(terms::plain().to_document()),
+            contributors: None,
+            grants: Vec::new(),
+        })
+    }
+
+    fn serving(&self) -> Operation {
+        let node = actor_key().public();
+        Operation::AllowServing(AllowServing { version: self.version, node, allowed: true })
+    }
+
+    /// Transactions that apply, one operation each and all of an account's in one.
+    #[must_use]
+    pub fn transactions(&self) -> Vec<Vec<u8>> {
+        let by = |actor: Actor, operations| self.sign(actor, operations).to_bytes();
+        let single = self.operations().into_iter();
+        let single = single.map(|operation| by(Actor::Account(self.actor), vec![operation]));
+        let settle = by(Actor::Node(FIRST), vec![Operation::Settle(self.settle())]);
+        single.chain([settle]).collect()
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let (actor, version) = (self.actor, self.version);
+        let newcomer = key("newcomer");
+        let inception = Inception::single(newcomer.public()).sign(self.network, &newcomer);
+        let mut parameters = Genesis::development(actor_key().public(), [7; 32]).parameters;
+        parameters.fee_base = Price(1_001);
+        let keys = KeySet::single(newcomer.public());
+        vec![
+            Operation::CreateAccount(inception),
+            Operation::Transfer(Transfer { to: actor, amount: Price(5) }),
+            Operation::RotateKeys(RotateKeys { keys, recovery: None }),
+            Operation::RegisterName(RegisterName { name: "harbour".into(), version }),
+            Operation::TransferLine(TransferLine { version, to: actor, grants: Vec::new() }),
+            Operation::TransferRoyalty(TransferRoyalty { royalty: FIRST, to: actor }),
+            Operation::RevokeGrant(FIRST),
+            Operation::OpenChannel(channel()),
+            Operation::FundChannel(FundChannel { channel: FIRST, amount: Price(9) }),
+            Operation::CloseChannel(FIRST),
+            Operation::SetAsk(SetAsk { node: FIRST, ask: Price(600) }),
+            self.serving(),
+            Operation::SetParameters(parameters),
+            Operation::PublishTariff(Tariff::standard().encode()),
+        ]
+    }
+
+    fn settle(&self) -> Settle {
+        let leaves = vec![self.leaf(0), self.leaf(1)];
+        Settle { batch: self.batch(&leaves).expect("two small prices"), leaves }
+    }
+
+    /// The batch of these leaves, signed as gateway and node; nothing if prices overflow.
+    #[must_use]
+    pub fn batch(&self, leaves: &[Leaf]) -> Option<SignedBatch> {
+        let header = BatchHeader::of(FIRST, FIRST, leaves)?;
+        let signature = header.sign(self.network, &actor_key());
+        let sign = |lines: &ambar_receipt::NodeLines| {
+            lines.sign(self.network, (FIRST, FIRST), &actor_key())
+        };
+        let nodes = header.nodes.iter().map(sign).collect();
+        Some(SignedBatch { header, signature, nodes })
+    }
+
+    fn leaf(&self, n: u64) -> Leaf {
+        let counters = Counters::new([(Counter::TokensIn, 40), (Counter::TokensOut, 20 + n)]);
+        let bill = bill::line_bill(&counters, &terms::plain().price, &Tariff::standard(), ASK);
+        let bill = bill.expect("a small call");
+        let line = Line {
+            version: FIRST,
+            grant: FIRST,
+            node: FIRST,
+            tariff: FIRST,
+            counters,
+            mu: bill.mu,
+            royalty: bill.royalty,
+            node_fee: bill.node_fee,
+            shares: Vec::new(),
+        };
+        let void = Leaf::void(FIRST, n, self.ledger.height(), self.ledger.time());
+        let call = call_id(FIRST, &ambar_base::Digest::ZERO, &n.to_string());
+        let mut leaf = Leaf { call, outcome: CallOutcome::Full, lines: vec![line], ..void };
+        let fee = ambar_base::Weight(20_000_000);
+        leaf.network_fee = bill::network_fee(leaf.price().unwrap_or_default(), fee);
+        leaf
+    }
+}
+
+fn channel() -> OpenChannel {
+    OpenChannel {
+        session_key: key("session").public(),
+        gateway: actor_key().public(),
+        grants: vec![FIRST],
+        amount: Price::CREDIT,
+        unit_price_max: Price::CREDIT,
+        expires: START.after(1 << 40),
+    }
+}

@@ -1,0 +1,48 @@
+//! Terms that together use every clause.
+
+use ambar_base::{Digest, Moment, Price, Weight};
+use ambar_licence::{
+    Delegation, Derivatives, LegalText, Period, PriceRule, Purpose, Purposes, Quota, Right, Term,
+    Terms,
+};
+
+fn purposes(words: &[&str]) -> std::collections::BTreeSet<Purpose> {
+    words.iter().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Free for calls.
+#[must_use]
+pub fn plain() -> Terms {
+    let price = PriceRule { per_mu: Price(0), per_call: Price(1_000), minimum: Price(0) };
+    Terms { price, ..Terms::granting([Right::Call, Right::Compose]) }
+}
+
+/// Several of them.
+#[must_use]
+pub fn all() -> Vec<Terms> {
+    let full = Terms {
+        term: Some(Term::Days(365)),
+        quota: Some(Quota { calls: 1_000, per: Period::Month }),
+        purposes: Purposes { allow: purposes(&["research", "teaching"]), deny: purposes(&["ads"]) },
+        delegation: Delegation { depth: 2 },
+        price: PriceRule {
+            per_mu: Price(2_000_001),
+            per_call: Price(1_000),
+            minimum: Price(1_500),
+        },
+        derivatives: Derivatives {
+            allowed: true,
+            share: Weight(150_000_000),
+            floor_per_call: Price(7),
+        },
+        text: Some(LegalText::Spdx("CC-BY-4.0 OR MIT".into())),
+        ..Terms::granting(Right::ALL)
+    };
+    let until = Terms {
+        term: Some(Term::Until(Moment(1_900_000_000_123))),
+        quota: Some(Quota { calls: 1, per: Period::Term }),
+        text: Some(LegalText::Sha256(Digest::of(b"text"))),
+        ..Terms::granting([Right::Train])
+    };
+    vec![plain(), full, until]
+}

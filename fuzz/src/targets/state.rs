@@ -1,0 +1,113 @@
+//! Objects of the ledger's state, as they lie on the disk.
+
+use crate::sample::ledger::stage;
+use crate::{Reach, Target, promise};
+use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
+use ambar_ledger::history::CHANGES_MAX;
+use ambar_ledger::object::{
+    Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Line, Name, Node,
+    Numbers, Royalty, Serve, Version,
+};
+use ambar_ledger::sequence::{SEQUENCE_SPAN, Sequence};
+use ambar_ledger::{Genesis, Key};
+use ambar_receipt::Fact;
+
+pub(super) const TARGET: Target = Target { name: "state", seeds, attempt };
+
+/// A key and the bytes under it.
+type Entry = (Vec<u8>, Vec<u8>);
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut settled = stage().ledger.clone();
+    for transaction in stage().transactions() {
+        // Those after the first of a nonce are refused: one of each kind is enough.
+        let _ = settled.apply(&transaction);
+    }
+    let entries = settled.entries().map(|(key, value)| (key.to_vec(), value.to_vec()));
+    entries.map(|entry: Entry| entry.to_bytes()).collect()
+}
+
+fn attempt(input: &[u8]) -> Reach {
+    let Some((key, value)) = promise::compact::<Entry>(input) else { return Reach::Refused };
+    let _ = promise::compact::<Genesis>(&value);
+    let Some(key) = promise::compact::<Key>(&key) else { return Reach::Decoded };
+    if object(&key, &value) { Reach::Used } else { Reach::Decoded }
+}
+
+fn read<T: Encode + ambar_base::Decode>(value: &[u8]) -> bool {
+    promise::compact::<T>(value).is_some()
+}
+
+fn object(key: &Key, value: &[u8]) -> bool {
+    match key {
+        Key::Parameters => promise::compact(value).is_some_and(|object| governance(&object)),
+        Key::Numbers => read::<Numbers>(value),
+        Key::Issued => read::<Amount>(value),
+        Key::Account(_) => read::<Account>(value),
+        Key::Balance(_) => promise::compact(value).is_some_and(|object| balance(&object)),
+        Key::AccountNumber(_) | Key::FirstKey(_) | Key::VersionNumber(_) | Key::NodeNumber(_) => {
+            read::<u64>(value)
+        }
+        Key::Name(_) => read::<Name>(value),
+        Key::Version(_) => promise::compact(value).is_some_and(|object| version(&object)),
+        Key::Manifest(_) | Key::Terms(_) | Key::Tariff(_) => true,
+        Key::Line(_) => read::<Line>(value),
+        Key::Royalty(_) => read::<Royalty>(value),
+        Key::Datanet(_) => read::<Datanet>(value),
+        Key::Grant(_) => read::<Grant>(value),
+        Key::Quota(_) => read::<u64>(value),
+        Key::Channel(_) => promise::compact(value).is_some_and(|object| channel(&object)),
+        Key::Node(_) => read::<Node>(value),
+        Key::Serve(_) => read::<Serve>(value),
+        Key::Call(_) => read::<Height>(value),
+        Key::Agenda(_) => read::<Agenda>(value),
+        Key::Time(_) => read::<Moment>(value),
+        Key::Batch(_) => read::<Batch>(value),
+        Key::Facts(_) => read::<Vec<Fact>>(value) || read::<Vec<Vec<u8>>>(value),
+        Key::Calls(_) => read::<Vec<Digest>>(value),
+    }
+}
+
+fn governance(governance: &Governance) -> bool {
+    let changes = &governance.parameters;
+    let _ = (changes.latest().is_sound(), changes.at(Height(0)), changes.at(Height(u64::MAX)));
+    // Setting forgets or refuses, whatever was read.
+    let mut set = changes.clone();
+    let refused = set.set(Height(u64::MAX), Height(0), changes.latest().clone()).is_err();
+    let mut at_once = changes.clone();
+    let forgotten = at_once.set(Height(u64::MAX), Height(u64::MAX), changes.latest().clone());
+    assert!(forgotten.is_ok(), "what ended is forgotten");
+    let _ = (refused, CHANGES_MAX);
+    true
+}
+
+fn balance(balance: &Balance) -> bool {
+    let heights = [0, 1, u64::MAX].map(Height);
+    for height in heights {
+        let _ = (balance.pending_at(height), balance.available_at(height));
+    }
+    balance.sum().is_some()
+}
+
+fn version(version: &Version) -> bool {
+    let _: Vec<_> = version.uses_at(version.height).collect();
+    version.id != Cid(Digest::ZERO)
+}
+
+fn channel(channel: &Channel) -> bool {
+    let _ = channel.remaining();
+    settles(channel.settled.clone());
+    true
+}
+
+/// A sequence that was read settles numbers in its span once.
+fn settles(mut sequence: Sequence) {
+    let (base, end) = (sequence.base, sequence.end());
+    assert!(!sequence.contains(base) && !sequence.contains(end), "an unsettled number");
+    assert!(end - base <= SEQUENCE_SPAN, "the span of a sequence");
+    for n in [base, end, base.saturating_add(SEQUENCE_SPAN)] {
+        let fresh = !sequence.contains(n);
+        let settled = sequence.settle(n).is_ok();
+        assert!(!settled || (fresh && sequence.contains(n)), "a number settles once");
+    }
+}
