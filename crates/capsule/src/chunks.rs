@@ -255,7 +255,9 @@ impl Outboard {
         self.0.as_flattened()
     }
 
-    /// Checks the outboard against the root.
+    /// Checks the outboard against the root. Chaining values from higher up in the tree
+    /// have the same root: how many groups there are is shown by bytes that verify, not by
+    /// the outboard.
     pub fn verify(self, root: &ContentRoot) -> Result<VerifiedOutboard, ChunkError> {
         if root_of(&self.0) != *root {
             return Err(ChunkError::Outboard);

@@ -166,3 +166,20 @@ proptest! {
         prop_assert!(!verified);
     }
 }
+
+/// Found by the fuzz target `chunk_proof`: the root itself, and the two halves below it, are
+/// outboards with the same root. No bytes verify by them.
+#[test]
+fn an_outboard_that_stops_above_the_groups_verifies_nothing() {
+    let content = content(4 * GROUP_BYTES + 100);
+    let tree = ChunkTree::of(&content).unwrap();
+    let values = tree.outboard.as_bytes().as_chunks::<CHAINING_VALUE_BYTES>().0;
+    let halves = [subtree(&values[..4]), values[4]].concat();
+    for above in [tree.root.0.to_vec(), halves] {
+        let above = Outboard::from_bytes(&above).unwrap().verify(&tree.root).unwrap();
+        for (index, place) in (0..above.groups()).flat_map(|i| (0..5).map(move |p| (i, p))) {
+            let bytes = content.chunks(GROUP_BYTES).nth(place).unwrap();
+            assert_eq!(above.check_group(index, bytes), Err(ChunkError::Group(index)));
+        }
+    }
+}
