@@ -12,7 +12,6 @@ use ambar_receipt::Tariff;
 
 /// Most accounts that genesis allocates to.
 pub const ALLOCATIONS_MAX: usize = 4096;
-/// Fewest blocks of an epoch: its last block names the next committee, and one block at
 
 record! {
     /// What a network begins with.

@@ -22,7 +22,6 @@ use ambar_receipt::{CallOutcome, Leaf, bill};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Most problems that a report lists.
 pub const PROBLEMS_MAX: usize = 100;

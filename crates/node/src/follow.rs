@@ -152,8 +152,7 @@ mod tests {
         let machine = Arc::new(LedgerMachine::new(genesis.network()));
         let ledger = tempfile::tempdir().unwrap();
         let state = genesis_state(&genesis).unwrap();
-        let chain =
-            Chain::open(ledger.path(), settings, machine, state, system_clock()).unwrap();
+        let chain = Chain::open(ledger.path(), settings, machine, state, system_clock()).unwrap();
         let mut head = chain.watch();
         head.wait_for(|head| head.height.0 > 10).await.unwrap();
         let directory = tempfile::tempdir().unwrap();

@@ -24,12 +24,11 @@ pub(crate) struct Channels<S, R> {
     pub(crate) resolver: (S, R),
     pub(crate) backfill: (S, R),
     pub(crate) blocks: (S, R),
-    pub(crate) state: (S, R),
     pub(crate) transactions: (S, R),
 }
 
 /// How many channels there are: they are numbered from 0 in the order of the fields.
-pub(crate) const CHANNELS: u64 = 7;
+pub(crate) const CHANNELS: u64 = 6;
 
 impl<S, R> Channels<S, R> {
     /// Opens each channel by its number.
@@ -40,7 +39,6 @@ impl<S, R> Channels<S, R> {
             resolver: open(2),
             backfill: open(3),
             blocks: open(4),
-            state: open(5),
             transactions: open(CHANNELS - 1),
         }
     }

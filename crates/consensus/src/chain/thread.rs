@@ -159,11 +159,7 @@ impl Starter {
         let settings = &self.core.settings;
         let (me, scheme) = match (
             key(&settings.key.public()),
-            scheme(
-                settings.network,
-                &settings.committee,
-                settings.votes.then_some(&settings.key),
-            ),
+            scheme(settings.network, &settings.committee, settings.votes.then_some(&settings.key)),
         ) {
             (Ok(me), Ok(scheme)) => (me, scheme),
             (Err(error), _) | (_, Err(error)) => panic!("a key of the committee: {error}"),
@@ -187,14 +183,14 @@ impl Starter {
                 let oracle = network.oracle;
                 let seat = self.seat(me, scheme, oracle.clone(), oracle);
                 let mut running = wire::start(validator, seat, app, network.channels).await;
-                running.parts.push(network.task);
+                running.push(network.task);
                 running
             }
         };
         self.core.run();
         let mut stop = self.core.stop.subscribe();
         let stopped = stop.wait_for(|stop| *stop);
-        let parts = select_all(running.parts.drain(..));
+        let parts = select_all(running.drain(..));
         futures::pin_mut!(stopped);
         futures::future::select(stopped, parts).await;
         // Whatever is left unfinished is finished at the next start.

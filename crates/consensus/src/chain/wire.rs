@@ -4,7 +4,7 @@
 //! missing ones; the stateful actor runs the ledger over the authenticated state. Nothing
 //! here knows whether storage, time and network are real or simulated.
 
-use super::app::{App, Marshal};
+use super::app::App;
 use super::network::Channels;
 use super::on_demand::OnDemand;
 use super::state::{self, Storing};
@@ -79,12 +79,8 @@ pub(crate) struct Seat<P, B> {
     pub(crate) patience: Patience,
 }
 
-/// A running validator.
-pub(crate) struct Running {
-    pub(crate) marshal: Marshal,
-    /// Ends when any of its parts does.
-    pub(crate) parts: Vec<Handle<()>>,
-}
+/// The parts of a running validator. It has failed when any of them ends.
+pub(crate) type Running = Vec<Handle<()>>;
 
 fn archive<C>(name: String, cache: CacheRef, codec_config: C) -> prunable::Config<EightCap, C> {
     prunable::Config {
@@ -261,5 +257,5 @@ where
     );
     let engine = engine.start(channels.votes, channels.certificates, channels.resolver);
     let gossip = super::gossip::start(runtime.child("gossip"), app.core, channels.transactions);
-    Running { marshal, parts: vec![broadcast, marshal_handle, stateful, engine, gossip] }
+    vec![broadcast, marshal_handle, stateful, engine, gossip]
 }
