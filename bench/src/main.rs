@@ -2,7 +2,7 @@
 //! `cargo xtask bench [NAME]... [--quick]`, explained in `docs/book/bench.md`.
 //!
 //! It stands outside: a node is the real `ambar` beside this program, asked over HTTP;
-//! only the ledger, the corpus, certificates, the journal and the orderer are called as
+//! only the ledger, the corpus, certificates, the journal and the engine are called as
 //! libraries, where the promise is about the library.
 //!
 //! **Invariant**: nothing here asserts on time. The exit code says whether something broke.
@@ -76,7 +76,11 @@ const BENCHES: [Bench; 9] = [
         run: certificate::run,
     },
     Bench { name: "journal", summary: "the call journal on this disk", run: journal::run },
-    Bench { name: "commit", summary: "the orderer on this disk", run: commit::run },
+    Bench {
+        name: "commit",
+        summary: "the engine of a committee of one on this disk",
+        run: commit::run,
+    },
 ];
 
 fn main() -> Result<ExitCode> {

@@ -31,7 +31,7 @@ fn attempt(input: &[u8]) -> Reach {
     let Some(document) = decoded else { return Reach::Refused };
     let world = sample::world();
     let file = document.seal(world.gateway_key());
-    let report = verify(&file, Some(&world.network_key.public()), Some(world.network));
+    let report = verify(&file, Some(&world.checkpoint(0)));
     if !report.ok {
         return Reach::Decoded;
     }

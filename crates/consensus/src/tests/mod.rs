@@ -1,5 +1,6 @@
 //! Tests of the engine on a toy ledger.
 
+mod committee;
 mod crash;
 mod damage;
 mod mempool;

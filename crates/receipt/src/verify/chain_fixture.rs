@@ -1,5 +1,6 @@
 //! The fixture's chain: three epochs with four other validators each. The block that
 //! settles is final through its child, by three votes of the third committee.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a test that fails")]
 
 use ambar_base::finality::root_over;
 use ambar_base::tree::{Tree, leaf_hash};
