@@ -121,14 +121,17 @@ fn found_or_check(
     transaction: &WriteTransaction,
     (header, writes): (&BlockHeader, &Writes),
 ) -> Result<(), OpenError> {
-    let format = transaction.open_table(META).map_err(StoreError::from)?;
-    let format = format.get(FORMAT_KEY).map_err(StoreError::from)?.map(|value| value.value());
-    match format {
+    match format_of(transaction)? {
         None => Ok(found(transaction, header, writes)?),
         Some(FORMAT) if stored_genesis(transaction)?.header == *header => Ok(()),
         Some(FORMAT) => Err(OpenError::HomeMismatch("its genesis or network")),
         Some(_) => Err(OpenError::HomeMismatch("its format's version")),
     }
+}
+
+fn format_of(transaction: &WriteTransaction) -> Result<Option<u64>, StoreError> {
+    let table = transaction.open_table(META)?;
+    Ok(table.get(FORMAT_KEY)?.map(|value| value.value()))
 }
 
 fn found(

@@ -13,6 +13,7 @@ mod gossip;
 mod import;
 mod network;
 mod on_demand;
+mod parts;
 mod peers;
 mod state;
 mod state_source;
