@@ -6,8 +6,8 @@ use ambar_base::{AccountId, Cid, Encode, Inception, KeySet, Moment, NetworkId, P
 use ambar_capsule::SignedManifest;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
-    Accept, Actor, AllowServing, Envelope, FundChannel, OpenChannel, Operation, Publish,
-    RegisterName, RegisterNode, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, Transfer,
+    Accept, Actor, AllowServing, BatchSigners, Envelope, FundChannel, OpenChannel, Operation,
+    Publish, RegisterName, RegisterNode, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, Transfer,
     TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger};
@@ -154,7 +154,8 @@ impl Stage {
 
     fn settle(&self) -> Settle {
         let leaves = vec![self.leaf(0), self.leaf(1)];
-        Settle { batch: self.batch(&leaves).expect("two small prices"), leaves }
+        let batch = self.batch(&leaves).expect("two small prices");
+        Settle { signers: BatchSigners::single(actor_key().public(), &batch.header), batch, leaves }
     }
 
     /// The batch of these leaves, signed as gateway and node; nothing if prices overflow.

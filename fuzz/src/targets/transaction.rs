@@ -5,9 +5,8 @@
 use crate::sample::ledger::{Stage, actor_key, stage};
 use crate::{Reach, Target, promise};
 use ambar_base::Encode;
-use ambar_ledger::execution::admit;
-use ambar_ledger::transaction::{OPERATIONS_MAX, SIGNATURES_MAX};
-use ambar_ledger::{Envelope, Operation, SignedTransaction};
+use ambar_ledger::transaction::{BatchSigners, OPERATIONS_MAX, SIGNATURES_MAX};
+use ambar_ledger::{Admitted, Envelope, Operation, SignedTransaction};
 use ambar_receipt::TransactionOutcome;
 
 pub(super) const TARGET: Target = Target { name: "transaction", seeds, attempt };
@@ -20,10 +19,10 @@ fn attempt(input: &[u8]) -> Reach {
     let Some(transaction) = promise::compact::<SignedTransaction>(input) else {
         return Reach::Refused;
     };
-    if let Ok(admitted) = admit(stage().network, input) {
-        let signatures = admitted.signatures.len() + admitted.payer_signatures.len();
+    if let Ok(admitted) = Admitted::of(stage().network, input) {
+        let signatures = transaction.signatures.len() + transaction.payer_signatures.len();
         assert!(signatures <= SIGNATURES_MAX, "the limit of signatures");
-        assert!(admitted.envelope.operations.len() <= OPERATIONS_MAX, "the limit of operations");
+        assert!(admitted.envelope().operations.len() <= OPERATIONS_MAX, "the limit of operations");
     }
     let meant = apply(input);
     let signed = apply(&meant_by_all(stage(), transaction.envelope).to_bytes());
@@ -38,6 +37,7 @@ fn meant_by_all(stage: &Stage, mut envelope: Envelope) -> SignedTransaction {
         if let Operation::Settle(settle) = operation
             && let Some(batch) = stage.batch(&settle.leaves)
         {
+            settle.signers = BatchSigners::single(actor_key().public(), &batch.header);
             settle.batch = batch;
         }
     }
