@@ -64,6 +64,7 @@ enum Command {
     Status,
     /// What others need to know of the network
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  ambar network checkpoint --out network.toml")]
     Network(network::Command),
     /// Keys of this home
     #[command(after_help = "Example:\n  ambar key new me")]

@@ -20,7 +20,10 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The file says whose votes make blocks final. It is this node's word and nothing in it is
-signed: compare it with what other nodes say before you verify receipts with it.")]
+signed: compare it with what other nodes say before you verify receipts with it.
+
+Example:
+  ambar network checkpoint --out network.toml")]
 pub struct CheckpointArgs {
     /// The file to write; without it, standard output
     #[arg(long, value_name = "FILE")]
