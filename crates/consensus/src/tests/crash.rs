@@ -4,7 +4,7 @@ use super::toy::{Toy, Transaction, genesis, origin, settings, transfer};
 use crate::chain::Chain;
 use crate::engine::{Consensus, Fate};
 use crate::replay::audit;
-use crate::settings::system_clock;
+use crate::settings::{Patience, Settings, system_clock};
 use ambar_base::{Encode, Height};
 use futures::executor::block_on;
 use std::collections::hash_map::RandomState;
@@ -24,9 +24,12 @@ const ROUNDS: u64 = 8;
 /// Transactions under way at once in the child.
 const WINDOW: u64 = 5;
 
+/// A view in which the child had proposed before it was killed passes by its timeout alone,
+/// which follows from the heartbeat.
 fn open(dir: &Path) -> Chain {
-    let machine = Arc::new(Toy::default());
-    Chain::open(dir, settings(), machine, genesis(), system_clock()).unwrap()
+    let patience = Patience::with_heartbeat(Duration::from_millis(50));
+    let settings = Settings { patience, ..settings() };
+    Chain::open(dir, settings, Arc::new(Toy::default()), genesis(), system_clock()).unwrap()
 }
 
 fn transaction(nonce: u64) -> Transaction {
