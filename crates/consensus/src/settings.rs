@@ -87,8 +87,6 @@ pub struct Settings {
     pub committee: ambar_base::Committee,
     /// The key with which this node votes, if it has a seat, and speaks to its peers.
     pub key: SecretKey,
-    /// Whether this node votes with its seat, if it has one. Without votes it follows.
-    pub votes: bool,
     /// How long to wait for what.
     pub patience: Patience,
     /// The most that goes into a block.
@@ -109,7 +107,6 @@ impl Settings {
             network: genesis.network,
             committee: genesis.committee,
             key,
-            votes: true,
             patience: Patience::with_heartbeat(Duration::from_secs(1)),
             block: BlockLimits {
                 transactions_max: 10_000,

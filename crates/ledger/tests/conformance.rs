@@ -159,7 +159,7 @@ fn accounts_and_rules() {
     };
     check("numbers", &value, "66840dda154e8a113c31dd0ad32f7f3a366a80e8136979d8f5a101d3d29d6f72");
     let genesis = Genesis::development(key(1).public(), [7; 32]);
-    check("genesis", &genesis, "8e8a77fd7297ff1d5609ad6332317de3dd2f2e0e0c0920db0f4bb87800013ed2");
+    check("genesis", &genesis, "d383326811c86ea0195d7ff32548465962dc8661a5f20b806f275e50bf7980b2");
 }
 
 #[test]

@@ -12,7 +12,9 @@ use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
 use ambar_consensus::replay::{self, Origin, ReplayError, Replayed};
-use ambar_consensus::{Block, Chain, Consensus, Settings, State, StoreError, system_clock};
+use ambar_consensus::{
+    Block, Chain, Consensus, Patience, Settings, State, StoreError, system_clock,
+};
 use ambar_gateway::archive::{Archive, ArchiveError};
 use ambar_gateway::{Gateway, ReceiptId};
 use ambar_ledger::object::Version;
@@ -22,11 +24,14 @@ use ambar_receipt::{CallOutcome, Leaf, bill};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Most problems that a report lists.
 pub const PROBLEMS_MAX: usize = 100;
 /// Receipts read from the archive at once.
 const ARCHIVE_PAGE: usize = 1_000;
+/// A ledger that is audited at rest makes no blocks.
+const NO_HEARTBEAT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The receipts that a node keeps.
 #[derive(Clone, Copy)]
@@ -299,8 +304,8 @@ pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
     let network = home.genesis.network();
     let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let trusted = home.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
-    // A ledger that is audited at rest makes no blocks.
-    let settings = Settings { votes: false, ..settings(trusted, &home.validator) };
+    let patience = Patience::with_heartbeat(NO_HEARTBEAT);
+    let settings = Settings { patience, ..settings(trusted, &home.validator) };
     let machine = Arc::new(LedgerMachine::new(network));
     let clock = system_clock();
     let ledger = home.directory("ledger");

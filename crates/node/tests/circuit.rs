@@ -274,7 +274,7 @@ async fn a_restart_keeps_what_was_served_and_an_audit_finds_a_changed_byte() {
     assert_eq!((report.calls, report.receipts, report.settled), (1, 1, 1));
 
     // A balance on the disk begins with its account's id; the next byte is money.
-    let file = directory.path().join("ledger").join("ledger.redb");
+    let file = directory.path().join("ledger").join("view.redb");
     let mut bytes = std::fs::read(&file).unwrap();
     let pattern = payer.0.0;
     let places: Vec<usize> =

@@ -70,7 +70,7 @@ pub(super) fn epochs() -> FixedEpocher {
 }
 
 pub(super) fn archive<C>(
-    name: String,
+    name: &str,
     cache: CacheRef,
     codec_config: C,
 ) -> prunable::Config<EightCap, C> {

@@ -159,7 +159,7 @@ impl Starter {
         let settings = &self.core.settings;
         let (me, scheme) = match (
             key(&settings.key.public()),
-            scheme(settings.network, &settings.committee, settings.votes.then_some(&settings.key)),
+            scheme(settings.network, &settings.committee, Some(&settings.key)),
         ) {
             (Ok(me), Ok(scheme)) => (me, scheme),
             (Err(error), _) | (_, Err(error)) => panic!("a key of the committee: {error}"),

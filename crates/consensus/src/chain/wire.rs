@@ -70,11 +70,11 @@ async fn archives<E: Environment>(
     let unbounded = <Scheme as Verifier>::certificate_codec_config_unbounded();
     let finalizations = prunable::Archive::init(
         runtime.child("finalizations"),
-        parts::archive(format!("{prefix}finalizations"), cache.clone(), unbounded),
+        parts::archive(&format!("{prefix}finalizations"), cache.clone(), unbounded),
     );
     let blocks = prunable::Archive::init(
         runtime.child("blocks"),
-        parts::archive(format!("{prefix}blocks"), cache.clone(), limits),
+        parts::archive(&format!("{prefix}blocks"), cache.clone(), limits),
     );
     match (finalizations.await, blocks.await) {
         (Ok(finalizations), Ok(blocks)) => (finalizations, blocks),
