@@ -80,9 +80,6 @@ pub enum Fault {
         /// What the machine said.
         refusal: Refusal,
     },
-    /// The machine panicked.
-    #[error("executing block {0} panicked")]
-    Panic(Height),
     /// The store could not be read.
     #[error("the ledger halted: {0}")]
     Store(#[from] StoreError),
@@ -91,7 +88,7 @@ pub enum Fault {
 impl Coded for Fault {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Begin { .. } | Self::Panic(_) => ErrorCode::Internal,
+            Self::Begin { .. } => ErrorCode::Internal,
             Self::Store(error) => error.code(),
         }
     }

@@ -150,7 +150,6 @@ impl App {
         let mut draft = draft.map_err(|fault| match fault {
             Fault::Begin { refusal, .. } => Failure::Refused(refusal),
             Fault::Store(error) => Failure::Store(error),
-            Fault::Panic(_) => Failure::Store(StoreError::Closed),
         })?;
         for transaction in block.transactions() {
             draft.push(transaction.clone()).await?;
