@@ -5,7 +5,7 @@ use crate::table::Table;
 use ambar_base::{Checkpoint, Committee, Digest, Height, NetworkId, SecretKey};
 use ambar_consensus::{
     Admission, Applied, BlockContext, Chain, Consensus, Execution, Item, ReadSet, Refusal,
-    Settings, StateMachine, Step, system_clock,
+    Settings, StateMachine, Step, seats_outcome, system_clock,
 };
 use anyhow::{Result, anyhow};
 use futures::executor::block_on;
@@ -22,8 +22,8 @@ const TOGETHER: u64 = 20_000;
 /// Keys of two transactions whose nonces are this far apart do not meet.
 const APART: u64 = 10_000;
 
-/// Reads and writes as many keys as the transaction's second word says.
-struct Writer;
+/// Reads and writes as many keys as the transaction's second word says. One committee for ever.
+struct Writer(Committee);
 
 fn words(transaction: &[u8]) -> (u64, u64) {
     let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
@@ -49,10 +49,20 @@ impl StateMachine for Writer {
         item: Item<'a>,
     ) -> Result<Box<dyn Execution + Send + 'a>, Refusal> {
         let words = match item {
+            Item::End { .. } => return Ok(Box::new(Ending(seats_outcome(self.0.seats())))),
             Item::Begin => None,
             Item::Transaction(bytes) => Some(words(bytes)),
         };
         Ok(Box::new(Writing { height: block.height, words }))
+    }
+}
+
+/// The end of an epoch: its outcome.
+struct Ending(Vec<u8>);
+
+impl Execution for Ending {
+    fn step(&self, _: &ReadSet) -> Result<Step, Refusal> {
+        Ok(Step::Done(Applied { writes: Vec::new(), outcome: self.0.clone() }))
     }
 }
 
@@ -84,8 +94,8 @@ pub fn run(plan: &Plan) -> Result<Table> {
     let network = NetworkId(Digest::of(b"speed"));
     let key = SecretKey::from_seed(&[1; 32]);
     let committee = Committee::new(0, vec![key.public()])?;
+    let machine = Arc::new(Writer(committee.clone()));
     let settings = Settings::new(Checkpoint { network, committee }, key);
-    let machine = Arc::new(Writer);
     let engine = Chain::open(place.path(), settings, machine, Vec::new(), system_clock())?;
     let mut table = Table::default();
     let small = (0..plan.pick(500, 50)).map(|nonce| transaction(nonce, SMALL));

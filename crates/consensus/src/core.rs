@@ -12,11 +12,12 @@ use crate::error::{Fault, StoreError, SubmitError};
 use crate::fates::Refusals;
 use crate::machine::{Admission, Refusal, StateMachine, admit_all};
 use crate::mempool::{Answer, Mempool};
+use crate::participation::{Hearing, Participation};
 use crate::pending::{Doubtful, Pending};
 use crate::settings::{Clock, Settings};
 use crate::state::Entry;
-use ambar_base::finality::{BlockHeader, Certificate};
-use ambar_base::{Coded, Digest, Height};
+use ambar_base::finality::{BlockHeader, Certificate, Handover};
+use ambar_base::{Coded, Committee, Digest, Height};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -49,7 +50,10 @@ pub(crate) struct Core {
     /// `None` once the engine is closed.
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     refusals: Mutex<Refusals>,
+    hearing: Mutex<Hearing>,
     head: watch::Sender<Head>,
+    /// The epoch of the next block that the view lacks.
+    pub(crate) epoch: watch::Sender<u64>,
     /// How the engine's first start ended: the view is up to it, or why it is not.
     started: watch::Sender<Option<Result<(), StoreError>>>,
     pub(crate) stop: watch::Sender<bool>,
@@ -91,6 +95,9 @@ impl Core {
         database: Database,
     ) -> Result<Arc<Self>, StoreError> {
         let snapshot = database.snapshot()?;
+        let epoch = settings.rules.epochs().containing(snapshot.head().height.after(1));
+        let committee = committee_in(&snapshot, epoch)?;
+        let hearing = Hearing::of(&committee, &settings.key.public());
         let (spread, to_spread) = mpsc::channel(SPREAD_MAX);
         let queue = Queue { pool: Mempool::new(settings.pool), status: Status::Running };
         let (flushed, height) = (Instant::now(), snapshot.head().height);
@@ -101,7 +108,9 @@ impl Core {
             queue: Mutex::new(queue),
             fresh: Notify::new(),
             pending: Mutex::default(),
+            hearing: Mutex::new(hearing),
             head: watch::Sender::new(snapshot.head()),
+            epoch: watch::Sender::new(epoch),
             stores: Mutex::new(Some(stores)),
             snapshot: RwLock::new(Some(Arc::new(snapshot))),
             refusals: Mutex::new(Refusals::new(settings.pool.refusals_max)),
@@ -141,6 +150,58 @@ impl Core {
 
     pub(crate) fn refusal(&self, id: &Digest) -> Option<Refusal> {
         locked(&self.refusals).get(id).cloned()
+    }
+
+    /// The committee of an epoch, if it is known here.
+    pub(crate) fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
+        self.latest()?.committee(epoch)
+    }
+
+    /// The committee of the newest epoch that is known here.
+    pub(crate) fn newest_committee(&self) -> Committee {
+        let newest = self.latest().and_then(|snapshot| snapshot.newest_committee());
+        let genesis = || self.settings.rules.genesis.committee.clone();
+        newest.ok().flatten().unwrap_or_else(genesis)
+    }
+
+    /// Remembers committees that others showed to follow on the known ones.
+    pub(crate) fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
+        locked(&self.stores).as_ref().ok_or(StoreError::Closed)?.database.learn(committees)
+    }
+
+    /// How the committees of these epochs gave way to one another, as far as it is known.
+    pub(crate) fn handovers(
+        &self,
+        snapshot: &Snapshot,
+        since: u64,
+        until: u64,
+    ) -> Result<Vec<Handover>, StoreError> {
+        let epochs = self.settings.rules.epochs();
+        let handover = |epoch| {
+            let Some(last) = snapshot.final_header(epochs.last(epoch))? else { return Ok(None) };
+            Ok(snapshot.committee(epoch + 1)?.map(|next| Handover { last, next }))
+        };
+        (since..until).map(handover).filter_map(Result::transpose).collect()
+    }
+
+    // ----- hearing
+
+    /// A vote was heard.
+    pub(crate) fn voted(&self, epoch: u64, seat: usize, view: u64) {
+        locked(&self.hearing).voted(epoch, seat, view, (self.clock)());
+    }
+
+    /// This node does not use its seat in this epoch. Without its vote a committee of one is
+    /// at its end.
+    pub(crate) fn sit_out(&self, epoch: u64) {
+        locked(&self.hearing).sit_out(epoch);
+        if self.participation().seats.len() == 1 {
+            self.halt(Fault::VotesLost { epoch });
+        }
+    }
+
+    pub(crate) fn participation(&self) -> Participation {
+        locked(&self.hearing).at((self.clock)())
     }
 
     // ----- submitting
@@ -202,7 +263,7 @@ impl Core {
     }
 
     pub(crate) fn transaction_bytes_max(&self) -> usize {
-        self.settings.pool.transaction_bytes_max.min(self.settings.block.bytes_max)
+        self.settings.pool.transaction_bytes_max.min(self.settings.rules.block.bytes_max)
     }
 
     // ----- proposing and executing
@@ -210,7 +271,7 @@ impl Core {
     /// Candidates for a child of `parent`.
     pub(crate) fn candidates(&self, parent: &Digest) -> Vec<crate::mempool::Candidate> {
         let taken = self.taken(parent);
-        locked(&self.queue).pool.select(&self.settings.block, &taken)
+        locked(&self.queue).pool.select(&self.settings.rules.block, &taken)
     }
 
     /// Whether there are candidates for a child of `parent`.
@@ -273,6 +334,10 @@ impl Core {
         let stores = guard.as_mut().ok_or(StoreError::Closed)?;
         stores.database.commit(&block, certificate)?;
         stores.height = block.header.height;
+        locked(&self.hearing).finalized(block.header.time, (self.clock)());
+        if let Some(committee) = &block.executed.next_committee {
+            self.turn_to(committee);
+        }
         stores.uncertified.push(block);
         stores.flush_in_time();
         if certificate.is_none() {
@@ -291,14 +356,34 @@ impl Core {
         header: &BlockHeader,
         certificate: &Certificate,
         entries: Vec<Entry>,
+        next: Option<&Committee>,
     ) -> Result<(), StoreError> {
         let mut guard = locked(&self.stores);
         let stores = guard.as_mut().ok_or(StoreError::Closed)?;
         stores.database.replace(header, certificate, &mut entries.into_iter())?;
         stores.height = header.height;
         stores.uncertified.clear();
+        if let Some(committee) = next {
+            stores.database.learn(std::slice::from_ref(committee))?;
+        }
         drop(guard);
+        self.begin_in(self.settings.rules.epochs().containing(header.height.after(1)));
         self.publish()
+    }
+
+    /// The state is fetched towards a block of this epoch.
+    pub(crate) fn begin_in(&self, epoch: u64) {
+        if let Ok(Some(committee)) = self.committee(epoch)
+            && epoch > *self.epoch.borrow()
+        {
+            self.turn_to(&committee);
+        }
+    }
+
+    /// The next block is of another epoch.
+    fn turn_to(&self, committee: &Committee) {
+        locked(&self.hearing).turn_to(committee, &self.settings.key.public());
+        self.epoch.send_replace(committee.epoch());
     }
 
     /// Transactions to spread; one at a time may take them.
@@ -404,6 +489,12 @@ impl Stores {
         }
         self.flushed = Instant::now();
     }
+}
+
+/// The committee that must be known because its epoch has begun.
+fn committee_in(snapshot: &Snapshot, epoch: u64) -> Result<Committee, StoreError> {
+    let missing = || StoreError::Corrupt(format!("the committee of epoch {epoch} is missing"));
+    snapshot.committee(epoch)?.ok_or_else(missing)
 }
 
 /// Why nothing can be submitted, if nothing can.

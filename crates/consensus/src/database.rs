@@ -16,7 +16,7 @@ use crate::error::{OpenError, StoreError};
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::state::{Entry, State, scan_start};
 use ambar_base::finality::{BlockHeader, Certificate, DESCENDANTS_MAX, FinalHeader};
-use ambar_base::{Digest, Encode, Height};
+use ambar_base::{Committee, Digest, Encode, Height};
 use ambar_tables::Tables;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadableTable, TableDefinition, WriteTransaction};
@@ -30,15 +30,25 @@ const CERTIFICATES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new(
 const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
 /// A transaction's id → height and place among the outcomes.
 const PLACES: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableDefinition::new("places");
+/// The committee of each epoch that has begun or is about to.
+const COMMITTEES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("committees");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
 const FORMAT_KEY: &str = "format";
 /// The version of these tables and of what is in them.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// The open store.
 pub(crate) struct Database {
     tables: Tables,
+}
+
+/// What a view begins with.
+#[derive(Clone, Copy)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) header: &'a BlockHeader,
+    pub(crate) writes: &'a Writes,
+    pub(crate) committee: &'a Committee,
 }
 
 /// An executed block on its way into the view.
@@ -56,7 +66,7 @@ impl Database {
     pub(crate) fn open(
         file: &Path,
         cache_bytes: usize,
-        genesis: (&BlockHeader, &Writes),
+        genesis: Beginning<'_>,
     ) -> Result<Self, OpenError> {
         let prepare = |transaction: &WriteTransaction| found_or_check(transaction, genesis);
         let (tables, ()) = Tables::open(file, cache_bytes, prepare)?;
@@ -103,6 +113,13 @@ impl Database {
         })
     }
 
+    /// Remembers committees.
+    pub(crate) fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
+        self.tables.write(|transaction| {
+            committees.iter().try_for_each(|committee| write_committee(transaction, committee))
+        })
+    }
+
     /// The newest commit, unchanging.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let transaction = self.tables.begin_read()?;
@@ -113,18 +130,17 @@ impl Database {
         };
         let certificates = transaction.open_table(CERTIFICATES)?;
         let (state, places) = (transaction.open_table(STATE)?, transaction.open_table(PLACES)?);
-        Ok(Snapshot { head, blocks, certificates, state, places })
+        let committees = transaction.open_table(COMMITTEES)?;
+        Ok(Snapshot { head, blocks, certificates, committees, state, places })
     }
 }
 
-fn found_or_check(
-    transaction: &WriteTransaction,
-    (header, writes): (&BlockHeader, &Writes),
-) -> Result<(), OpenError> {
+fn found_or_check(transaction: &WriteTransaction, genesis: Beginning<'_>) -> Result<(), OpenError> {
     match format_of(transaction)? {
-        None => Ok(found(transaction, header, writes)?),
-        Some(FORMAT) if stored_genesis(transaction)?.header == *header => Ok(()),
+        None => Ok(found(transaction, genesis)?),
+        Some(FORMAT) if stored_genesis(transaction)?.header == *genesis.header => Ok(()),
         Some(FORMAT) => Err(OpenError::HomeMismatch("its genesis or network")),
+        Some(newer) if newer > FORMAT => Err(OpenError::TooNew { format: newer, known: FORMAT }),
         Some(_) => Err(OpenError::HomeMismatch("its format's version")),
     }
 }
@@ -136,12 +152,12 @@ fn format_of(transaction: &WriteTransaction) -> Result<Option<u64>, StoreError> 
 
 fn found(
     transaction: &WriteTransaction,
-    header: &BlockHeader,
-    writes: &Writes,
+    Beginning { header, writes, committee }: Beginning<'_>,
 ) -> Result<(), StoreError> {
     transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
     transaction.open_table(PLACES)?;
     transaction.open_table(CERTIFICATES)?;
+    write_committee(transaction, committee)?;
     write_header(transaction, header)?;
     write_state(transaction, writes)
 }
@@ -171,6 +187,9 @@ fn write_block(transaction: &WriteTransaction, block: &Finalized) -> Result<(), 
     let height = header.height.0;
     transaction.open_table(BLOCKS)?.insert(height, stored.to_bytes().as_slice())?;
     write_places(transaction, height, ids)?;
+    if let Some(committee) = &executed.next_committee {
+        write_committee(transaction, committee)?;
+    }
     write_state(transaction, &executed.writes)
 }
 
@@ -181,6 +200,15 @@ fn write_certificate(
 ) -> Result<(), StoreError> {
     let mut certificates = transaction.open_table(CERTIFICATES)?;
     certificates.insert(height.0, certificate.to_bytes().as_slice())?;
+    Ok(())
+}
+
+fn write_committee(
+    transaction: &WriteTransaction,
+    committee: &Committee,
+) -> Result<(), StoreError> {
+    let mut committees = transaction.open_table(COMMITTEES)?;
+    committees.insert(committee.epoch(), committee.to_bytes().as_slice())?;
     Ok(())
 }
 
@@ -212,6 +240,7 @@ pub(crate) struct Snapshot {
     head: Head,
     blocks: ReadOnlyTable<u64, &'static [u8]>,
     certificates: ReadOnlyTable<u64, &'static [u8]>,
+    committees: ReadOnlyTable<u64, &'static [u8]>,
     state: ReadOnlyTable<&'static [u8], &'static [u8]>,
     places: ReadOnlyTable<&'static [u8; 32], (u64, u64)>,
 }
@@ -244,9 +273,30 @@ impl Snapshot {
         Ok(finality.map(|finality| Block { finality, transactions, outcomes }))
     }
 
+    /// The committee of the newest epoch that is known.
+    pub(crate) fn newest_committee(&self) -> Result<Option<Committee>, StoreError> {
+        guarded(|| {
+            let newest = self.committees.last()?;
+            newest.map(|(_, bytes)| from_store(bytes.value())).transpose()
+        })
+    }
+
+    /// The header at a height and what makes it final.
+    pub(crate) fn final_header(&self, height: Height) -> Result<Option<FinalHeader>, StoreError> {
+        self.stored(height)?.map_or(Ok(None), |stored| self.finality(stored.header))
+    }
+
     fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
         guarded(|| {
             let bytes = self.certificates.get(height.0)?;
+            bytes.map(|bytes| from_store(bytes.value())).transpose()
+        })
+    }
+
+    /// The committee of an epoch, if it has begun or is about to.
+    pub(crate) fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
+        guarded(|| {
+            let bytes = self.committees.get(epoch)?;
             bytes.map(|bytes| from_store(bytes.value())).transpose()
         })
     }

@@ -4,15 +4,15 @@
 //! outcomes and writes.
 
 use crate::block::{Writes, root_of, writes_digest};
+use crate::epoch::Epochs;
 use crate::error::{Fault, StoreError};
 use crate::execute::{Failure, Fetch, Overlay, execute};
-use crate::machine::{BlockContext, Item, StateMachine};
+use crate::machine::{BlockContext, Item, Refusal, StateMachine};
+use crate::settings::Rules;
+use ambar_base::codec::decode;
 use ambar_base::finality::{BlockHeader, Round, StateCommitment};
-use ambar_base::{Digest, Height, Moment, NetworkId, PublicKey};
+use ambar_base::{Committee, Digest, ErrorCode, Height, Moment, PublicKey};
 use bytes::Bytes;
-
-/// The version of the rules by which blocks are executed.
-pub const PROTOCOL: u32 = 1;
 
 /// A block in the making.
 pub(crate) struct Draft<'a, F> {
@@ -30,6 +30,8 @@ pub(crate) struct Executed {
     pub(crate) transactions: Vec<Bytes>,
     pub(crate) outcomes: Vec<Vec<u8>>,
     pub(crate) writes: Writes,
+    /// Who votes in the next epoch, if this is the last block of one.
+    pub(crate) next_committee: Option<Committee>,
 }
 
 /// What consensus says about a block, besides what executing it gives.
@@ -38,7 +40,6 @@ pub(crate) struct Placing {
     pub(crate) parent: Digest,
     pub(crate) round: Round,
     pub(crate) state: StateCommitment,
-    pub(crate) next_committee: Option<Digest>,
 }
 
 impl<'a, F: Fetch> Draft<'a, F> {
@@ -84,20 +85,45 @@ impl<'a, F: Fetch> Draft<'a, F> {
         Ok(index)
     }
 
-    /// What executing it gave.
-    pub(crate) fn finish(self) -> Executed {
+    /// What executing it gave. The last block of an epoch elects the next committee.
+    pub(crate) async fn finish(mut self, epochs: Epochs) -> Result<Executed, Fault> {
+        let next_committee = match epochs.ending_at(self.context.height) {
+            Some(epoch) => Some(self.end(epoch).await?),
+            None => None,
+        };
         let Self { context, transactions, outcomes, overlay, .. } = self;
-        Executed { context, transactions, outcomes, writes: overlay.into_writes() }
+        let writes = overlay.into_writes();
+        Ok(Executed { context, transactions, outcomes, writes, next_committee })
     }
+
+    async fn end(&mut self, epoch: u64) -> Result<Committee, Fault> {
+        let item = Item::End { epoch };
+        let outcome = execute(self.machine, &self.context, item, &mut self.overlay).await;
+        let outcome = outcome.map_err(|failure| match failure {
+            Failure::Refused(reason) => Fault::End { epoch, reason },
+            Failure::Store(error) => Fault::Store(error),
+        })?;
+        let committee = committee_of(epoch + 1, &outcome);
+        let committee = committee.map_err(|reason| Fault::End { epoch, reason })?;
+        self.outcomes.push(outcome);
+        Ok(committee)
+    }
+}
+
+/// The committee that the outcome of an epoch's end names.
+fn committee_of(epoch: u64, outcome: &[u8]) -> Result<Committee, Refusal> {
+    let refuse = |what: String| Refusal::new(ErrorCode::Internal, what);
+    let seats = decode::<Vec<PublicKey>>(outcome).map_err(|error| refuse(error.to_string()))?;
+    Committee::new(epoch, seats).map_err(|error| refuse(error.to_string()))
 }
 
 impl Executed {
     /// The header of a block of this content at this place.
     pub(crate) fn header(&self, placing: Placing) -> BlockHeader {
-        let Placing { parent, round, state, next_committee } = placing;
+        let Placing { parent, round, state } = placing;
         BlockHeader {
             network: self.context.network,
-            protocol: PROTOCOL,
+            protocol: self.context.protocol,
             height: self.context.height,
             time: self.context.time,
             parent,
@@ -108,25 +134,24 @@ impl Executed {
             outcomes_root: root_of(&self.outcomes),
             writes_digest: writes_digest(&self.writes),
             state,
-            next_committee,
+            next_committee: self.next_committee.as_ref().map(Committee::digest),
         }
     }
 }
 
 /// The block of height 0. Its writes are applied by block 1, whose state commitment is the
 /// first to cover them.
-pub(crate) fn genesis(
-    network: NetworkId,
-    writes: &Writes,
-    leader: PublicKey,
-    state: StateCommitment,
-) -> BlockHeader {
-    let context = BlockContext { network, height: Height(0), time: Moment(0) };
-    let content = (Vec::new(), Vec::new());
-    let executed =
-        Executed { context, transactions: content.0, outcomes: content.1, writes: writes.clone() };
+pub(crate) fn genesis(rules: &Rules, writes: &Writes, state: StateCommitment) -> BlockHeader {
+    let executed = Executed {
+        context: rules.context(Height(0), Moment(0)),
+        transactions: Vec::new(),
+        outcomes: Vec::new(),
+        writes: writes.clone(),
+        next_committee: None,
+    };
+    let leader = rules.genesis.committee.seats()[0];
     let round = Round { epoch: 0, view: 0, parent_view: 0, leader };
-    executed.header(Placing { parent: Digest::ZERO, round, state, next_committee: None })
+    executed.header(Placing { parent: Digest::ZERO, round, state })
 }
 
 /// Awaits what reads only [`Local`](crate::execute::Local) state, which never waits.

@@ -4,8 +4,9 @@
 use crate::block::Block;
 use crate::error::{Fault, StoreError, SubmitError};
 use crate::machine::Refusal;
+use crate::participation::Participation;
 use crate::state::StateView;
-use ambar_base::finality::{BlockHeader, OutcomeProof};
+use ambar_base::finality::{BlockHeader, Handover, OutcomeProof};
 use ambar_base::{Digest, Height, Moment};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -32,7 +33,8 @@ pub trait Consensus: Send + Sync {
     /// The final block at a height, `None` above the head.
     fn block(&self, height: Height) -> Result<Option<Block>, StoreError>;
 
-    /// The proof of an outcome, `None` if there is none at this place.
+    /// The proof of an outcome, `None` if there is none at this place. It has no handovers:
+    /// see [`Consensus::handovers`].
     fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError>;
 
     /// What became of a transaction.
@@ -40,6 +42,13 @@ pub trait Consensus: Send + Sync {
 
     /// How the engine is.
     fn status(&self) -> Status;
+
+    /// Who takes part in ordering, as this node hears it.
+    fn participation(&self) -> Participation;
+
+    /// How the committees of the epochs from `since` up to `until` gave way to one another,
+    /// as far as the blocks are here.
+    fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError>;
 
     /// Refuses what waits, stops, and resolves when the store is closed.
     fn shutdown(&self) -> BoxFuture<'static, ()>;

@@ -80,6 +80,21 @@ pub enum Fault {
         /// What the machine said.
         refusal: Refusal,
     },
+    /// The end of an epoch was refused or named no committee, which must never happen.
+    #[error("epoch {epoch} cannot end: {reason}")]
+    End {
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong.
+        reason: Refusal,
+    },
+    /// The one validator may have voted in this epoch and its votes are lost: voting again
+    /// could make two blocks of one height final.
+    #[error("the votes of epoch {epoch} are lost, and the one validator votes no more in it")]
+    VotesLost {
+        /// The epoch.
+        epoch: u64,
+    },
     /// The store could not be read.
     #[error("the ledger halted: {0}")]
     Store(#[from] StoreError),
@@ -88,7 +103,8 @@ pub enum Fault {
 impl Coded for Fault {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Begin { .. } => ErrorCode::Internal,
+            Self::Begin { .. } | Self::End { .. } => ErrorCode::Internal,
+            Self::VotesLost { .. } => ErrorCode::LedgerCorrupt,
             Self::Store(error) => error.code(),
         }
     }
@@ -155,6 +171,14 @@ pub enum OpenError {
     /// another version.
     #[error("this ledger is another's: {0}")]
     HomeMismatch(&'static str),
+    /// A newer version of the program wrote it.
+    #[error("this ledger has format {format} and this program knows formats up to {known}")]
+    TooNew {
+        /// Its format.
+        format: u64,
+        /// The newest known.
+        known: u64,
+    },
     /// The store failed or is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -181,6 +205,7 @@ impl Coded for OpenError {
         match self {
             Self::HomeInUse => ErrorCode::HomeInUse,
             Self::HomeMismatch(_) => ErrorCode::HomeMismatch,
+            Self::TooNew { .. } => ErrorCode::HomeTooNew,
             Self::Store(error) => error.code(),
         }
     }

@@ -3,7 +3,7 @@
 //! Pure but for the reads. **Invariant**: an item that fails leaves the overlay as it was.
 
 use crate::block::Writes;
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
 use crate::limits::{
     KEY_BYTES_MAX, KEYS_PER_ITEM_MAX, OUTCOME_BYTES_MAX, ROUNDS_MAX, VALUE_BYTES_MAX,
     WRITES_PER_ITEM_MAX,
@@ -30,6 +30,18 @@ pub(crate) enum Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Begin { refusal, .. } | Fault::End { reason: refusal, .. } => {
+                Self::Refused(refusal)
+            }
+            Fault::Store(error) => Self::Store(error),
+            Fault::VotesLost { .. } => Self::Store(StoreError::Closed),
+        }
     }
 }
 

@@ -16,28 +16,34 @@ mod core;
 mod database;
 mod draft;
 pub mod engine;
+mod epoch;
 pub mod error;
 mod execute;
 mod fates;
 pub mod limits;
 pub mod machine;
 mod mempool;
+mod participation;
 mod pending;
+mod protocol;
 pub mod replay;
 pub mod settings;
 pub mod state;
 
 pub use block::Block;
 pub use chain::{AHEAD_MS_MAX, Chain};
-pub use draft::PROTOCOL;
 pub use engine::{Committed, Consensus, Fate, Head, Status};
+pub use epoch::EPOCH_BLOCKS_MIN;
 pub use error::{Fault, OpenError, StoreError, SubmitError};
 pub use machine::{
     Admission, Applied, BlockContext, Execution, Item, NotAsked, ReadSet, Refusal, StateMachine,
-    Step, Write,
+    Step, Write, seats_outcome,
 };
+pub use participation::{Participation, SeatStatus};
+pub use protocol::{PROTOCOL, Protocols};
 pub use settings::{
-    BlockLimits, Clock, Patience, PeerSettings, PoolLimits, Settings, system_clock,
+    BlockLimits, Clock, EPOCH_BLOCKS_DEFAULT, Patience, PeerSettings, PoolLimits, Rules, Settings,
+    system_clock,
 };
 pub use state::{Entry, MemoryState, State, StateView};
 

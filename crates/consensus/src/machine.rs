@@ -3,7 +3,7 @@
 //! Nothing here knows what a transaction means. A machine is pure: the same context, item
 //! and values read give the same writes and outcome on every machine, for ever.
 
-use ambar_base::{Digest, ErrorCode, Height, Moment, NetworkId};
+use ambar_base::{Digest, Encode, ErrorCode, Height, Moment, NetworkId, PublicKey};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -42,8 +42,8 @@ pub(crate) fn admit_all<T: AsRef<[u8]>>(
 pub trait Execution {
     /// What the item does, as a function of context, item and what was read, or which keys
     /// it needs besides. At most [`ROUNDS_MAX`](crate::limits::ROUNDS_MAX) rounds of
-    /// reading; an item that wants more is refused. A refusal of [`Item::Begin`] halts the
-    /// chain.
+    /// reading; an item that wants more is refused. A refusal of [`Item::Begin`] or
+    /// [`Item::End`] halts the chain.
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal>;
 }
 
@@ -76,6 +76,14 @@ pub struct BlockContext {
     pub height: Height,
     /// Consensus time.
     pub time: Moment,
+    /// The version of the rules by which it is executed.
+    pub protocol: u32,
+}
+
+/// What the end of an epoch has as its outcome: the next committee's seats, ascending.
+#[must_use]
+pub fn seats_outcome(seats: &[PublicKey]) -> Vec<u8> {
+    seats.to_vec().to_bytes()
 }
 
 /// What runs in a block.
@@ -83,6 +91,12 @@ pub struct BlockContext {
 pub enum Item<'a> {
     /// Runs first in every block: releases, expiries.
     Begin,
+    /// Runs last in the last block of an epoch: its outcome is [`seats_outcome`] of the keys
+    /// that vote in the next.
+    End {
+        /// The epoch that ends.
+        epoch: u64,
+    },
     /// A transaction's bytes.
     Transaction(&'a [u8]),
 }

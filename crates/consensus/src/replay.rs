@@ -12,16 +12,17 @@ use crate::error::{Fault, StoreError};
 use crate::execute::{Failure, Local};
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::machine::{BlockContext, Refusal, StateMachine, admit_all};
+use crate::settings::Rules;
 use crate::state::{MemoryState, StateView};
 use ambar_base::finality::BlockHeader;
-use ambar_base::{Checkpoint, Digest, Height};
+use ambar_base::{Checkpoint, Committee, Digest, Height};
 use bytes::Bytes;
 use std::collections::HashSet;
 
 /// What a replay starts from.
 pub struct Origin<'a> {
-    /// The ledger and the committee of its epoch 0.
-    pub trusted: Checkpoint,
+    /// The network's rules, with the committee of epoch 0.
+    pub rules: Rules,
     /// The machine.
     pub machine: &'a dyn StateMachine,
     /// The state at height 0.
@@ -106,6 +107,8 @@ pub struct Replayed {
     pub state: MemoryState,
     /// The number of transactions executed.
     pub transactions: u64,
+    /// The committee of the next block's epoch.
+    pub committee: Committee,
 }
 
 /// Executes `blocks`, which start at height 0, and checks everything about them. Stops at
@@ -166,12 +169,12 @@ fn differing(height: Height, difference: Difference) -> ReplayError {
 
 fn begin(origin: &Origin<'_>, block: &Block) -> Result<Replayed, ReplayError> {
     let writes = genesis_writes(origin.genesis.clone());
-    let (network, committee) = (origin.trusted.network, &origin.trusted.committee);
-    let expect = draft::genesis(network, &writes, committee.seats()[0], genesis_commitment());
+    let expect = draft::genesis(&origin.rules, &writes, genesis_commitment());
     if block.finality.header != expect || !block.body_agrees() {
         return Err(differing(Height(0), Difference::Chain));
     }
-    Ok(advance(Replayed::before_genesis(), &expect, 0, writes))
+    let begun = Replayed::before_genesis(origin.rules.genesis.committee.clone());
+    Ok(advance(begun, &expect, 0, (writes, None)))
 }
 
 fn follow(
@@ -187,11 +190,11 @@ fn follow(
     }
     admitted(origin.machine, height, &block.transactions, ids)
         .map_err(|difference| differing(height, difference))?;
-    let context = BlockContext { network: origin.trusted.network, height, time: header.time };
+    let context = origin.rules.context(height, header.time);
     let executed = at_once(execute(origin, context, &so_far.state, block))??;
-    check(origin, block, &so_far.head, &executed)?;
+    check(&so_far, block, &executed)?;
     let count = executed.transactions.len() as u64;
-    Ok(advance(so_far, header, count, executed.writes))
+    Ok(advance(so_far, header, count, (executed.writes, executed.next_committee)))
 }
 
 async fn execute(
@@ -214,7 +217,7 @@ async fn execute(
             Failure::Store(error) => error.into(),
         })?;
     }
-    Ok(draft.finish())
+    Ok(draft.finish(origin.rules.epochs()).await?)
 }
 
 fn admitted(
@@ -233,19 +236,15 @@ fn admitted(
 }
 
 /// Compares a block with what executing it gave.
-fn check(
-    origin: &Origin<'_>,
-    block: &Block,
-    parent: &Head,
-    executed: &Executed,
-) -> Result<(), ReplayError> {
+fn check(so_far: &Replayed, block: &Block, executed: &Executed) -> Result<(), ReplayError> {
     let header = &block.finality.header;
     let expect = executed.header(Placing {
-        parent: parent.digest,
+        parent: so_far.head.digest,
         round: header.round.clone(),
         state: header.state.clone(),
-        next_committee: header.next_committee,
     });
+    let (network, committee) = (expect.network, so_far.committee.clone());
+    let trusted = Checkpoint { network, committee };
     let difference = if header.height != expect.height
         || header.network != expect.network
         || header.parent != expect.parent
@@ -257,7 +256,7 @@ fn check(
         Difference::Writes
     } else if *header != expect {
         Difference::Roots
-    } else if block.finality.verify(&origin.trusted).is_err() {
+    } else if block.finality.verify(&trusted).is_err() {
         Difference::Votes
     } else {
         return Ok(());
@@ -270,17 +269,23 @@ fn first_difference(left: &[Vec<u8>], right: &[Vec<u8>]) -> Option<usize> {
     (0..longest).find(|index| left.get(*index) != right.get(*index))
 }
 
-fn advance(so_far: Replayed, header: &BlockHeader, count: u64, writes: Writes) -> Replayed {
-    let Replayed { mut state, transactions, .. } = so_far;
+fn advance(
+    so_far: Replayed,
+    header: &BlockHeader,
+    count: u64,
+    (writes, next): (Writes, Option<Committee>),
+) -> Replayed {
+    let Replayed { mut state, transactions, committee, .. } = so_far;
     for (key, value) in writes {
         state.write(key, value);
     }
-    Replayed { head: Head::from(header), state, transactions: transactions + count }
+    let (transactions, committee) = (transactions + count, next.unwrap_or(committee));
+    Replayed { head: Head::from(header), state, transactions, committee }
 }
 
 impl Replayed {
-    fn before_genesis() -> Self {
+    fn before_genesis(committee: Committee) -> Self {
         let head = Head { height: Height(0), time: ambar_base::Moment(0), digest: Digest::ZERO };
-        Self { head, state: MemoryState::default(), transactions: 0 }
+        Self { head, state: MemoryState::default(), transactions: 0, committee }
     }
 }

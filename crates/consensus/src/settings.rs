@@ -1,9 +1,17 @@
 //! What an operator chooses. None of it changes what a block means.
 
-use ambar_base::{Checkpoint, Moment, NetworkId, PublicKey, SecretKey};
+use crate::epoch::Epochs;
+use crate::machine::BlockContext;
+use crate::protocol::Protocols;
+use ambar_base::{Checkpoint, Height, Moment, NetworkId, PublicKey, SecretKey};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Heights of an epoch unless a network chooses otherwise: two hours and a quarter of an idle
+/// network.
+pub const EPOCH_BLOCKS_DEFAULT: u64 = 8_192;
 
 /// Where consensus time comes from; tests drive it.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -44,6 +52,47 @@ pub struct PoolLimits {
     pub refusals_max: usize,
 }
 
+/// What all nodes of a network agree upon: whoever has other rules refuses its blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The ledger and the committee of epoch 0.
+    pub genesis: Checkpoint,
+    /// Heights of an epoch, at least [`EPOCH_BLOCKS_MIN`](crate::EPOCH_BLOCKS_MIN).
+    pub epoch_blocks: u64,
+    /// Which version of the ledger's rules holds from which height on.
+    pub protocols: Protocols,
+    /// The most that goes into a block.
+    pub block: BlockLimits,
+}
+
+impl Rules {
+    /// The usual rules: blocks of up to 10,000 transactions, the newest protocol from
+    /// genesis on.
+    #[must_use]
+    pub fn new(genesis: Checkpoint) -> Self {
+        let block =
+            BlockLimits { transactions_max: 10_000, bytes_max: 16 << 20, writes_max: 65_536 };
+        let protocols = Protocols::default();
+        Self { genesis, epoch_blocks: EPOCH_BLOCKS_DEFAULT, protocols, block }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.genesis.network
+    }
+
+    pub(crate) fn epochs(&self) -> Epochs {
+        Epochs::of_length(self.epoch_blocks)
+    }
+
+    /// The context of the block at a height.
+    pub(crate) fn context(&self, height: Height, time: Moment) -> BlockContext {
+        let (network, protocol) = (self.network(), self.protocols.at(height));
+        BlockContext { network, height, time, protocol }
+    }
+}
+
 /// How long validators wait for one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -81,22 +130,25 @@ pub struct PeerSettings {
 /// An engine's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The ledger.
-    pub network: NetworkId,
-    /// The committee of epoch 0.
-    pub committee: ambar_base::Committee,
+    /// What all nodes of the network agree upon.
+    pub rules: Rules,
     /// The key with which this node votes, if it has a seat, and speaks to its peers.
     pub key: SecretKey,
     /// How long to wait for what.
     pub patience: Patience,
-    /// The most that goes into a block.
-    pub block: BlockLimits,
     /// The most that waits.
     pub pool: PoolLimits,
     /// Memory for the view's page cache, bytes.
     pub cache_bytes: usize,
+    /// A new node that is further behind than this many blocks fetches its peers' state
+    /// instead of their blocks, of which they keep some thousands.
+    pub fetch_state_behind: u64,
     /// The other validators; nothing for a committee of one.
     pub peers: Option<PeerSettings>,
+    /// Where it is kept in which epochs the key has voted, apart from the votes themselves:
+    /// a key whose votes were lost does not vote again in an epoch in which it may have.
+    /// Without one, a file in the ledger's directory.
+    pub vote_mark: Option<PathBuf>,
 }
 
 impl Settings {
@@ -104,15 +156,9 @@ impl Settings {
     #[must_use]
     pub fn new(genesis: Checkpoint, key: SecretKey) -> Self {
         Self {
-            network: genesis.network,
-            committee: genesis.committee,
+            rules: Rules::new(genesis),
             key,
             patience: Patience::with_heartbeat(Duration::from_secs(1)),
-            block: BlockLimits {
-                transactions_max: 10_000,
-                bytes_max: 16 << 20,
-                writes_max: 65_536,
-            },
             pool: PoolLimits {
                 transactions_max: 50_000,
                 bytes_max: 64 << 20,
@@ -121,13 +167,9 @@ impl Settings {
                 refusals_max: 16_384,
             },
             cache_bytes: 128 << 20,
+            fetch_state_behind: 2_048,
             peers: None,
+            vote_mark: None,
         }
-    }
-
-    /// The checkpoint of genesis.
-    #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { network: self.network, committee: self.committee.clone() }
     }
 }

@@ -7,7 +7,7 @@
 use crate::api::dto::AuditReport;
 use crate::error::NodeError;
 use crate::home::Home;
-use crate::machine::{LedgerMachine, genesis_state, settings};
+use crate::machine::{LedgerMachine, genesis_state, rules, settings};
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
@@ -111,7 +111,8 @@ impl Audit<'_> {
         let machine = LedgerMachine::new(network);
         let genesis = genesis_state(self.genesis).ok_or(NodeError::GenesisUnsound)?;
         let trusted = self.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
-        let origin = Origin { trusted, machine: &machine, genesis };
+        let rules = rules(trusted);
+        let origin = Origin { rules, machine: &machine, genesis };
         match self.replayed(&origin, &busy) {
             Err(ReplayError::Store(error)) => return Err(error.into()),
             Err(error) => findings.problem(error),

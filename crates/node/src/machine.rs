@@ -1,8 +1,8 @@
 //! The ledger as the engine sees it: an adapter between two rooms that know nothing of
 //! each other.
 
-use ambar_base::{Checkpoint, NetworkId, SecretKey};
-use ambar_consensus::{self as consensus, Item, ReadSet, Settings, StateMachine};
+use ambar_base::{Checkpoint, ErrorCode, NetworkId, SecretKey};
+use ambar_consensus::{self as consensus, Item, ReadSet, Rules, Settings, StateMachine};
 use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
 /// The ledger's state machine of one network.
@@ -29,9 +29,16 @@ pub fn genesis_state(genesis: &Genesis) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
 /// Memory for the ledger's page cache, bytes: a node at rest stays small.
 pub(crate) const LEDGER_CACHE_BYTES: usize = 24 << 20;
 
+/// The rules of a network.
+pub(crate) fn rules(genesis: Checkpoint) -> Rules {
+    // One committee for ever.
+    Rules { epoch_blocks: u64::MAX, ..Rules::new(genesis) }
+}
+
 /// The engine's settings on this machine.
 pub(crate) fn settings(genesis: Checkpoint, key: &SecretKey) -> Settings {
-    let settings = Settings::new(genesis, key.clone());
+    let settings =
+        Settings { rules: rules(genesis.clone()), ..Settings::new(genesis, key.clone()) };
     let mut pool = settings.pool;
     pool.transaction_bytes_max = ledger::transaction::TRANSACTION_BYTES_MAX;
     Settings { cache_bytes: LEDGER_CACHE_BYTES, pool, ..settings }
@@ -61,10 +68,14 @@ impl StateMachine for LedgerMachine {
         block: &consensus::BlockContext,
         item: Item<'a>,
     ) -> Result<Box<dyn consensus::Execution + Send + 'a>, consensus::Refusal> {
-        let (network, height, time) = (block.network, block.height, block.time);
+        let consensus::BlockContext { network, height, time, .. } = *block;
         let block = ledger::BlockContext { network, height, time };
         let execution = match item {
             Item::Begin => ledger::Execution::begin(block),
+            Item::End { epoch } => {
+                let message = format!("epoch {epoch} has no end");
+                return Err(consensus::Refusal::new(ErrorCode::Internal, message));
+            }
             // The engine opens what was admitted, and nothing else.
             Item::Transaction(bytes) => Admitted::vouched(self.network, bytes)
                 .and_then(|admitted| ledger::Execution::transaction(block, admitted))

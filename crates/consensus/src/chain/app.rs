@@ -10,7 +10,7 @@ use super::votes::certificate;
 use crate::block::Writes;
 use crate::core::{Core, unexpired};
 use crate::database::Finalized;
-use crate::draft::{Draft, Executed, PROTOCOL, Placing};
+use crate::draft::{Draft, Executed, Placing};
 use crate::engine::Head;
 use crate::error::{Fault, StoreError};
 use crate::execute::Failure;
@@ -57,8 +57,7 @@ impl App {
     }
 
     fn context(&self, parent: &Head, time: Moment) -> BlockContext {
-        let network = self.core.settings.network;
-        BlockContext { network, height: parent.height.after(1), time }
+        self.core.settings.rules.context(parent.height.after(1), time)
     }
 
     /// Executes what waits on top of `parent`.
@@ -67,7 +66,8 @@ impl App {
         parent: &Head,
         batch: &Batch<E>,
     ) -> Result<(Executed, Vec<Digest>), Fault> {
-        let limits = self.core.settings.block;
+        let rules = &self.core.settings.rules;
+        let limits = rules.block;
         // Strictly later than the parent, whatever the clock says.
         let time = (self.core.clock)().max(parent.time.after(1));
         let base = Parent(batch);
@@ -94,7 +94,7 @@ impl App {
             }
         }
         self.core.refused(parent, refused);
-        Ok((draft.finish(), ids))
+        Ok((draft.finish(rules.epochs()).await?, ids))
     }
 
     /// What is wrong with a block before it is executed, if anything is.
@@ -104,7 +104,7 @@ impl App {
         let placed = header.network == context.network
             && header.height == context.height
             && header.parent == parent.digest
-            && header.protocol == PROTOCOL;
+            && header.protocol == context.protocol;
         if !placed {
             return Err("it does not continue the chain");
         }
@@ -146,15 +146,11 @@ impl App {
         let base = Parent(batch);
         let context = self.context(parent, block.header().time);
         let writes = self.writes_before(parent);
-        let draft = Draft::begin(&*self.core.machine, context, &base, writes).await;
-        let mut draft = draft.map_err(|fault| match fault {
-            Fault::Begin { refusal, .. } => Failure::Refused(refusal),
-            Fault::Store(error) => Failure::Store(error),
-        })?;
+        let mut draft = Draft::begin(&*self.core.machine, context, &base, writes).await?;
         for transaction in block.transactions() {
             draft.push(transaction.clone()).await?;
         }
-        Ok(draft.finish())
+        Ok(draft.finish(self.core.settings.rules.epochs()).await?)
     }
 
     /// Seals the writes of an executed block.
@@ -171,7 +167,7 @@ impl App {
 
     fn placing<E: Storing>(context: &Context, parent: Digest, sealed: &Sealed<E>) -> Placing {
         let state = sealed_commitment(sealed);
-        Placing { parent, round: our_round(context), state, next_committee: None }
+        Placing { parent, round: our_round(context), state }
     }
 
     async fn checked<E: Storing>(
@@ -296,7 +292,11 @@ impl<E: Storing> Application<E> for App {
                 self.core.finalized(finished, certificate.as_ref())
             }
             // The engine is ahead of the view: it fetched its state from peers.
-            _ => super::import::import(&self.core, block, certificate.as_ref(), readers).await,
+            other => {
+                let next = other.and_then(|executed| executed.executed.next_committee);
+                let certificate = certificate.as_ref();
+                super::import::import(&self.core, block, certificate, next.as_ref(), readers).await
+            }
         };
         finished.unwrap_or_else(|error| panic!("the view cannot follow: {error}"));
     }

@@ -9,7 +9,6 @@ use crate::draft::Draft;
 use crate::engine::Head;
 use crate::error::StoreError;
 use crate::execute::{Failure, Local};
-use crate::machine::BlockContext;
 use commonware_consensus::types::Height as ChainHeight;
 
 /// Executes final blocks that the engine has finished and the view lacks. Blocks that the
@@ -34,8 +33,8 @@ async fn execute(app: &App, block: &ChainBlock) -> Result<Finalized, StoreError>
     let header = block.header();
     let snapshot = app.core.latest()?;
     let parent: Head = snapshot.head();
-    let context =
-        BlockContext { network: header.network, height: parent.height.after(1), time: header.time };
+    let rules = &app.core.settings.rules;
+    let context = rules.context(parent.height.after(1), header.time);
     let damaged = |what: String| StoreError::Corrupt(format!("block {}: {what}", header.height));
     let base = Local(&snapshot);
     let draft = Draft::begin(&*app.core.machine, context, &base, app.writes_before(&parent)).await;
@@ -51,6 +50,7 @@ async fn execute(app: &App, block: &ChainBlock) -> Result<Finalized, StoreError>
             Err(Failure::Store(error)) => return Err(error),
         }
     }
-    let executed = draft.finish();
+    let executed =
+        draft.finish(rules.epochs()).await.map_err(|fault| damaged(fault.to_string()))?;
     Ok(Finalized { header: header.clone(), executed, ids })
 }

@@ -6,6 +6,7 @@ use super::types::ChainBlock;
 use crate::core::Core;
 use crate::error::StoreError;
 use crate::state::Entry;
+use ambar_base::Committee;
 use ambar_base::finality::Certificate;
 use bytes::Bytes;
 use commonware_glue::stateful::db::DatabaseSet;
@@ -16,6 +17,7 @@ pub(crate) async fn import<E: Storing>(
     core: &Core,
     block: &ChainBlock,
     certificate: Option<&Certificate>,
+    next: Option<&Committee>,
     readers: <States<E> as DatabaseSet<E>>::Readers,
 ) -> Result<(), StoreError> {
     let Some(certificate) = certificate else {
@@ -23,7 +25,7 @@ pub(crate) async fn import<E: Storing>(
         return Ok(());
     };
     let entries = entries::<E>(&readers).await?;
-    core.replace(block.header(), certificate, entries)
+    core.replace(block.header(), certificate, entries, next)
 }
 
 async fn entries<E: Storing>(

@@ -8,15 +8,21 @@
 //! from which the view is made again after a crash.
 
 mod app;
+mod begin;
 mod catch_up;
+mod epochs;
 mod gossip;
+mod hearing;
 mod import;
+mod mark;
 mod network;
 mod on_demand;
 mod parts;
+mod peer_state;
 mod peers;
+mod questions;
+mod schemes;
 mod state;
-mod state_source;
 mod thread;
 mod types;
 mod votes;

@@ -5,8 +5,8 @@
 use super::types::Key;
 use commonware_actor::{Feedback, Unreliable};
 use commonware_p2p::{
-    BlockedSubscription, Blocker, CheckedSender, LimitedSender, Message, PeerSetSubscription,
-    PeerSetUpdate, Provider, Receiver, Recipients, TrackedPeers,
+    BlockedSubscription, Blocker, CheckedSender, LimitedSender, Manager, Message,
+    PeerSetSubscription, PeerSetUpdate, Provider, Receiver, Recipients, TrackedPeers,
 };
 use commonware_runtime::IoBufs;
 use commonware_utils::NZUsize;
@@ -25,10 +25,11 @@ pub(crate) struct Channels<S, R> {
     pub(crate) backfill: (S, R),
     pub(crate) blocks: (S, R),
     pub(crate) transactions: (S, R),
+    pub(crate) state: (S, R),
 }
 
 /// How many channels there are: they are numbered from 0 in the order of the fields.
-pub(crate) const CHANNELS: u64 = 6;
+pub(crate) const CHANNELS: u64 = 7;
 
 impl<S, R> Channels<S, R> {
     /// Opens each channel by its number.
@@ -39,7 +40,8 @@ impl<S, R> Channels<S, R> {
             resolver: open(2),
             backfill: open(3),
             blocks: open(4),
-            transactions: open(CHANNELS - 1),
+            transactions: open(5),
+            state: open(CHANNELS - 1),
         }
     }
 }
@@ -133,6 +135,15 @@ impl Provider for Alone {
         let _ = sender.send(update);
         self.open().peers.push(sender);
         receiver
+    }
+}
+
+impl Manager for Alone {
+    fn track<R>(&mut self, _: u64, _: R) -> Feedback
+    where
+        R: Into<TrackedPeers<Key>> + Send,
+    {
+        Feedback::Ok
     }
 }
 

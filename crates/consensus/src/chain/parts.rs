@@ -3,10 +3,12 @@
 //! **Invariant**: every queue, buffer and window has a bound named here.
 
 use super::app::{App, Marshal};
+use super::peer_state::{OPERATIONS_MAX, PeerState};
+use super::schemes::Schemes;
 use super::state;
-use super::state_source::Nowhere;
 use super::types::{ChainBlock, Context, Key, Scheme, Sha};
 use super::wire::{Environment, Seat};
+use crate::epoch::Epochs;
 use crate::settings::BlockLimits;
 use commonware_broadcast::buffered;
 use commonware_consensus::marshal::{
@@ -20,17 +22,16 @@ use commonware_consensus::simplex::{
 };
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
 use commonware_consensus::{CertifiableAutomaton, Relay, Reporter};
-use commonware_cryptography::certificate::ConstantProvider;
 use commonware_cryptography::{Digested, Sha256};
 use commonware_glue::stateful::db::SyncEngineConfig;
 use commonware_glue::stateful::{Config as StatefulConfig, PruneConfig, SyncPlan};
-use commonware_p2p::{Blocker, Provider};
+use commonware_p2p::{Blocker, Manager};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::archive::prunable;
 use commonware_storage::translator::EightCap;
 use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize};
-use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
 /// Buffer of each journal, bytes.
@@ -39,14 +40,14 @@ const BUFFER: NonZeroUsize = NZUsize!(1 << 16);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 /// Blocks that peers sent, by peer.
 const BLOCKS_PER_PEER: usize = 16;
-/// Operations fetched or served at a time.
-const STATE_BATCH: NonZeroU64 = NZU64!(256);
 /// Views behind the last final one of which votes are kept.
 const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
 /// Blocks between two prunings.
 const PRUNE_EVERY: NonZeroUsize = NZUsize!(256);
 /// Final blocks that a peer can still fetch from here, besides the newest few.
 const BLOCKS_KEPT: usize = 4_096;
+/// Final blocks as of which a peer can still fetch the state.
+const STATES_KEPT: usize = 512;
 /// Final blocks whose ledger work may be under way.
 const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
 /// Pages in memory, and bytes of each.
@@ -56,17 +57,29 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long after a failure to ask again.
 const FETCH_RETRY: Duration = Duration::from_millis(100);
 
-/// The vote's engine for these parts of ours.
-type Voting<B, A, F> = simplex::Config<Scheme, RoundRobin<Sha256>, B, Sha, A, F, F, Sequential>;
+/// What differs between the engines of epochs.
+pub(super) struct Voting<A, F, H> {
+    pub(super) scheme: Scheme,
+    pub(super) epoch: u64,
+    pub(super) floor: Floor<Scheme, Sha>,
+    pub(super) partition: String,
+    pub(super) automaton: A,
+    pub(super) relay: F,
+    pub(super) reporter: H,
+    pub(super) cache: CacheRef,
+}
+
+/// The engine's configuration for these parts of ours.
+type Engine<N, A, F, H> = simplex::Config<Scheme, RoundRobin<Sha256>, N, Sha, A, F, H, Sequential>;
 
 /// The memory that all parts share for pages of their files.
 pub(super) fn pages() -> CacheRef {
     CacheRef::new(PAGES.0, PAGES.1)
 }
 
-/// Epochs do not end.
-pub(super) fn epochs() -> FixedEpocher {
-    FixedEpocher::new(NonZeroU64::MAX)
+/// Epochs as the engine counts them.
+pub(super) fn epocher(epochs: Epochs) -> FixedEpocher {
+    FixedEpocher::new(epochs.length())
 }
 
 pub(super) fn archive<C>(
@@ -89,26 +102,26 @@ pub(super) fn archive<C>(
     }
 }
 
-impl<P: Provider<PublicKey = Key>, B: Blocker<PublicKey = Key>> Seat<P, B> {
+impl<N: Manager<PublicKey = Key> + Blocker<PublicKey = Key>> Seat<N> {
     /// Sending blocks around.
-    pub(super) fn broadcast(&self) -> buffered::Config<Key, BlockLimits, P, Sequential> {
+    pub(super) fn broadcast(&self) -> buffered::Config<Key, BlockLimits, N, Sequential> {
         buffered::Config {
             public_key: self.me.clone(),
             mailbox_size: MAILBOX,
             deque_size: BLOCKS_PER_PEER,
             priority: false,
             codec_config: self.limits,
-            peer_provider: self.peers.clone(),
+            peer_provider: self.network.clone(),
             strategy: Sequential,
         }
     }
 
     /// Fetching missing blocks.
-    pub(super) fn backfill(&self) -> marshal_resolver::Config<Key, P, B> {
+    pub(super) fn backfill(&self) -> marshal_resolver::Config<Key, N, N> {
         marshal_resolver::Config {
             public_key: self.me.clone(),
-            peer_provider: self.peers.clone(),
-            blocker: self.blocker.clone(),
+            peer_provider: self.network.clone(),
+            blocker: self.network.clone(),
             mailbox_size: MAILBOX,
             fetch_timeout: NZDuration!(FETCH_TIMEOUT),
             fetch_retry_delay: FETCH_RETRY,
@@ -121,17 +134,12 @@ impl<P: Provider<PublicKey = Key>, B: Blocker<PublicKey = Key>> Seat<P, B> {
     pub(super) fn marshal(
         &self,
         start: marshal::Start<Scheme, Sha, Digested<ChainBlock>>,
+        (provider, epochs): (Schemes, Epochs),
         cache: CacheRef,
-    ) -> marshal::Config<
-        ConstantProvider<Scheme, Epoch>,
-        FixedEpocher,
-        Sequential,
-        ChainBlock,
-        Digested<ChainBlock>,
-    > {
+    ) -> marshal::Config<Schemes, FixedEpocher, Sequential, ChainBlock, Digested<ChainBlock>> {
         marshal::Config {
-            provider: ConstantProvider::new(self.scheme.clone()),
-            epocher: epochs(),
+            provider,
+            epocher: epocher(epochs),
             start,
             partition_prefix: format!("{}marshal", self.prefix),
             mailbox_size: MAILBOX,
@@ -154,8 +162,9 @@ impl<P: Provider<PublicKey = Key>, B: Blocker<PublicKey = Key>> Seat<P, B> {
         application: App,
         marshal: (Marshal, MarshalFloor),
         plan: SyncPlan<E, Scheme, Standard<ChainBlock>>,
+        peers: PeerState<E>,
         cache: CacheRef,
-    ) -> StatefulConfig<E, App, Standard<ChainBlock>, Nowhere<E>, Sequential> {
+    ) -> StatefulConfig<E, App, Standard<ChainBlock>, PeerState<E>, Sequential> {
         StatefulConfig {
             application,
             db_config: state::config(&self.prefix, cache),
@@ -163,44 +172,41 @@ impl<P: Provider<PublicKey = Key>, B: Blocker<PublicKey = Key>> Seat<P, B> {
             marshal,
             mailbox_size: MAILBOX,
             plan,
-            resolvers: Nowhere::new(),
+            resolvers: peers,
             sync_config: SyncEngineConfig {
-                fetch_batch_size: STATE_BATCH,
+                fetch_batch_size: NZU64!(OPERATIONS_MAX),
                 apply_batch_size: NZU64!(1_024),
                 max_outstanding_requests: NZUsize!(8),
             },
             prune_config: Some(PruneConfig {
                 maintenance_interval: PRUNE_EVERY,
                 retained_marshal_blocks: BLOCKS_KEPT,
-                retained_qmdb_blocks: 0,
+                retained_qmdb_blocks: STATES_KEPT,
             }),
             strategy: Sequential,
         }
     }
 
-    /// Voting.
-    pub(super) fn voting<A, F>(
-        self,
-        (automaton, follower): (A, F),
-        genesis: Sha,
-        cache: CacheRef,
-    ) -> Voting<B, A, F>
+    /// Voting in an epoch.
+    pub(super) fn voting<A, F, H>(&self, voting: Voting<A, F, H>) -> Engine<N, A, F, H>
     where
         A: CertifiableAutomaton<Context = Context>,
-        F: Relay + Reporter<Activity = Activity<Scheme, Sha>>,
+        F: Relay,
+        H: Reporter<Activity = Activity<Scheme, Sha>>,
     {
+        let Voting { scheme, automaton, relay, reporter, partition, epoch, floor, cache } = voting;
         simplex::Config {
-            scheme: self.scheme,
+            scheme,
             elector: RoundRobin::<Sha256>::default(),
-            blocker: self.blocker,
+            blocker: self.network.clone(),
             automaton,
-            relay: follower.clone(),
-            reporter: follower,
+            relay,
+            reporter,
             strategy: Sequential,
-            partition: format!("{}votes", self.prefix),
+            partition,
             mailbox_size: MAILBOX,
-            epoch: Epoch::zero(),
-            floor: Floor::Genesis(genesis),
+            epoch: Epoch::new(epoch),
+            floor,
             replay_buffer: NZUsize!(1 << 20),
             write_buffer: BUFFER,
             page_cache: cache,

@@ -3,14 +3,13 @@
 
 use super::network::Channels;
 use super::types::{Key, key};
-use super::votes::{private, seats};
+use super::votes::private;
 use super::wire::message_bytes_max;
 use crate::settings::{PeerSettings, Settings};
 use ambar_base::{Domain, SEATS_MAX};
 use commonware_codec::Error as CodecError;
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_cryptography::ed25519::PrivateKey;
-use commonware_p2p::Manager as _;
 use commonware_p2p::authenticated::discovery::{self, Config, Network, Oracle};
 use commonware_runtime::{Handle, Quota, Supervisor as _, tokio::Context};
 use commonware_stream::{
@@ -47,15 +46,14 @@ fn config(settings: &Settings, peers: &PeerSettings) -> Result<Config<Handshake>
         cups::Version::V1,
     );
     let known = peers.known.iter().map(|(peer, at)| Ok((key(peer)?, (*at).into())));
-    let seats = u32::try_from(settings.committee.seats().len()).unwrap_or(u32::MAX);
     let config = Config::recommended(
         handshake,
-        &Domain::Peer.message(settings.network, b""),
+        &Domain::Peer.message(settings.rules.network(), b""),
         peers.listen,
         peers.advertise,
         known.collect::<Result<_, CodecError>>()?,
-        NZUsize!(SEATS_MAX + 1),
-        message_bytes_max(seats, &settings.block),
+        NZUsize!(2 * SEATS_MAX),
+        message_bytes_max(&settings.rules.block),
         NZUsize!(1_024),
     );
     Ok(Config {
@@ -77,8 +75,7 @@ pub(crate) fn start(
     peers: &PeerSettings,
 ) -> Result<Peers, CodecError> {
     let config = config(settings, peers)?;
-    let (mut network, mut oracle) = Network::new(context.child("network"), config);
-    oracle.track(0, seats(&settings.committee)?);
+    let (mut network, oracle) = Network::new(context.child("network"), config);
     let channels = Channels::open(|number| network.register(number, RATE));
     Ok(Peers { oracle, channels, task: network.start() })
 }

@@ -17,6 +17,7 @@ use commonware_runtime::{Clock, Spawner};
 use commonware_storage::Context as StorageContext;
 use commonware_storage::journal::contiguous::variable::Config as LogConfig;
 use commonware_storage::merkle::{full::Config as TreeConfig, mmr};
+use commonware_storage::qmdb::any::ordered::variable::Operation;
 use commonware_storage::qmdb::current::{VariableConfig, ordered::variable};
 use commonware_storage::qmdb::sync::Target;
 use commonware_storage::translator::EightCap;
@@ -28,6 +29,8 @@ const CHUNK_BYTES: usize = 32;
 /// The database.
 pub(crate) type StateDb<E> =
     variable::Db<mmr::Family, E, Vec<u8>, Vec<u8>, Sha256, EightCap, CHUNK_BYTES, Sequential>;
+/// An operation of its log.
+pub(crate) type StateOp = Operation<mmr::Family, Vec<u8>, Vec<u8>>;
 /// The database as the engine shares it.
 pub(crate) type States<E> = Shared<StateDb<E>>;
 /// A block's reads and writes on top of its parent's state.
@@ -38,6 +41,12 @@ pub(crate) type Sealed<E> = <States<E> as DatabaseSet<E>>::Merkleized;
 pub(crate) type SyncTarget = Target<mmr::Family, Sha>;
 
 type Lengths = (RangeCfg<usize>, ());
+/// How long keys and values of a logged operation may be.
+pub(super) fn op_lengths() -> (Lengths, Lengths) {
+    let bytes = |max: usize| (RangeCfg::new(0..=max), ());
+    (bytes(KEY_BYTES_MAX), bytes(VALUE_BYTES_MAX))
+}
+
 type Config = VariableConfig<EightCap, (Lengths, Lengths), Sequential>;
 
 /// What an engine's storage and time must be able to do.
@@ -47,7 +56,6 @@ impl<E: Spawner + StorageContext + Clock> Storing for E {}
 /// The database's configuration under `prefix`.
 pub(crate) fn config(prefix: &str, page_cache: CacheRef) -> Config {
     let (buffer, items) = (NZUsize!(1 << 16), NZU64!(1 << 16));
-    let bytes = |max: usize| (RangeCfg::new(0..=max), ());
     VariableConfig {
         merkle_config: TreeConfig {
             journal_partition: format!("{prefix}state-nodes"),
@@ -62,7 +70,7 @@ pub(crate) fn config(prefix: &str, page_cache: CacheRef) -> Config {
             partition: format!("{prefix}state-log"),
             items_per_section: items,
             compression: None,
-            codec_config: (bytes(KEY_BYTES_MAX), bytes(VALUE_BYTES_MAX)),
+            codec_config: op_lengths(),
             page_cache,
             write_buffer: buffer,
             replay_buffer: buffer,

@@ -1,22 +1,23 @@
 //! The engine on a thread of its own, behind the trait that the house sees.
 
 use super::app::App;
+use super::mark::{FileMark, VoteMark};
 use super::network::Alone;
 use super::peers;
-use super::types::{ChainBlock, Key, Scheme, key};
-use super::votes::scheme;
+use super::types::{ChainBlock, Key, key};
 use super::wire::{self, Seat};
 use crate::block::{Block, Writes};
 use crate::core::{Core, Submitted};
-use crate::database::Database;
+use crate::database::{Beginning, Database};
 use crate::draft;
 use crate::engine::{Consensus, Fate, Head, Status};
 use crate::error::{OpenError, StoreError};
 use crate::machine::StateMachine;
 use crate::mempool::Answer;
+use crate::participation::Participation;
 use crate::settings::{Clock, Settings};
 use crate::state::StateView;
-use ambar_base::finality::OutcomeProof;
+use ambar_base::finality::{Handover, OutcomeProof};
 use ambar_base::{Digest, Height};
 use bytes::Bytes;
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
@@ -32,6 +33,8 @@ use tokio::sync::watch;
 
 /// The view's file in the ledger's directory.
 pub(crate) const VIEW: &str = "view.redb";
+/// Where it is kept in which epochs the key may have voted, unless elsewhere.
+const VOTE_MARK: &str = "voted";
 /// The engine's directory in the ledger's.
 const ENGINE: &str = "engine";
 /// Stack of the engine's thread: the future that starts all its parts is large.
@@ -48,6 +51,7 @@ pub struct Chain {
 /// What every start of the engine needs.
 struct Starter {
     core: Arc<Core>,
+    mark: Arc<dyn VoteMark>,
     directory: PathBuf,
     genesis: ChainBlock,
     genesis_writes: Arc<Writes>,
@@ -69,15 +73,19 @@ impl Chain {
     ) -> Result<Self, OpenError> {
         fs::create_dir_all(dir)?;
         let writes = genesis_writes(genesis);
-        let first = settings.committee.seats()[0];
-        let header = draft::genesis(settings.network, &writes, first, super::genesis_commitment());
-        let database = open_database(&dir.join(VIEW), settings.cache_bytes, (&header, &writes))?;
+        let rules = &settings.rules;
+        let header = draft::genesis(rules, &writes, super::genesis_commitment());
+        let committee = &rules.genesis.committee;
+        let genesis = Beginning { header: &header, writes: &writes, committee };
+        let database = open_database(&dir.join(VIEW), settings.cache_bytes, genesis)?;
         // The files' own content is durable by now; their names must be too.
         File::open(dir)?.sync_all()?;
         let genesis = ChainBlock::new(header, Vec::new())
             .ok_or(OpenError::HomeMismatch("its committee's keys"))?;
         let core = Core::new(machine, settings, clock, database)?;
+        let mark = core.settings.vote_mark.clone().unwrap_or_else(|| dir.join(VOTE_MARK));
         let starter = Starter {
+            mark: Arc::new(FileMark(mark)),
             core: Arc::clone(&core),
             directory: dir.join(ENGINE),
             genesis,
@@ -95,7 +103,7 @@ impl Chain {
 fn open_database(
     file: &Path,
     cache_bytes: usize,
-    genesis: (&ambar_base::BlockHeader, &Writes),
+    genesis: Beginning<'_>,
 ) -> Result<Database, OpenError> {
     let open = || Database::open(file, cache_bytes, genesis);
     let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
@@ -149,21 +157,16 @@ impl Starter {
         runtime::Runner::new(config).start(|context| self.validate(context));
     }
 
-    fn seat<P, B>(&self, me: Key, scheme: Scheme, peers: P, blocker: B) -> Seat<P, B> {
-        let Settings { block, patience, .. } = &self.core.settings;
-        let (limits, patience) = (*block, *patience);
-        Seat { me, scheme, peers, blocker, prefix: String::new(), limits, patience }
+    fn seat<N>(&self, me: Key, network: N) -> Seat<N> {
+        let Settings { rules, patience, .. } = &self.core.settings;
+        let (limits, patience, mark) = (rules.block, *patience, Arc::clone(&self.mark));
+        let genesis = commonware_cryptography::Digestible::digest(&self.genesis);
+        Seat { me, network, genesis, prefix: String::new(), limits, patience, mark }
     }
 
     async fn validate(&self, context: runtime::Context) {
         let settings = &self.core.settings;
-        let (me, scheme) = match (
-            key(&settings.key.public()),
-            scheme(settings.network, &settings.committee, Some(&settings.key)),
-        ) {
-            (Ok(me), Ok(scheme)) => (me, scheme),
-            (Err(error), _) | (_, Err(error)) => panic!("a key of the committee: {error}"),
-        };
+        let me = key(&settings.key.public()).unwrap_or_else(|error| panic!("our key: {error}"));
         let app = App {
             core: Arc::clone(&self.core),
             genesis: self.genesis.clone(),
@@ -174,14 +177,13 @@ impl Starter {
         let mut running = match &settings.peers {
             None => {
                 let alone = Alone::new(me.clone());
-                let seat = self.seat(me, scheme, alone.clone(), alone);
+                let seat = self.seat(me, alone);
                 wire::start(validator, seat, app, Alone::channels()).await
             }
             Some(peers) => {
                 let network = peers::start(&context, settings, peers);
                 let network = network.unwrap_or_else(|error| panic!("a peer's key: {error}"));
-                let oracle = network.oracle;
-                let seat = self.seat(me, scheme, oracle.clone(), oracle);
+                let seat = self.seat(me, network.oracle);
                 let mut running = wire::start(validator, seat, app, network.channels).await;
                 running.push(network.task);
                 running
@@ -243,6 +245,14 @@ impl Consensus for Chain {
 
     fn status(&self) -> Status {
         self.core.status()
+    }
+
+    fn participation(&self) -> Participation {
+        self.core.participation()
+    }
+
+    fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError> {
+        self.core.handovers(&*self.core.snapshot()?, since, until)
     }
 
     fn shutdown(&self) -> BoxFuture<'static, ()> {

@@ -5,12 +5,19 @@
 //! here knows whether storage, time and network are real or simulated.
 
 use super::app::App;
+use super::begin::far_ahead;
+use super::epochs;
+use super::mark::VoteMark;
 use super::network::Channels;
 use super::on_demand::OnDemand;
 use super::parts;
+use super::peer_state::{self, PeerState};
+use super::schemes::Schemes;
 use super::state::Storing;
 use super::types::{ChainBlock, Key, Scheme, Sha, Votes};
+use crate::core::Core;
 use crate::settings::{BlockLimits, Patience};
+use ambar_base::SEATS_MAX;
 use commonware_broadcast::buffered;
 use commonware_consensus::marshal::{
     self,
@@ -22,7 +29,8 @@ use commonware_consensus::simplex;
 use commonware_cryptography::certificate::Verifier;
 use commonware_cryptography::{Digested, Digestible};
 use commonware_glue::stateful::{Stateful, SyncPlan};
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_p2p::utils::mux;
+use commonware_p2p::{Blocker, Manager, Receiver, Sender};
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Handle, Metrics, Storage};
 use commonware_storage::archive::prunable;
@@ -36,11 +44,13 @@ impl<E: Storing + Storage + Metrics + CryptoRng> Environment for E {}
 
 /// Who takes part, and how.
 #[derive(Clone)]
-pub(crate) struct Seat<P, B> {
+pub(crate) struct Seat<N> {
     pub(crate) me: Key,
-    pub(crate) scheme: Scheme,
-    pub(crate) peers: P,
-    pub(crate) blocker: B,
+    /// Who is on the network, who should be, and who must not.
+    pub(crate) network: N,
+    /// The digest of the block of height 0.
+    pub(crate) genesis: Sha,
+    pub(crate) mark: Arc<dyn VoteMark>,
     /// Before the names of everything stored.
     pub(crate) prefix: String,
     pub(crate) limits: BlockLimits,
@@ -51,10 +61,11 @@ pub(crate) struct Seat<P, B> {
 pub(crate) type Running = Vec<Handle<()>>;
 
 /// Largest message that validators send, bytes.
-pub(crate) fn message_bytes_max(seats: u32, limits: &BlockLimits) -> u32 {
+pub(crate) fn message_bytes_max(limits: &BlockLimits) -> u32 {
+    const SEATS: u32 = SEATS_MAX as u32;
     commonware_p2p::max_message_size(&[
-        simplex::max_payload_size::<Scheme, Sha>(seats),
-        marshal::max_payload_size::<Standard<ChainBlock>, Scheme>(seats, limits),
+        mux::prefixed(simplex::max_payload_size::<Scheme, Sha>(SEATS)),
+        marshal::max_payload_size::<Standard<ChainBlock>, Scheme>(SEATS, limits),
         limits.bytes_max,
     ])
 }
@@ -82,23 +93,51 @@ async fn archives<E: Environment>(
     }
 }
 
+type Plan<E> = SyncPlan<E, Scheme, Standard<ChainBlock>>;
+
+/// Decides whether a node that has nothing yet fetches its state from peers.
+async fn aim<E: Environment>(
+    runtime: &E,
+    core: &Core,
+    peers: &PeerState<E>,
+    plan: Plan<E>,
+) -> Plan<E> {
+    let known = epochs::known(core);
+    if !plan.may_sync() || plan.floor().is_some() || known.is_empty() {
+        return plan;
+    }
+    match far_ahead(core, peers, &known, runtime).await {
+        Some(votes) => plan.set_floor(votes).await,
+        None => plan,
+    }
+}
+
 /// Starts a validator.
-pub(crate) async fn start<E, P, B, S, R>(
+pub(crate) async fn start<E, N, S, R>(
     runtime: E,
-    seat: Seat<P, B>,
+    mut seat: Seat<N>,
     app: App,
     channels: Channels<S, R>,
 ) -> Running
 where
     E: Environment,
-    P: Provider<PublicKey = Key>,
-    B: Blocker<PublicKey = Key>,
+    N: Manager<PublicKey = Key> + Blocker<PublicKey = Key> + Sync,
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
 {
     let (cache, genesis) = (parts::pages(), app.genesis.clone());
-    let first = genesis.digest();
+    let (first, epochs) = (genesis.digest(), app.core.settings.rules.epochs());
+    let schemes = Schemes::new(Arc::clone(&app.core));
+    let (votes, channels) = epochs::part(channels);
     let plan = SyncPlan::init(runtime.child("plan"), format!("{}plan", seat.prefix)).await;
+    epochs::track(&mut seat.network, &app.core, *app.core.epoch.borrow());
+    let (peers, serving) =
+        peer_state::start(runtime.child("peer_state"), Arc::clone(&app.core), channels.state);
+    let plan = aim(&runtime, &app.core, &peers, plan).await;
+    let began_at = plan.floor().cloned();
+    if let Some(votes) = &began_at {
+        app.core.begin_in(votes.proposal.round.epoch().get());
+    }
     let (broadcast, buffer) = buffered::Engine::new(runtime.child("broadcast"), seat.broadcast());
     let broadcast = broadcast.start(channels.blocks);
     let resolver = marshal_resolver::init(
@@ -113,23 +152,37 @@ where
             runtime.child("marshal"),
             finalizations,
             blocks,
-            seat.marshal(anchor, cache.clone()),
+            seat.marshal(anchor, (schemes.clone(), epochs), cache.clone()),
         )
         .await;
     // Set once for each start; a second start has an application of its own.
     let _ = app.marshal.set(marshal.clone());
-    let ledger = seat.ledger(app.clone(), (marshal.clone(), floor), plan, cache.clone());
+    let ledger = seat.ledger(app.clone(), (marshal.clone(), floor), plan, peers, cache.clone());
     let (stateful, ledger) = Stateful::new(runtime.child("stateful"), ledger);
-    let follower =
-        Deferred::new(runtime.child("deferred"), ledger.clone(), marshal.clone(), parts::epochs());
+    let follower = Deferred::new(
+        runtime.child("deferred"),
+        ledger.clone(),
+        marshal.clone(),
+        parts::epocher(epochs),
+    );
     let proposer = runtime.child("proposer");
     let automaton = OnDemand::new(proposer, Arc::clone(&app.core), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
     super::catch_up::catch_up(&app, &marshal).await;
     let stateful = stateful.start();
-    let voting = seat.voting((automaton, follower), first, cache);
-    let engine = simplex::Engine::new(runtime.child("engine"), voting);
-    let engine = engine.start(channels.votes, channels.certificates, channels.resolver);
+    let core = Arc::clone(&app.core);
+    let parts = epochs::Parts {
+        runtime: runtime.child("consensus"),
+        seat,
+        core,
+        schemes,
+        marshal,
+        automaton,
+        follower,
+        cache,
+        began_at,
+    };
+    let engines = parts.start(votes);
     let gossip = super::gossip::start(runtime.child("gossip"), app.core, channels.transactions);
-    vec![broadcast, marshal_task, stateful, engine, gossip]
+    vec![broadcast, marshal_task, stateful, engines, gossip, serving]
 }

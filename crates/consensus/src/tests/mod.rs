@@ -3,6 +3,8 @@
 mod committee;
 mod crash;
 mod damage;
+mod epochs;
+mod joining;
 mod mempool;
 mod order;
 mod replay;

@@ -10,7 +10,9 @@ use crate::error::{Fault, OpenError, StoreError, SubmitError};
 use crate::limits::ROUNDS_MAX;
 use crate::replay::audit;
 use crate::settings::{Patience, Settings, system_clock};
-use ambar_base::{Coded, Committee, Digest, Encode, ErrorCode, Height, NetworkId, SecretKey};
+use ambar_base::{
+    Checkpoint, Coded, Committee, Digest, Encode, ErrorCode, Height, NetworkId, SecretKey,
+};
 use futures::executor::block_on;
 use futures::future::join_all;
 use std::path::Path;
@@ -88,7 +90,7 @@ fn an_expiry_is_the_last_height() {
 #[test]
 fn many_at_once_all_become_final_and_replay() {
     let mut settings = settings();
-    settings.block.transactions_max = 7;
+    settings.rules.block.transactions_max = 7;
     let engine = passing(settings);
     let all: Vec<_> = (0..200u64)
         .map(|nonce| Transaction {
@@ -164,7 +166,8 @@ fn an_idle_chain_beats() {
 
 #[test]
 fn a_block_that_cannot_begin_halts_the_chain_and_not_the_reads() {
-    let engine = passing_with(settings(), Toy { last_height: Some(1) }, system_clock());
+    let engine =
+        passing_with(settings(), Toy { last_height: Some(1), ..Toy::default() }, system_clock());
     submit(&engine, &transfer(1, 0, 1, 1)).unwrap();
     let error = submit(&engine, &transfer(2, 0, 1, 1)).unwrap_err();
     let SubmitError::Halted(fault) = error else { panic!("{error}") };
@@ -209,8 +212,13 @@ fn a_home_has_one_user_and_one_genesis() {
         assert!(matches!(error, Some(OpenError::HomeMismatch(_))), "{error:?}");
     };
     mismatch(settings(), 6);
-    mismatch(Settings { network: NetworkId(Digest::ZERO), ..settings() }, 5);
+    let with = |change: &dyn Fn(&mut Checkpoint)| {
+        let mut settings = settings();
+        change(&mut settings.rules.genesis);
+        settings
+    };
+    mismatch(with(&|genesis| genesis.network = NetworkId(Digest::ZERO)), 5);
     let other = Committee::new(0, vec![SecretKey::from_seed(&[4; 32]).public()]).unwrap();
-    mismatch(Settings { committee: other, ..settings() }, 5);
+    mismatch(with(&|genesis| genesis.committee = other.clone()), 5);
     assert_eq!(open(dir.path(), settings(), 5).unwrap().head(), head);
 }

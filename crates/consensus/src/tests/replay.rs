@@ -9,7 +9,6 @@ use crate::chain::{genesis_commitment, genesis_writes};
 use crate::draft::{self, Draft, Placing, at_once};
 use crate::engine::Consensus;
 use crate::execute::Local;
-use crate::machine::BlockContext;
 use crate::replay::{Difference, ReplayError, compare, replay};
 use crate::state::{MemoryState, State, StateView};
 use ambar_base::finality::{BlockHeader, Certificate, FinalHeader, Round};
@@ -34,8 +33,7 @@ fn certified(header: BlockHeader, secret: &SecretKey) -> FinalHeader {
 fn founded(state: &mut MemoryState) -> Block {
     let writes = genesis_writes(genesis());
     writes.iter().for_each(|(key, value)| state.write(key.clone(), value.clone()));
-    let leader = key().public();
-    let header = draft::genesis(checkpoint().network, &writes, leader, genesis_commitment());
+    let header = draft::genesis(&settings().rules, &writes, genesis_commitment());
     let votes = Vec::new();
     let certificate = Certificate { epoch: 0, view: 0, parent_view: 0, votes };
     let finality = FinalHeader { header, descendants: Vec::new(), certificate };
@@ -45,7 +43,8 @@ fn founded(state: &mut MemoryState) -> Block {
 async fn next(parent: &BlockHeader, batch: &[Transaction], state: &mut MemoryState) -> Block {
     let machine = Toy::default();
     let (height, time) = (parent.height.after(1), parent.time.after(5));
-    let context = BlockContext { network: parent.network, height, time };
+    let rules = settings().rules;
+    let context = rules.context(height, time);
     let executed = {
         let base = Local(state);
         let first = height == Height(1);
@@ -55,12 +54,12 @@ async fn next(parent: &BlockHeader, batch: &[Transaction], state: &mut MemorySta
             // What does not apply is not in the block.
             let _ = draft.push(Bytes::from(transaction.to_bytes())).await;
         }
-        draft.finish()
+        draft.finish(rules.epochs()).await.unwrap()
     };
     let round =
         Round { epoch: 0, view: height.0, parent_view: height.0 - 1, leader: key().public() };
     let (parent, state_after) = (parent.digest(), genesis_commitment());
-    let placing = Placing { parent, round, state: state_after, next_committee: None };
+    let placing = Placing { parent, round, state: state_after };
     let finality = certified(executed.header(placing), &key());
     executed.writes.iter().for_each(|(key, value)| state.write(key.clone(), value.clone()));
     let transactions = executed.transactions.iter().map(|bytes| bytes.to_vec()).collect();

@@ -3,13 +3,14 @@
 use crate::chain::Chain;
 use crate::machine::{
     Admission, Applied, BlockContext, Execution, Item, ReadSet, Refusal, StateMachine, Step,
+    seats_outcome,
 };
 use crate::replay::Origin;
 use crate::settings::{Clock, Patience, Settings, system_clock};
 use ambar_base::codec::decode;
 use ambar_base::{
-    Checkpoint, Committee, Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey, choice,
-    record,
+    Checkpoint, Committee, Digest, Encode, ErrorCode, Height, Moment, NetworkId, PublicKey,
+    SecretKey, choice, record,
 };
 use std::ops::Deref;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ choice! {
         Panic = 3,
         /// Looks at a key for which it never asked.
         Peek = 4,
+        /// Names the next committee.
+        Seats(Vec<PublicKey>) = 5,
     }
 }
 
@@ -60,10 +63,20 @@ pub fn fill(nonce: u64, count: u64) -> Transaction {
 }
 
 /// The machine. Its blocks cannot begin from a height on.
-#[derive(Default)]
 pub struct Toy {
     pub last_height: Option<u64>,
+    /// The committee until a transaction names another.
+    pub seats: Vec<PublicKey>,
 }
+
+impl Default for Toy {
+    fn default() -> Self {
+        Self { last_height: None, seats: vec![key().public()] }
+    }
+}
+
+/// Where it is written who votes next.
+const SEATS: &[u8] = b"seats";
 
 pub fn account(number: u16) -> Vec<u8> {
     [b"a", number.to_be_bytes().as_slice()].concat()
@@ -115,13 +128,14 @@ impl StateMachine for Toy {
         block: &BlockContext,
         item: Item<'a>,
     ) -> Result<Box<dyn Execution + Send + 'a>, Refusal> {
-        let Item::Transaction(bytes) = item else {
-            if self.last_height.is_some_and(|last| block.height.0 > last) {
-                return Err(Refusal::new(ErrorCode::Internal, "no more blocks"));
+        match item {
+            Item::Begin if self.last_height.is_some_and(|last| block.height.0 > last) => {
+                Err(Refusal::new(ErrorCode::Internal, "no more blocks"))
             }
-            return Ok(Box::new(Beginning));
-        };
-        Ok(Box::new(parse(bytes)?))
+            Item::Begin => Ok(Box::new(Beginning)),
+            Item::End { .. } => Ok(Box::new(Ending(self.seats.clone()))),
+            Item::Transaction(bytes) => Ok(Box::new(parse(bytes)?)),
+        }
     }
 }
 
@@ -136,6 +150,20 @@ impl Execution for Beginning {
         let count = (balance(read.get(BLOCK_COUNT)?) + 1).to_be_bytes().to_vec();
         let writes = vec![(BLOCK_COUNT.to_vec(), Some(count.clone()))];
         Ok(Step::Done(Applied { writes, outcome: count }))
+    }
+}
+
+/// Names the next committee.
+struct Ending(Vec<PublicKey>);
+
+impl Execution for Ending {
+    fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
+        if !read.asked(SEATS) {
+            return Ok(Step::Need(vec![SEATS.to_vec()]));
+        }
+        let named = read.get(SEATS)?.map(<[u8]>::to_vec);
+        let outcome = named.unwrap_or_else(|| seats_outcome(&self.0));
+        Ok(Step::Done(Applied { writes: vec![], outcome }))
     }
 }
 
@@ -177,6 +205,10 @@ impl Act {
                 let writes = (*start..*start + *count).map(entry).collect();
                 Applied { writes, outcome: vec![] }
             }
+            Self::Seats(seats) => {
+                let writes = vec![(SEATS.to_vec(), Some(seats_outcome(seats)))];
+                Applied { writes, outcome: vec![] }
+            }
             Self::Panic => panic!("the toy was told to panic"),
             Self::Peek => read.get(b"never").map(|_| Applied::default())?,
         };
@@ -207,7 +239,7 @@ pub fn settings() -> Settings {
 }
 
 pub fn origin(machine: &Toy) -> Origin<'_> {
-    Origin { trusted: checkpoint(), machine, genesis: genesis() }
+    Origin { rules: settings().rules, machine, genesis: genesis() }
 }
 
 /// A chain that is gone when it is dropped.

@@ -7,6 +7,7 @@ use crate::api::failure::{Failure, blocking};
 use crate::api::party::Party;
 use crate::api::views::{corrupt, ledger};
 use crate::serve::signed_manifest;
+use ambar_base::finality::HANDOVERS_MAX;
 use ambar_base::{Encode, ErrorCode, codec};
 use ambar_gateway::view::LedgerView;
 use ambar_index::BatchRow;
@@ -20,6 +21,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Epochs through which a receipt leads from a committee to the one of its block: as many as a
+/// verifier accepts.
+const EPOCHS_SHOWN: u64 = HANDOVERS_MAX as u64;
 
 /// A receipt as a COSE_Sign1 file, sealed by this node.
 #[utoipa::path(get, path = "/api/v1/receipts/{receipt}/proof",
@@ -82,7 +87,9 @@ fn settled(app: &App, batch: &BatchRow) -> Result<(Settle, Settlement), Failure>
     let operation = usize::try_from(batch.operation).unwrap_or(usize::MAX);
     let operation = transaction.envelope.operations.into_iter().nth(operation);
     let Some(Operation::Settle(settle)) = operation else { return Err(missing()) };
-    let proof = block.proof(batch.outcome).ok_or_else(missing)?;
+    let mut proof = block.proof(batch.outcome).ok_or_else(missing)?;
+    let epoch = proof.block.certificate.epoch;
+    proof.handovers = app.consensus.handovers(epoch.saturating_sub(EPOCHS_SHOWN), epoch)?;
     let (outcome, result) = (outcome.clone(), batch.operation);
     Ok((settle, Settlement { outcome, proof: proof.to_bytes(), result }))
 }
