@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::table::Table;
 use ambar_base::{Checkpoint, Committee, Digest, Height, NetworkId, SecretKey};
 use ambar_consensus::{
-    Admission, Applied, BlockContext, Chain, Consensus, Execution, Item, ReadSet, Refusal,
+    Admission, Applied, BlockContext, Chain, Consensus, Execution, Item, ReadSet, Refusal, Rules,
     Settings, StateMachine, Step, seats_outcome, system_clock,
 };
 use anyhow::{Result, anyhow};
@@ -95,7 +95,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
     let key = SecretKey::from_seed(&[1; 32]);
     let committee = Committee::new(0, vec![key.public()])?;
     let machine = Arc::new(Writer(committee.clone()));
-    let settings = Settings::new(Checkpoint { network, committee }, key);
+    let settings = Settings::new(Rules::new(Checkpoint { network, committee }), key);
     let engine = Chain::open(place.path(), settings, machine, Vec::new(), system_clock())?;
     let mut table = Table::default();
     let small = (0..plan.pick(500, 50)).map(|nonce| transaction(nonce, SMALL));

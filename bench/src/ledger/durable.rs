@@ -3,9 +3,9 @@
 use super::batches::Market;
 use crate::plan::Plan;
 use ambar_base::{Checkpoint, Committee, Moment, SecretKey};
-use ambar_consensus::{Chain, Clock, Consensus, Patience, Settings};
+use ambar_consensus::{Chain, Clock, Consensus, Patience, Rules, Settings};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
-use ambar_node::machine::LedgerMachine;
+use ambar_machine::LedgerMachine;
 use anyhow::{Result, anyhow};
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -25,7 +25,7 @@ pub fn settle(plan: &Plan, market: &Market, batches: &[Vec<u8>]) -> Result<Durat
     let state = entries.map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
     let key = SecretKey::from_seed(&[1; 32]);
     let committee = Committee::new(0, vec![key.public()])?;
-    let settings = Settings::new(Checkpoint { network: world.network, committee }, key);
+    let settings = Settings::new(Rules::new(Checkpoint { network: world.network, committee }), key);
     let mut pool = settings.pool;
     pool.transaction_bytes_max = TRANSACTION_BYTES_MAX;
     let settings = Settings { patience: Patience::with_heartbeat(HEARTBEAT), pool, ..settings };

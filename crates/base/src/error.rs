@@ -94,8 +94,8 @@ codes! {
     GrantTermOver "grant_term_over" 403 3 "accept the terms again with `ambar license`";
     HomeInUse "home_in_use" 409 6 "stop the other process or choose another --home";
     HomeMismatch "home_mismatch" 409 5 "this home belongs to another network or version";
-    IdempotencyConflict "idempotency_conflict" 422 2 "use a new Idempotency-Key for a different request";
     HomeTooNew "home_too_new" 409 5 "use the version of Ambar that wrote this home, or a newer one";
+    IdempotencyConflict "idempotency_conflict" 422 2 "use a new Idempotency-Key for a different request";
     Internal "internal_error" 500 70 "this is a fault of Ambar; please report it";
     JournalCorrupt "journal_corrupt" 500 5 "restore the journal from a copy";
     KeyNameTaken "key_name_taken" 409 2 "choose another name";

@@ -152,11 +152,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual settings: a heartbeat of one second, blocks of up to 10,000 transactions.
+    /// The usual settings: a heartbeat of one second.
     #[must_use]
-    pub fn new(genesis: Checkpoint, key: SecretKey) -> Self {
+    pub fn new(rules: Rules, key: SecretKey) -> Self {
         Self {
-            rules: Rules::new(genesis),
+            rules,
             key,
             patience: Patience::with_heartbeat(Duration::from_secs(1)),
             pool: PoolLimits {

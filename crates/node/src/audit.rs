@@ -5,9 +5,9 @@
 //! compared with the leaf that settled. Nothing here trusts the stored state.
 
 use crate::api::dto::AuditReport;
+use crate::engine::settings;
 use crate::error::NodeError;
 use crate::home::Home;
-use crate::machine::{LedgerMachine, genesis_state, rules, settings};
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
@@ -20,6 +20,7 @@ use ambar_gateway::{Gateway, ReceiptId};
 use ambar_ledger::object::Version;
 use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
 use ambar_ledger::{Genesis, Key, invariants};
+use ambar_machine::{LedgerMachine, genesis_state, rules};
 use ambar_receipt::{CallOutcome, Leaf, bill};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -110,8 +111,7 @@ impl Audit<'_> {
         let network = self.genesis.network();
         let machine = LedgerMachine::new(network);
         let genesis = genesis_state(self.genesis).ok_or(NodeError::GenesisUnsound)?;
-        let trusted = self.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
-        let rules = rules(trusted);
+        let rules = rules(self.genesis).ok_or(NodeError::GenesisUnsound)?;
         let origin = Origin { rules, machine: &machine, genesis };
         match self.replayed(&origin, &busy) {
             Err(ReplayError::Store(error)) => return Err(error.into()),
@@ -304,9 +304,9 @@ fn plan<'a>(
 pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
     let network = home.genesis.network();
     let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
-    let trusted = home.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
+    let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let patience = Patience::with_heartbeat(NO_HEARTBEAT);
-    let settings = Settings { patience, ..settings(trusted, &home.validator) };
+    let settings = Settings { patience, ..settings(rules, &home.validator) };
     let machine = Arc::new(LedgerMachine::new(network));
     let clock = system_clock();
     let ledger = home.directory("ledger");

@@ -137,10 +137,11 @@ pub(crate) async fn follow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{LedgerMachine, genesis_state, settings};
+    use crate::engine::settings;
     use crate::progress::Work;
     use ambar_base::SecretKey;
     use ambar_consensus::{Chain, Patience, Settings, system_clock};
+    use ambar_machine::{LedgerMachine, genesis_state, rules};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_index_that_fell_behind_is_built_again() {
@@ -148,7 +149,7 @@ mod tests {
         let mut genesis = Genesis::development(key.public(), [5; 32]);
         genesis.parameters.settlement_window = 2;
         let patience = Patience::with_heartbeat(Duration::from_millis(2));
-        let settings = Settings { patience, ..settings(genesis.checkpoint().unwrap(), &key) };
+        let settings = Settings { patience, ..settings(rules(&genesis).unwrap(), &key) };
         let machine = Arc::new(LedgerMachine::new(genesis.network()));
         let ledger = tempfile::tempdir().unwrap();
         let state = genesis_state(&genesis).unwrap();

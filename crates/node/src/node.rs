@@ -4,11 +4,11 @@
 //! was told is durable before the process may end.
 
 use crate::api::{self, App};
+use crate::engine::settings;
 use crate::error::NodeError;
 use crate::follow;
 use crate::home::Home;
 use crate::keys::Passphrase;
-use crate::machine::{LedgerMachine, genesis_state, settings};
 use crate::progress::Gauge;
 use crate::register::node_number;
 use crate::serve::Kitchen;
@@ -16,6 +16,7 @@ use ambar_consensus::{Chain, Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Gateway, GatewaySettings, Serving};
 use ambar_index::Index;
+use ambar_machine::{LedgerMachine, genesis_state, rules};
 use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -110,8 +111,8 @@ fn open_ledger(home: &Home) -> Result<Arc<dyn Consensus>, NodeError> {
     let network = home.genesis.network();
     let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let machine = Arc::new(LedgerMachine::new(network));
-    let checkpoint = home.genesis.checkpoint().ok_or(NodeError::GenesisUnsound)?;
-    let settings = settings(checkpoint, &home.validator);
+    let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
+    let settings = settings(rules, &home.validator);
     let directory = home.directory("ledger");
     crate::home::private_directory(&directory)
         .map_err(|error| NodeError::file(&directory, error))?;

@@ -1,7 +1,7 @@
 //! The rooms of the house: each crate's layer and what it may see.
 //!
 //! The table is the architecture as data; a new crate begins with a row here.
-//! Arrows run base ← pure ← ground ← I/O ← wiring ← binary; crates of I/O never see
+//! Arrows run base ← pure ← ground ← I/O ← seam ← wiring ← binary; crates of I/O never see
 //! each other.
 
 /// How far from pure values a crate is.
@@ -15,6 +15,8 @@ pub(super) enum Layer {
     Ground,
     /// Disk, network, threads, foreign libraries.
     Io,
+    /// Two rooms fitted to each other, and nothing else.
+    Seam,
     /// The layers brought together.
     Wiring,
     /// The one binary.
@@ -38,13 +40,14 @@ pub(super) struct Room {
 const ATTRIBUTION: &str = "ambar-attribution";
 const BASE: &str = "ambar-base";
 const CAPSULE: &str = "ambar-capsule";
+const ENGINE: &str = "ambar-consensus";
 const LEDGER: &str = "ambar-ledger";
 const LICENCE: &str = "ambar-licence";
 const RECEIPT: &str = "ambar-receipt";
 const TABLES: &str = "ambar-tables";
 
 /// Every crate of the workspace, from the ground up.
-pub(super) const ROOMS: [Room; 17] = [
+pub(super) const ROOMS: [Room; 18] = [
     Room { package: BASE, layer: Layer::Base, sees: &[] },
     Room { package: CAPSULE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: LICENCE, layer: Layer::Pure, sees: &[BASE] },
@@ -56,7 +59,7 @@ pub(super) const ROOMS: [Room; 17] = [
         sees: &[BASE, ATTRIBUTION, CAPSULE, LICENCE, RECEIPT],
     },
     Room { package: TABLES, layer: Layer::Ground, sees: &[] },
-    Room { package: "ambar-consensus", layer: Layer::Io, sees: &[BASE, TABLES] },
+    Room { package: ENGINE, layer: Layer::Io, sees: &[BASE, TABLES] },
     Room { package: "ambar-store", layer: Layer::Io, sees: &[BASE, CAPSULE] },
     Room {
         package: "ambar-index",
@@ -65,6 +68,7 @@ pub(super) const ROOMS: [Room; 17] = [
     },
     Room { package: "ambar-corpus", layer: Layer::Io, sees: &[BASE, ATTRIBUTION, CAPSULE] },
     Room { package: "ambar-compute", layer: Layer::Io, sees: &[BASE] },
+    Room { package: "ambar-machine", layer: Layer::Seam, sees: &[BASE, LEDGER, ENGINE] },
     Room { package: "ambar-gateway", layer: Layer::Wiring, sees: &[] },
     Room { package: "ambar-node", layer: Layer::Wiring, sees: &["ambar-gateway"] },
     Room { package: "ambar", layer: Layer::Binary, sees: &[] },
@@ -100,7 +104,7 @@ pub(super) struct Owned {
 }
 
 const INFERENCE: &[&str] = &["ambar-compute"];
-const CONSENSUS: &[&str] = &["ambar-consensus"];
+const CONSENSUS: &[&str] = &[ENGINE];
 const TOP: &[&str] = &["ambar", "ambar-bench", "xtask"];
 
 /// Libraries with an owner.
@@ -190,9 +194,13 @@ mod tests {
         check("ambar-index", "ambar-tables", true);
         check("ambar-store", "ambar-tables", false);
         check("ambar-ledger", "ambar-tables", false);
+        check("ambar-machine", "ambar-ledger", true);
+        check("ambar-machine", "ambar-compute", false);
+        check("ambar-machine", "ambar-gateway", false);
         check("ambar-gateway", "ambar-compute", true);
         check("ambar-gateway", "ambar-node", false);
         check("ambar-node", "ambar-gateway", true);
+        check("ambar-node", "ambar-machine", true);
         check("ambar", "ambar-node", true);
         check("ambar", "xtask", false);
         check("xtask", "ambar", true);

@@ -5,7 +5,7 @@ use super::toy::{Toy, account, genesis, transfer};
 use crate::chain::Chain;
 use crate::engine::Consensus;
 use crate::replay::{Origin, audit};
-use crate::settings::{Patience, PeerSettings, Settings, system_clock};
+use crate::settings::{Patience, PeerSettings, Rules, Settings, system_clock};
 use ambar_base::{Checkpoint, Committee, Digest, Encode, Height, NetworkId, PublicKey, SecretKey};
 use futures::executor::block_on;
 use std::net::{SocketAddr, TcpListener};
@@ -69,7 +69,7 @@ impl Network {
         let mut settings = Settings {
             peers: Some(PeerSettings { listen, advertise, known }),
             patience: PATIENCE,
-            ..Settings::new(self.trusted(), key(index))
+            ..Settings::new(Rules::new(self.trusted()), key(index))
         };
         (self.change)(&mut settings);
         settings

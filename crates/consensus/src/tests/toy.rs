@@ -6,7 +6,7 @@ use crate::machine::{
     seats_outcome,
 };
 use crate::replay::Origin;
-use crate::settings::{Clock, Patience, Settings, system_clock};
+use crate::settings::{Clock, Patience, Rules, Settings, system_clock};
 use ambar_base::codec::decode;
 use ambar_base::{
     Checkpoint, Committee, Digest, Encode, ErrorCode, Height, Moment, NetworkId, PublicKey,
@@ -235,7 +235,7 @@ pub fn checkpoint() -> Checkpoint {
 /// Settings whose heartbeat never comes while a test runs.
 pub fn settings() -> Settings {
     let patience = Patience::with_heartbeat(Duration::from_secs(3600));
-    Settings { patience, ..Settings::new(checkpoint(), key()) }
+    Settings { patience, ..Settings::new(Rules::new(checkpoint()), key()) }
 }
 
 pub fn origin(machine: &Toy) -> Origin<'_> {

@@ -1,8 +1,13 @@
 //! The ledger as the engine sees it: an adapter between two rooms that know nothing of
 //! each other.
+//!
+//! It is a crate of its own so that whoever runs a ledger on an engine, be it a node, a bench
+//! or the simulator, runs the same one. It deliberately knows no home, gateway or API.
+//!
+//! **Invariant**: it decides nothing. What the ledger answers reaches the engine as it is.
 
-use ambar_base::{Checkpoint, ErrorCode, NetworkId, SecretKey};
-use ambar_consensus::{self as consensus, Item, ReadSet, Rules, Settings, StateMachine};
+use ambar_base::{ErrorCode, NetworkId};
+use ambar_consensus::{self as consensus, Item, ReadSet, Rules, StateMachine};
 use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
 /// The ledger's state machine of one network.
@@ -26,22 +31,11 @@ pub fn genesis_state(genesis: &Genesis) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     Some(writes.filter_map(|(key, value)| value.map(|value| (key, value))).collect())
 }
 
-/// Memory for the ledger's page cache, bytes: a node at rest stays small.
-pub(crate) const LEDGER_CACHE_BYTES: usize = 24 << 20;
-
-/// The rules of a network.
-pub(crate) fn rules(genesis: Checkpoint) -> Rules {
+/// The rules of the network that begins with `genesis`; nothing if it is not sound.
+#[must_use]
+pub fn rules(genesis: &Genesis) -> Option<Rules> {
     // One committee for ever.
-    Rules { epoch_blocks: u64::MAX, ..Rules::new(genesis) }
-}
-
-/// The engine's settings on this machine.
-pub(crate) fn settings(genesis: Checkpoint, key: &SecretKey) -> Settings {
-    let settings =
-        Settings { rules: rules(genesis.clone()), ..Settings::new(genesis, key.clone()) };
-    let mut pool = settings.pool;
-    pool.transaction_bytes_max = ledger::transaction::TRANSACTION_BYTES_MAX;
-    Settings { cache_bytes: LEDGER_CACHE_BYTES, pool, ..settings }
+    Some(Rules { epoch_blocks: u64::MAX, ..Rules::new(genesis.checkpoint()?) })
 }
 
 fn refusal(refusal: ledger::Refusal) -> consensus::Refusal {
