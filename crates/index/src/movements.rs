@@ -2,8 +2,9 @@
 
 use crate::payout::Payout;
 use crate::rows::{EntryKind, StatementEntry};
-use ambar_base::{AccountId, Amount, Cid, Moment};
+use ambar_base::{AccountId, Amount, Cid, Moment, Price};
 use ambar_ledger::Genesis;
+use ambar_ledger::genesis::{Allocation, GenesisValidator};
 use ambar_receipt::Payee;
 
 /// Entries in the order in which they are numbered.
@@ -20,14 +21,15 @@ pub(crate) fn entry(
     StatementEntry { kind, incoming, amount, time, receipt, counterpart, capsule, channel }
 }
 
-/// What genesis gave, at time 0.
+/// What genesis gave, and what of it went into the bonds of validators, at time 0.
 pub(crate) fn genesis_entries(genesis: &Genesis) -> Entries {
-    let allocations = genesis.allocations.iter().map(|allocation| {
-        let amount = Amount::from(allocation.amount);
-        let entry = entry(EntryKind::Genesis, true, amount, Moment(0));
-        (genesis.account(allocation.key), entry)
-    });
-    allocations.collect()
+    let at = |key, kind, incoming, amount: Price| {
+        (genesis.account(key), entry(kind, incoming, Amount::from(amount), Moment(0)))
+    };
+    let given = |one: &Allocation| at(one.key, EntryKind::Genesis, true, one.amount);
+    let bonds = |one: &GenesisValidator| at(one.owner, EntryKind::Bond, false, one.bond);
+    let given = genesis.allocations.iter().map(given);
+    given.chain(genesis.validators.iter().map(bonds)).collect()
 }
 
 /// A movement between two accounts.

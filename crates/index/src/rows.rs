@@ -18,7 +18,7 @@ choice! {
         Channel = 4,
         /// A channel's deposit, or its return.
         Deposit = 5,
-        /// Into a node's bond.
+        /// Into the bond of a node or validator, or what came back of it.
         Bond = 6,
         /// A royalty line's part of a call.
         Royalty = 7,

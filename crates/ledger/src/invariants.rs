@@ -3,6 +3,7 @@
 
 use crate::key::Key;
 use crate::object::{Balance, Channel, Node};
+use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
 
@@ -15,7 +16,7 @@ pub struct Holdings {
     pub balances: Amount,
     /// Left in channels.
     pub channels: Amount,
-    /// In bonds.
+    /// In bonds of nodes and validators.
     pub bonds: Amount,
 }
 
@@ -78,6 +79,10 @@ impl Holdings {
             }
             Key::Node(_) => {
                 let bond = object::<Node>(key, value)?.bond;
+                self.bonds = self.bonds.checked_add(bond).ok_or(Violation::Overflow)?;
+            }
+            Key::Validator(_) => {
+                let bond = object::<Validator>(key, value)?.bond;
                 self.bonds = self.bonds.checked_add(bond).ok_or(Violation::Overflow)?;
             }
             _ => {}

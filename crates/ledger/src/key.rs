@@ -14,6 +14,8 @@ choice! {
         Numbers = 2,
         /// Credits ever issued.
         Issued = 3,
+        /// The [`Roster`](crate::roster::Roster): who votes in the running epoch.
+        Roster = 4,
         /// An account's keys by number.
         Account(u64) = 10,
         /// An account's balance by number.
@@ -66,6 +68,12 @@ choice! {
         /// The calls that a batch settled, kept for the settlement window: (gateway,
         /// number).
         Calls((u64, u64)) = 55,
+        /// A validator by number.
+        Validator(u64) = 60,
+        /// A validator's number by key; that of an ejected one stays.
+        ValidatorNumber(PublicKey) = 61,
+        /// The number of the validator that belongs to an account.
+        ValidatorOf(u64) = 62,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod postings;
 pub mod query;
 pub mod refusal;
 pub mod result;
+pub mod roster;
 pub mod sequence;
 pub mod settle;
 pub mod transaction;

@@ -3,6 +3,7 @@
 
 use crate::history::History;
 use crate::sequence::Sequence;
+use ambar_base::finality::SEATS_MAX;
 use ambar_base::{
     AccountId, Amount, Cid, Digest, Height, KeySet, Moment, Price, PublicKey, Weight, record,
 };
@@ -45,6 +46,15 @@ record! {
         pub tariff: u64,
         /// The bond of a node.
         pub node_bond: Price,
+        /// The bond of a validator.
+        pub validator_bond: Price,
+        /// The fewest seats that an election leaves.
+        pub committee_min: u16,
+        /// The most seats of a committee.
+        pub committee_max: u16,
+        /// The most seats that change at the end of an epoch. Fewer change if these are more
+        /// than a third of the seats.
+        pub churn: u16,
     }
 }
 
@@ -80,6 +90,8 @@ record! {
         pub nodes: u64,
         /// Tariffs.
         pub tariffs: u64,
+        /// Validators.
+        pub validators: u64,
     }
 }
 
@@ -334,12 +346,17 @@ impl Balance {
 }
 
 impl Parameters {
-    /// Whether every part is at most the whole and every window within its limit.
+    /// Whether every part is at most the whole, every window within its limit, and a
+    /// committee can be elected that changes.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let parts = [self.network_fee, self.burn].into_iter().all(|part| part <= Weight::ONE);
         let windows = [self.settlement_window, self.challenge_window];
-        parts && windows.into_iter().all(|window| window <= WINDOW_HEIGHTS_MAX)
+        let seats = 1 <= self.committee_min
+            && self.committee_min <= self.committee_max
+            && usize::from(self.committee_max) <= SEATS_MAX
+            && self.churn >= 1;
+        parts && seats && windows.into_iter().all(|window| window <= WINDOW_HEIGHTS_MAX)
     }
 }
 

@@ -10,8 +10,9 @@ use ambar_capsule::SignedManifest;
 use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
 
 /// The transaction format that this version reads. In format 1, signatures covered the whole
-/// envelope and settlements did not name their signers' keys.
-pub const TRANSACTION_VERSION: u16 = 2;
+/// envelope and settlements did not name their signers' keys; in format 2, rules said nothing
+/// of committees.
+pub const TRANSACTION_VERSION: u16 = 3;
 /// Largest transaction, bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations of one transaction.
@@ -101,10 +102,10 @@ choice! {
         AllowServing(AllowServing) = 32,
         /// Settles a batch of calls. Tag 40 was a settlement without the signers' keys.
         Settle(Settle) = 41,
-        /// Changes the network's rules.
-        SetParameters(Parameters) = 50,
         /// Publishes a tariff.
         PublishTariff(Vec<u8>) = 51,
+        /// Changes the network's rules. Tag 50 were rules without those of committees.
+        SetParameters(Parameters) = 52,
     }
 }
 
@@ -344,7 +345,7 @@ mod tests {
         let bytes = exemplar().to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "4df14958ef5b807315647c50dee81d3d13d9f14b49ec2de9d5ba9bf19a285658"
+            "07c7215d7259282a80ef103f237cb961f0dddd384b6bb288f0aa32b5bcaf9bd0"
         );
         assert_eq!(codec::decode(&bytes), Ok(exemplar()));
     }

@@ -13,6 +13,7 @@ use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, ForgetBatch, FormerUses, Governance, Grant,
     Line, Name, Node, Numbers, Parameters, Royalty, Serve, Version,
 };
+use ambar_ledger::roster::{Roster, Status, Validator};
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
     Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
@@ -57,6 +58,10 @@ fn parameters() -> Parameters {
         challenge_window: 7,
         tariff: 8,
         node_bond: Price(9),
+        validator_bond: Price(10),
+        committee_min: 11,
+        committee_max: 12,
+        churn: 13,
     }
 }
 
@@ -142,11 +147,11 @@ fn accounts_and_rules() {
     check(
         "parameters",
         &parameters(),
-        "47e4ee7f211f73265dd17658f6e21c1318bd6c81f37598e20a2756299542efcf",
+        "8b08f4bd38a7e3f5f0d30e323bd574f3e1fbf7cf2d1ca17b3dc22f3d7d24e065",
     );
     let history = changed(parameters(), Parameters { tariff: 9, ..parameters() });
     let value = Governance { parameters: history, council: 3, development: true };
-    check("governance", &value, "b7cdceb62724564e86f6e6eea889e10a1487e1c7b45147b74cb89d7bdcbda93c");
+    check("governance", &value, "bf9d77535b61beac5d7831debc1da2a0464c565d1b0653e28caabb97a69af4a6");
     let value = Numbers {
         accounts: 1,
         versions: 2,
@@ -156,10 +161,11 @@ fn accounts_and_rules() {
         channels: 6,
         nodes: 7,
         tariffs: 8,
+        validators: 9,
     };
-    check("numbers", &value, "66840dda154e8a113c31dd0ad32f7f3a366a80e8136979d8f5a101d3d29d6f72");
+    check("numbers", &value, "47e4ee7f211f73265dd17658f6e21c1318bd6c81f37598e20a2756299542efcf");
     let genesis = Genesis::development(key(1).public(), [7; 32]);
-    check("genesis", &genesis, "d383326811c86ea0195d7ff32548465962dc8661a5f20b806f275e50bf7980b2");
+    check("genesis", &genesis, "e1986de141bce925b0f32a2b1e8b32da0cda876e7ba788cf675fd12f826cea81");
 }
 
 #[test]
@@ -242,6 +248,29 @@ fn nodes_and_batches() {
 }
 
 #[test]
+fn validators() {
+    let value = Validator {
+        key: key(4).public(),
+        owner: 1,
+        bond: Amount(300),
+        status: Status::Left(Height(300)),
+    };
+    check("validator", &value, "00b8b941cd4e6fb22112db6bc1f0e905ccfb15169023e75fa9dc248c0480909d");
+    let statuses =
+        vec![Status::Candidate, Status::Seated, Status::Leaving, Status::Ejected(Height(300))];
+    check(
+        "statuses",
+        &statuses,
+        "ade6062295b767d20e2ccfaaa62484cf4b6ef2f472c364e250ff82f5366b2752",
+    );
+    check(
+        "roster",
+        &Roster { epoch: 1, seats: vec![2, 300], ranking: vec![300, 2, 4] },
+        "4bb7efe20a87a0ec21306bdca1bee7586d5caa91b57fab39065212231187b766",
+    );
+}
+
+#[test]
 fn operations_of_accounts() {
     let inception = Inception { first: key(1).public(), keys: keys(), recovery: None };
     let checks = [
@@ -259,7 +288,7 @@ fn operations_of_accounts() {
         ),
         (
             Operation::SetParameters(parameters()),
-            "b4cd5e44447ecb14c41f2e10a32dc52609112c30fc87422095ff0f230f4aee67",
+            "7c3bbe11955d49e4f2f87f8af5c05a4e29d34471bc66cc2f7e16400a11f14719",
         ),
         (
             Operation::PublishTariff(vec![1, 2, 3]),
@@ -396,10 +425,14 @@ fn keys_of_the_state() {
         Key::Batch(pair),
         Key::Facts(pair),
         Key::Calls(pair),
+        Key::Roster,
+        Key::Validator(300),
+        Key::ValidatorNumber(key(1).public()),
+        Key::ValidatorOf(300),
     ];
     check(
         "keys",
         &keys.to_vec(),
-        "2e3d779da9fec5b5c4d1887ce897f9409f6c0c38460968605d1c2e1da72d3cc4",
+        "a8cde9f470a81bf20614b0338b875f08d7f7b093a3440d6e3983ae126b453ca1",
     );
 }

@@ -4,9 +4,10 @@
 
 mod world;
 
+use ambar_base::finality::SEATS_MAX;
 use ambar_base::{Amount, Encode, ErrorCode, Height, KeySet, Price, PublicKey, Weight};
 use ambar_ledger::agenda::CLOSE_CHANNELS_MAX;
-use ambar_ledger::genesis::Allocation;
+use ambar_ledger::genesis::{Allocation, EPOCH_BLOCKS_MAX, GenesisValidator};
 use ambar_ledger::object::{Batch, Parameters, WINDOW_HEIGHTS_MAX};
 use ambar_ledger::postings::PENDING_MAX;
 use ambar_ledger::query::State;
@@ -177,6 +178,10 @@ fn rules_are_sound_and_windows_never_shrink() {
     check(|p| p.settlement_window -= 1, ErrorCode::TransactionInvalid);
     check(|p| p.settlement_window = WINDOW_HEIGHTS_MAX + 1, ErrorCode::TransactionInvalid);
     check(|p| p.challenge_window = u64::MAX, ErrorCode::TransactionInvalid);
+    check(|p| p.committee_min = 0, ErrorCode::TransactionInvalid);
+    check(|p| p.committee_min = p.committee_max + 1, ErrorCode::TransactionInvalid);
+    check(|p| p.committee_max = SEATS_MAX as u16 + 1, ErrorCode::TransactionInvalid);
+    check(|p| p.churn = 0, ErrorCode::TransactionInvalid);
     check(|p| p.tariff = 7, ErrorCode::NotFound);
     let rules = Operation::SetParameters(shop.latest());
     assert_eq!(shop.world.refused("caller", rules), ErrorCode::NotAuthorised);
@@ -199,19 +204,58 @@ fn genesis_is_sound() {
     check(&|g| g.council.threshold = 2);
     check(&|g| g.allocations.clear());
     check(&|g| g.validators.clear());
-    check(&|g| g.validators = vec![key("one").public(); 2]);
-    check(&|g| g.validators[0] = PublicKey([2; 32]));
+    check(&|g| g.validators[0].key = PublicKey([2; 32]));
+    check(&|g| g.validators[0].owner = key("nobody").public());
+    check(&|g| g.validators[0].bond = Price(g.allocations[0].amount.0 + 1));
+    check(&|g| g.allocations.push(g.allocations[0].clone()));
+    check(&|g| g.epoch_blocks = 0);
+    check(&|g| g.epoch_blocks = EPOCH_BLOCKS_MAX + 1);
+    check(&|g| g.parameters.committee_min = 2);
     let rich = Allocation { key: key("rich").public(), amount: Price(u64::MAX) };
     let mut genesis = good();
     genesis.allocations.push(rich);
     MemoryLedger::new(&genesis).unwrap().check().unwrap();
-    genesis.validators = vec![key("two").public(), key("one").public()];
-    assert!(MemoryLedger::new(&genesis).is_some());
     let checkpoint = genesis.checkpoint().unwrap();
     assert_eq!(checkpoint.network, genesis.network());
-    let mut seats = genesis.validators.clone();
+}
+
+/// A genesis with these validators: keys and owners by name.
+fn with_validators(validators: &[(&str, &str)]) -> Genesis {
+    let mut genesis = Genesis::development(key("faucet").public(), [7; 32]);
+    let bond = genesis.parameters.validator_bond;
+    let validator = |(seat, owner): &(&str, &str)| GenesisValidator {
+        key: key(seat).public(),
+        owner: key(owner).public(),
+        bond,
+    };
+    genesis.validators = validators.iter().map(validator).collect();
+    for owner in ["ana", "ben", "eva"] {
+        let key = key(owner).public();
+        genesis.allocations.push(Allocation { key, amount: bond });
+    }
+    genesis
+}
+
+#[test]
+fn genesis_seats_a_key_and_an_owner_once() {
+    let check = |validators: &[(&str, &str)], expect| {
+        assert_eq!(MemoryLedger::new(&with_validators(validators)).is_some(), expect);
+    };
+    check(&[("two", "ana"), ("one", "ben"), ("three", "eva")], true);
+    check(&[("one", "ana"), ("one", "ben")], false);
+    check(&[("one", "ana"), ("two", "ana")], false);
+    check(&[("one", "nobody")], false);
+    let mut genesis = with_validators(&[("two", "ana"), ("one", "ben"), ("three", "eva")]);
+    let ledger = MemoryLedger::new(&genesis).unwrap();
+    let bonds = Amount::from(Price(3 * genesis.parameters.validator_bond.0));
+    assert_eq!(ledger.check().unwrap().bonds, bonds);
+    let (_, _, balance) = ledger.account(&key("ana").public().did()).unwrap();
+    assert_eq!(balance.sum(), Some(Amount::ZERO));
+    let mut seats: Vec<_> = genesis.validators.iter().map(|validator| validator.key).collect();
     seats.sort_unstable();
-    assert_eq!(checkpoint.committee.seats(), seats);
+    assert_eq!(genesis.committee().unwrap().seats(), seats);
+    genesis.parameters.committee_max = 2;
+    assert!(MemoryLedger::new(&genesis).is_none());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Line, Name, Node,
     Numbers, Royalty, Serve, Version,
 };
+use ambar_ledger::roster::{Roster, Validator};
 use ambar_ledger::sequence::{SEQUENCE_SPAN, Sequence};
 use ambar_ledger::{Genesis, Key};
 use ambar_receipt::Fact;
@@ -45,9 +46,12 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Issued => read::<Amount>(value),
         Key::Account(_) => read::<Account>(value),
         Key::Balance(_) => promise::compact(value).is_some_and(|object| balance(&object)),
-        Key::AccountNumber(_) | Key::FirstKey(_) | Key::VersionNumber(_) | Key::NodeNumber(_) => {
-            read::<u64>(value)
-        }
+        Key::AccountNumber(_)
+        | Key::FirstKey(_)
+        | Key::VersionNumber(_)
+        | Key::NodeNumber(_)
+        | Key::ValidatorNumber(_)
+        | Key::ValidatorOf(_) => read::<u64>(value),
         Key::Name(_) => read::<Name>(value),
         Key::Version(_) => promise::compact(value).is_some_and(|object| version(&object)),
         Key::Manifest(_) | Key::Terms(_) | Key::Tariff(_) => true,
@@ -58,6 +62,8 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Quota(_) => read::<u64>(value),
         Key::Channel(_) => promise::compact(value).is_some_and(|object| channel(&object)),
         Key::Node(_) => read::<Node>(value),
+        Key::Roster => read::<Roster>(value),
+        Key::Validator(_) => read::<Validator>(value),
         Key::Serve(_) => read::<Serve>(value),
         Key::Call(_) => read::<Height>(value),
         Key::Agenda(_) => read::<Agenda>(value),

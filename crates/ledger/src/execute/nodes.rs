@@ -10,6 +10,7 @@ use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::{AllowServing, RegisterNode, SetAsk};
 use crate::view::View;
+use ambar_base::finality::SEATS_MAX;
 use ambar_base::{Amount, ErrorCode};
 use ambar_receipt::Tariff;
 
@@ -102,8 +103,9 @@ pub(super) fn set_parameters(
     let latest = view.governance()?.parameters.latest().settlement_window;
     if !record.is_sound() || record.settlement_window < latest {
         let message = format!(
-            "parts are at most the whole, windows at most {WINDOW_HEIGHTS_MAX} heights, and the \
-             settlement window never shrinks"
+            "parts are at most the whole, windows at most {WINDOW_HEIGHTS_MAX} heights, the \
+             settlement window never shrinks, and a committee has 1 to {SEATS_MAX} seats of which \
+             one may change"
         );
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }
