@@ -20,6 +20,7 @@ use ambar_base::finality::{BlockHeader, Certificate, Handover};
 use ambar_base::{Coded, Committee, Digest, Height};
 use bytes::Bytes;
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     /// How the engine's first start ended: the view is up to it, or why it is not.
     started: watch::Sender<Option<Result<(), StoreError>>>,
     pub(crate) stop: watch::Sender<bool>,
+    /// Set when the engine must begin at its peers' state.
+    pub(crate) begin_anew: AtomicBool,
     pub(crate) closed: watch::Sender<bool>,
     spread: mpsc::Sender<Bytes>,
     to_spread: Arc<tokio::sync::Mutex<mpsc::Receiver<Bytes>>>,
@@ -116,6 +119,7 @@ impl Core {
             refusals: Mutex::new(Refusals::new(settings.pool.refusals_max)),
             started: watch::Sender::new(None),
             stop: watch::Sender::new(false),
+            begin_anew: AtomicBool::new(false),
             closed: watch::Sender::new(false),
             settings,
             spread,

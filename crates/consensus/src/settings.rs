@@ -143,6 +143,8 @@ pub struct Settings {
     /// A new node that is further behind than this many blocks fetches its peers' state
     /// instead of their blocks, of which they keep some thousands.
     pub fetch_state_behind: u64,
+    /// Final blocks that peers can fetch from here, at least.
+    pub blocks_kept: usize,
     /// The other validators; nothing for a committee of one.
     pub peers: Option<PeerSettings>,
     /// Where it is kept in which epochs the key has voted, apart from the votes themselves:
@@ -168,6 +170,7 @@ impl Settings {
             },
             cache_bytes: 128 << 20,
             fetch_state_behind: 2_048,
+            blocks_kept: 4_096,
             peers: None,
             vote_mark: None,
         }

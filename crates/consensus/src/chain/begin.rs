@@ -11,8 +11,10 @@ use super::votes::finalization;
 use crate::core::Core;
 use ambar_base::finality::{FinalHeader, FinalityError};
 use ambar_base::{Checkpoint, Committee, Height};
-use commonware_runtime::Clock;
+use commonware_runtime::{Clock, Handle};
 use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often peers are asked before a node begins by itself because none answers.
@@ -44,6 +46,32 @@ pub(super) async fn far_ahead<E: Storing>(
         runtime.sleep(ASK_AGAIN).await;
     }
     None
+}
+
+/// How often it is looked whether the chain moves.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Ends when this node makes no progress and its peers are so far ahead that they may not
+/// have its next blocks any more.
+pub(super) fn start_watch<E: Storing>(
+    runtime: E,
+    core: Arc<Core>,
+    peers: PeerState<E>,
+    known: Vec<Key>,
+) -> Handle<()> {
+    runtime.spawn(move |runtime| async move {
+        let mut seen = core.head();
+        loop {
+            runtime.sleep(LOOK_EVERY).await;
+            let head = core.head();
+            let stands = std::mem::replace(&mut seen, head) == head;
+            if stands && far_ahead(&core, &peers, &known, &runtime).await.is_some() {
+                tracing::warn!(height = %head.height, "peers are far ahead: this node begins anew");
+                core.begin_anew.store(true, Ordering::SeqCst);
+                return;
+            }
+        }
+    })
 }
 
 enum Heard {

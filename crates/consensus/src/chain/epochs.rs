@@ -48,6 +48,10 @@ pub(super) struct Parts<E, N, A, F> {
     pub(super) began_at: Option<Finalized>,
 }
 
+/// How the partitions begin that keep a key from voting twice: an epoch's votes, and that it
+/// was begun.
+pub(super) const VOTES_KEPT: [&str; 2] = ["votes-", "begun-"];
+
 type Elsewhere = mpsc::Receiver<(u64, Message<Key>)>;
 
 /// The channels of consensus, split by epoch.
@@ -164,7 +168,11 @@ where
     }
 
     fn votes(&self, epoch: u64) -> String {
-        format!("{}votes-{epoch}", self.seat.prefix)
+        format!("{}{}{epoch}", self.seat.prefix, VOTES_KEPT[0])
+    }
+
+    fn begun(&self, epoch: u64) -> String {
+        format!("{}{}{epoch}", self.seat.prefix, VOTES_KEPT[1])
     }
 
     /// What an epoch builds on: the end of the epoch before, or a final block of its own if
@@ -239,11 +247,11 @@ where
     /// epoch was begun, before the mark says that the key may have voted: a crash in between
     /// costs nothing.
     async fn may_vote(&mut self, epoch: u64) -> io::Result<bool> {
-        let (begun, name) = (format!("{}begun-{epoch}", self.seat.prefix), b"begun");
+        let begun = self.begun(epoch);
         let found = self.runtime.scan(&begun).await.is_ok_and(|blobs| !blobs.is_empty());
         let may = may_vote(&*self.seat.mark, epoch, found)?;
         if may && !found {
-            self.runtime.open(&begun, name).await.map_err(io::Error::other)?;
+            self.runtime.open(&begun, b"begun").await.map_err(io::Error::other)?;
             self.seat.mark.raise(epoch)?;
         }
         Ok(may)
@@ -262,7 +270,7 @@ where
         if let Some(old) = entered.checked_sub(2) {
             // They may be gone already.
             let _ = self.runtime.remove(&self.votes(old), None).await;
-            let _ = self.runtime.remove(&format!("{}begun-{old}", self.seat.prefix), None).await;
+            let _ = self.runtime.remove(&self.begun(old), None).await;
         }
     }
 }

@@ -44,10 +44,8 @@ const BLOCKS_PER_PEER: usize = 16;
 const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
 /// Blocks between two prunings.
 const PRUNE_EVERY: NonZeroUsize = NZUsize!(256);
-/// Final blocks that a peer can still fetch from here, besides the newest few.
-const BLOCKS_KEPT: usize = 4_096;
 /// Final blocks as of which a peer can still fetch the state.
-const STATES_KEPT: usize = 512;
+const STATES_KEPT_MAX: usize = 512;
 /// Final blocks whose ledger work may be under way.
 const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
 /// Pages in memory, and bytes of each.
@@ -180,8 +178,8 @@ impl<N: Manager<PublicKey = Key> + Blocker<PublicKey = Key>> Seat<N> {
             },
             prune_config: Some(PruneConfig {
                 maintenance_interval: PRUNE_EVERY,
-                retained_marshal_blocks: BLOCKS_KEPT,
-                retained_qmdb_blocks: STATES_KEPT,
+                retained_marshal_blocks: self.blocks_kept,
+                retained_qmdb_blocks: self.blocks_kept.min(STATES_KEPT_MAX),
             }),
             strategy: Sequential,
         }

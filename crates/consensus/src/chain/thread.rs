@@ -1,6 +1,7 @@
 //! The engine on a thread of its own, behind the trait that the house sees.
 
 use super::app::App;
+use super::epochs::VOTES_KEPT;
 use super::mark::{FileMark, VoteMark};
 use super::network::Alone;
 use super::peers;
@@ -26,6 +27,7 @@ use futures::future::{BoxFuture, ready, select_all};
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -123,6 +125,10 @@ impl Starter {
             if *self.core.stop.borrow() || matches!(self.core.status(), Status::Halted(_)) {
                 break;
             }
+            if self.core.begin_anew.swap(false, Ordering::SeqCst) {
+                self.clear();
+                continue;
+            }
             if ended.is_err() {
                 tracing::error!("the engine failed and is started again");
             }
@@ -131,6 +137,18 @@ impl Starter {
         }
         self.wait_for_stop();
         self.core.close();
+    }
+
+    /// Removes what the engine has, but for its votes.
+    fn clear(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let kept = VOTES_KEPT.iter().any(|kept| name.to_string_lossy().starts_with(kept));
+            if !kept && let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!(%error, "a part of the engine's store stays");
+            }
+        }
     }
 
     fn wait_for_stop(&self) {
@@ -161,7 +179,8 @@ impl Starter {
         let Settings { rules, patience, .. } = &self.core.settings;
         let (limits, patience, mark) = (rules.block, *patience, Arc::clone(&self.mark));
         let genesis = commonware_cryptography::Digestible::digest(&self.genesis);
-        Seat { me, network, genesis, prefix: String::new(), limits, patience, mark }
+        let blocks_kept = self.core.settings.blocks_kept;
+        Seat { me, network, genesis, prefix: String::new(), limits, patience, mark, blocks_kept }
     }
 
     async fn validate(&self, context: runtime::Context) {

@@ -5,7 +5,7 @@
 //! here knows whether storage, time and network are real or simulated.
 
 use super::app::App;
-use super::begin::far_ahead;
+use super::begin::{self, far_ahead};
 use super::epochs;
 use super::mark::VoteMark;
 use super::network::Channels;
@@ -55,6 +55,8 @@ pub(crate) struct Seat<N> {
     pub(crate) prefix: String,
     pub(crate) limits: BlockLimits,
     pub(crate) patience: Patience,
+    /// Final blocks that peers can fetch from here.
+    pub(crate) blocks_kept: usize,
 }
 
 /// The parts of a running validator. It has failed when any of them ends.
@@ -99,14 +101,13 @@ type Plan<E> = SyncPlan<E, Scheme, Standard<ChainBlock>>;
 async fn aim<E: Environment>(
     runtime: &E,
     core: &Core,
-    peers: &PeerState<E>,
+    (peers, known): (&PeerState<E>, &[Key]),
     plan: Plan<E>,
 ) -> Plan<E> {
-    let known = epochs::known(core);
     if !plan.may_sync() || plan.floor().is_some() || known.is_empty() {
         return plan;
     }
-    match far_ahead(core, peers, &known, runtime).await {
+    match far_ahead(core, peers, known, runtime).await {
         Some(votes) => plan.set_floor(votes).await,
         None => plan,
     }
@@ -133,7 +134,8 @@ where
     epochs::track(&mut seat.network, &app.core, *app.core.epoch.borrow());
     let (peers, serving) =
         peer_state::start(runtime.child("peer_state"), Arc::clone(&app.core), channels.state);
-    let plan = aim(&runtime, &app.core, &peers, plan).await;
+    let known = epochs::known(&app.core);
+    let plan = aim(&runtime, &app.core, (&peers, &known), plan).await;
     let began_at = plan.floor().cloned();
     if let Some(votes) = &began_at {
         app.core.begin_in(votes.proposal.round.epoch().get());
@@ -157,7 +159,8 @@ where
         .await;
     // Set once for each start; a second start has an application of its own.
     let _ = app.marshal.set(marshal.clone());
-    let ledger = seat.ledger(app.clone(), (marshal.clone(), floor), plan, peers, cache.clone());
+    let ledger =
+        seat.ledger(app.clone(), (marshal.clone(), floor), plan, peers.clone(), cache.clone());
     let (stateful, ledger) = Stateful::new(runtime.child("stateful"), ledger);
     let follower = Deferred::new(
         runtime.child("deferred"),
@@ -174,7 +177,7 @@ where
     let parts = epochs::Parts {
         runtime: runtime.child("consensus"),
         seat,
-        core,
+        core: Arc::clone(&core),
         schemes,
         marshal,
         automaton,
@@ -183,6 +186,12 @@ where
         began_at,
     };
     let engines = parts.start(votes);
-    let gossip = super::gossip::start(runtime.child("gossip"), app.core, channels.transactions);
-    vec![broadcast, marshal_task, stateful, engines, gossip, serving]
+    let gossip = runtime.child("gossip");
+    let gossip = super::gossip::start(gossip, Arc::clone(&core), channels.transactions);
+    let mut running = vec![broadcast, marshal_task, stateful, engines, gossip, serving];
+    if !known.is_empty() {
+        let watch = runtime.child("progress");
+        running.push(begin::start_watch(watch, core, peers, known));
+    }
+    running
 }

@@ -5,6 +5,7 @@ use super::toy::{Act, Transaction, account};
 use crate::engine::Consensus;
 use ambar_base::{Encode, Height};
 use futures::executor::block_on;
+use std::time::Duration;
 
 #[test]
 fn seats_change_at_the_ends_of_epochs() {
@@ -65,4 +66,28 @@ fn a_new_node_begins_at_its_peers_state() {
     chains.push(network.open(3));
     let height = send(&chains[2], 80..90);
     agree(&network, &chains.iter().collect::<Vec<_>>(), height);
+}
+
+#[test]
+fn a_node_that_was_away_too_long_begins_anew() {
+    let network = Network::with(4, |settings| {
+        settings.rules.epoch_blocks = 32;
+        settings.fetch_state_behind = 16;
+        settings.blocks_kept = 16;
+        settings.patience.heartbeat = Duration::from_millis(5);
+    });
+    let mut chains: Vec<_> = (0..4).map(|index| network.open(index)).collect();
+    let height = send(&chains[0], 0..8);
+    agree(&network, &chains.iter().collect::<Vec<_>>(), height);
+    block_on(chains.remove(3).shutdown());
+    // Pruning comes in sections: far enough that the blocks in between are gone everywhere.
+    let height = Height(height.0 + 600);
+    reach(&chains[0], height);
+    chains.push(network.open(3));
+    reach(&chains[3], height);
+    let height = send(&chains[3], 8..16);
+    let all: Vec<_> = chains.iter().collect();
+    agree(&network, &all, height);
+    let read = |chain: &dyn Consensus| chain.read().unwrap().get(&account(3)).unwrap();
+    assert_eq!(read(all[0]), read(all[3]));
 }
