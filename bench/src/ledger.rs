@@ -3,7 +3,7 @@
 //! facts collected, postings. Each call has three lines (a prompt over a model and a
 //! datanet) and pays six payees and eight contributors beside the network.
 
-mod batches;
+pub mod batches;
 mod durable;
 
 use crate::plan::Plan;
@@ -11,11 +11,13 @@ use crate::table::{Table, Target};
 use crate::usage::thread_cpu;
 use ambar_ledger::MemoryLedger;
 use anyhow::{Result, anyhow};
-use batches::{CHANNELS, Market};
+use batches::Market;
 use std::time::Duration;
 
 /// Batches of one block.
 const BATCHES_PER_BLOCK: usize = 4;
+/// Channels that take turns.
+const CHANNELS: u64 = 64;
 /// Leaves per batch.
 const BATCH_SIZES: [u64; 2] = [4096, 256];
 /// Calls settled per second by one core in memory.
@@ -24,10 +26,10 @@ const CALLS_PER_S_MIN: f64 = 200_000.0;
 /// Measures.
 pub fn run(plan: &Plan) -> Result<Table> {
     let (calls, rounds) = (plan.pick(16, 4) * BATCH_SIZES[0], plan.pick(7, 2));
-    let market = Market::new();
+    let market = Market::new(1, CHANNELS, |_| {});
     let mut table = Table::default();
     for size in BATCH_SIZES {
-        let batches = market.batches(calls, size);
+        let batches = market.batches(0, calls, size);
         let rate = |time: Duration| calls as f64 / time.as_secs_f64();
         let (mut memory, mut disk) = (Vec::new(), Vec::new());
         for _ in 0..rounds {

@@ -21,6 +21,7 @@ mod machine;
 mod node;
 mod plan;
 mod presidents;
+mod settling;
 mod table;
 mod trace;
 mod usage;
@@ -43,7 +44,7 @@ struct Bench {
 }
 
 /// Every bench, in the order in which they run.
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench {
         name: "call-path",
         summary: "HTTP calls of a null engine, through a node and without one",
@@ -76,6 +77,11 @@ const BENCHES: [Bench; 9] = [
         run: certificate::run,
     },
     Bench { name: "journal", summary: "the call journal on this disk", run: journal::run },
+    Bench {
+        name: "settling",
+        summary: "receipt batches through the blocks of one and of four validators",
+        run: settling::run,
+    },
     Bench {
         name: "commit",
         summary: "the engine of a committee of one on this disk",

@@ -1,16 +1,15 @@
 //! A network with everything that a call refers to, and signed batches of calls.
 
 use crate::world::{World, contributors, dataset, derived, key, model, prompt, shares, terms};
-use ambar_base::{Cid, Digest, Encode, Price};
-use ambar_ledger::Operation;
+use ambar_base::{Cid, Digest, Encode, Height, Inception, Moment, Price};
 use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTION_VERSION};
+use ambar_ledger::{Genesis, Operation};
 use ambar_licence::Right;
 use ambar_receipt::{BatchHeader, Counter, Leaf, Line, SignedBatch, call_id};
 
-/// Channels that take turns.
-pub const CHANNELS: u64 = 64;
-/// Credits of one channel: more than its calls cost.
-const CHANNEL_CREDITS: Price = Price(1_400_000_000);
+/// Credits of one gateway's channels together: more than their calls cost, less than a
+/// caller has.
+const CALLER_CREDITS: Price = Price(90_000_000_000);
 /// Heights within which a batch may apply.
 const EXPIRY_HEIGHTS: u64 = 100_000;
 const CONTRIBUTORS: [&str; 8] = ["Ada", "Ben", "Cleo", "Dov", "Eva", "Finn", "Gil", "Hana"];
@@ -19,6 +18,15 @@ const CONTRIBUTORS: [&str; 8] = ["Ada", "Ben", "Cleo", "Dov", "Eva", "Finn", "Gi
 pub struct Market {
     /// The network.
     pub world: World,
+    /// When calls are admitted.
+    pub admitted: (Height, Moment),
+    /// Its gateways, which serve as well.
+    pub gateways: Vec<Gateway>,
+}
+
+/// A gateway and what is called through it.
+pub struct Gateway {
+    operator: String,
     node: u64,
     channels: Vec<u64>,
     /// A call's lines: they are the same for each call.
@@ -56,14 +64,13 @@ fn datanet(world: &mut World) -> (u64, Cid) {
 }
 
 impl Market {
-    /// Opens every account, capsule, grant and channel.
-    pub fn new() -> Self {
-        let mut world = World::new();
-        for name in ["author", "caller", "curator", "developer", "operator", "pretrainer", "tuner"]
-        {
+    /// Opens every account, capsule, grant and channel of a network with so many gateways and
+    /// so many channels to each, which take turns.
+    pub fn new(gateways: usize, channels: u64, change: impl FnOnce(&mut Genesis)) -> Self {
+        let mut world = World::with(change);
+        for name in ["author", "curator", "developer", "pretrainer", "tuner"] {
             world.person(name);
         }
-        let node = world.node("operator");
         let ((llm, llm_id), (data, data_id)) = (derived_model(&mut world), datanet(&mut world));
         let accepted = "everybody may accept these terms";
         let llm_grant = world.accept("author", llm_id).expect(accepted);
@@ -74,42 +81,58 @@ impl Market {
         let (ask, ask_id) = world
             .publish("author", manifest, &rule, None, grants)
             .expect("the author holds a grant for each component");
-        for (owner, id) in [("author", ask_id), ("developer", llm_id), ("curator", data_id)] {
-            world.serve(owner, id, "operator");
-        }
-        let grant = world.accept("caller", ask_id).expect(accepted);
-        let channels = (0..CHANNELS)
-            .map(|_| world.channel("caller", "operator", vec![grant], CHANNEL_CREDITS))
-            .collect();
+        let opened = (0..gateways).map(|index| {
+            let (operator, caller) = (format!("operator {index}"), format!("caller {index}"));
+            world.person(&operator);
+            world.person(&caller);
+            let grant = world.accept(&caller, ask_id).expect(accepted);
+            let node = world.node(&operator);
+            for (owner, id) in [("author", ask_id), ("developer", llm_id), ("curator", data_id)] {
+                world.serve(owner, id, &operator);
+            }
+            let credits = Price(CALLER_CREDITS.0 / channels);
+            let channels = (0..channels)
+                .map(|_| world.channel(&caller, &operator, vec![grant], credits))
+                .collect::<Vec<_>>();
+            (operator, node, grant, channels)
+        });
+        let opened: Vec<_> = opened.collect();
         world.block(1000);
         let tokens = [(Counter::TokensIn, 256), (Counter::TokensOut, 64)];
-        let mut passages = world.line(data, data_grant, node, &[(Counter::RetrievedBytes, 700)]);
-        let weights: Vec<_> = (0..8).map(|index| (index, 112_500_000)).collect();
-        passages.shares = vec![shares(data, 1, &weights)];
-        let lines = vec![
-            world.line(ask, grant, node, &[]),
-            world.line(llm, llm_grant, node, &tokens),
-            passages,
-        ];
-        Self { world, node, channels, lines }
+        let gateways = opened.into_iter().map(|(operator, node, grant, channels)| {
+            let read = [(Counter::RetrievedBytes, 700)];
+            let mut passages = world.line(data, data_grant, node, &read);
+            let weights: Vec<_> = (0..8).map(|index| (index, 112_500_000)).collect();
+            passages.shares = vec![shares(data, 1, &weights)];
+            let lines = vec![
+                world.line(ask, grant, node, &[]),
+                world.line(llm, llm_grant, node, &tokens),
+                passages,
+            ];
+            Gateway { operator, node, channels, lines }
+        });
+        let gateways = gateways.collect();
+        let admitted = (world.ledger.height(), world.ledger.time());
+        Self { world, admitted, gateways }
     }
 
-    /// Call number `index` of a run: channels take turns.
-    fn leaf(&self, index: u64) -> Leaf {
-        let channel = self.channels[(index % CHANNELS) as usize];
-        let n = index / CHANNELS;
+    /// A gateway's call number `index` of a run: channels take turns.
+    fn leaf(&self, gateway: &Gateway, index: u64) -> Leaf {
+        let turns = gateway.channels.len() as u64;
+        let (channel, n) = (gateway.channels[(index % turns) as usize], index / turns);
         let call = call_id(channel, &Digest::of(b"holder"), &n.to_string());
         let details = Digest::of(&call.0);
-        Leaf { call, details, ..self.world.leaf(channel, n, self.lines.clone()) }
+        let (admitted, time) = self.admitted;
+        Leaf { call, details, admitted, time, ..self.world.leaf(channel, n, gateway.lines.clone()) }
     }
 
-    /// The encoded transaction that settles batch `number` of a run.
-    fn batch(&self, number: u64, leaves: Vec<Leaf>) -> Vec<u8> {
-        let (network, secret) = (self.world.network, key("operator's node"));
-        let header = BatchHeader::of(self.node, number, &leaves)
+    /// The encoded transaction that settles a gateway's batch `number` of a run.
+    fn batch(&self, gateway: &Gateway, number: u64, leaves: Vec<Leaf>) -> Vec<u8> {
+        let secret = key(&format!("{}'s node", gateway.operator));
+        let (network, node) = (self.world.network, gateway.node);
+        let header = BatchHeader::of(node, number, &leaves)
             .expect("the leaves are as many as a batch may hold");
-        let sign =
-            |lines: &ambar_receipt::NodeLines| lines.sign(network, (self.node, number), &secret);
+        let sign = |lines: &ambar_receipt::NodeLines| lines.sign(network, (node, number), &secret);
         let nodes = header.nodes.iter().map(sign).collect();
         let signature = header.sign(network, &secret);
         let signers = BatchSigners::single(secret.public(), &header);
@@ -117,7 +140,7 @@ impl Market {
         let envelope = Envelope {
             network,
             version: TRANSACTION_VERSION,
-            actor: Actor::Node(self.node),
+            actor: Actor::Node(node),
             nonce: number,
             expires: self.world.ledger.height().after(EXPIRY_HEIGHTS),
             fee_payer: None,
@@ -127,11 +150,28 @@ impl Market {
         envelope.sign(&secret).to_bytes()
     }
 
-    /// The transactions that settle `calls` calls in batches of `size`.
-    pub fn batches(&self, calls: u64, size: u64) -> Vec<Vec<u8>> {
+    /// The transaction with which a gateway's operator opens `count` accounts: number `number`
+    /// of a run.
+    pub fn opening(&self, gateway: usize, number: u64, count: u64) -> Vec<u8> {
+        let (network, operator) = (self.world.network, &self.gateways[gateway].operator);
+        let accounts = (0..count).map(|index| {
+            let first = key(&format!("{operator}'s account {number}.{index}"));
+            let inception = Inception::single(first.public()).sign(network, &first);
+            Operation::CreateAccount(inception)
+        });
+        let mut envelope = self.world.envelope(operator, accounts.collect());
+        envelope.nonce += number;
+        envelope.expires = self.world.ledger.height().after(EXPIRY_HEIGHTS);
+        envelope.sign(&key(operator)).to_bytes()
+    }
+
+    /// The transactions that settle `calls` calls of a gateway in batches of `size`.
+    pub fn batches(&self, gateway: usize, calls: u64, size: u64) -> Vec<Vec<u8>> {
+        let gateway = &self.gateways[gateway];
         let batch = |number| {
-            let leaves = (number * size..(number + 1) * size).map(|index| self.leaf(index));
-            self.batch(number, leaves.collect())
+            let calls = number * size..(number + 1) * size;
+            let leaves = calls.map(|index| self.leaf(gateway, index));
+            self.batch(gateway, number, leaves.collect())
         };
         (0..calls / size).map(batch).collect()
     }
