@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod agenda;
+pub mod committee;
 pub mod execution;
 pub mod fees;
 pub mod genesis;
