@@ -32,6 +32,7 @@ pub mod settle;
 pub mod transaction;
 pub mod view;
 
+mod epoch;
 mod execute;
 
 pub use admission::Admitted;

@@ -103,6 +103,10 @@ pub(crate) fn apply(ledger: &mut MemoryLedger, block: &Block) -> Result<(), Node
     for transaction in &block.transactions {
         ledger.apply(transaction)?;
     }
+    let header = &block.finality.header;
+    if header.next_committee.is_some() {
+        ledger.end_epoch(header.round.epoch)?;
+    }
     Ok(())
 }
 
@@ -164,7 +168,8 @@ mod tests {
         assert_eq!(*seen.borrow_and_update(), Work::default(), "and that it is over");
         assert!(index.cursor().0 > 10);
         let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
-        assert_eq!(rows.len(), 1);
+        // What genesis gave, and the validator's bond.
+        assert_eq!(rows.len(), 2);
         chain.shutdown().await;
     }
 }
