@@ -152,6 +152,7 @@ mod tests {
         let key = SecretKey::from_seed(&[5; 32]);
         let mut genesis = Genesis::development(key.public(), [5; 32]);
         genesis.parameters.settlement_window = 2;
+        genesis.epoch_blocks = 4;
         let patience = Patience::with_heartbeat(Duration::from_millis(2));
         let settings = Settings { patience, ..settings(rules(&genesis).unwrap(), &key) };
         let machine = Arc::new(LedgerMachine::new(genesis.network()));
