@@ -89,6 +89,8 @@ domains! {
     Reserved = "reserved" / 1,
     /// The id of a transaction envelope, and a signature over it.
     Transaction = "transaction" / 2,
+    /// A validator's key for the account that registers it.
+    Validator = "validator" / 1,
     /// A validator's vote on a block.
     Vote = "vote" / 1,
 }

@@ -64,6 +64,7 @@ codes! {
     BadGateway "bad_gateway" 502 6 "the upstream service failed; try again later";
     BalanceTooLow "balance_too_low" 402 3 "add credits to the account";
     BlobCorrupt "blob_corrupt" 500 5 "fetch or publish the content again";
+    BondLocked "bond_locked" 409 3 "retire the validator, and wait until its window is over";
     BudgetExceeded "budget_exceeded" 402 3 "mint a certificate with a larger budget";
     CallLimitExceeded "call_limit_exceeded" 403 3 "mint a certificate with more calls";
     CapsuleNotAllowed "capsule_not_allowed" 403 3 "use a certificate that allows this capsule";
@@ -122,6 +123,7 @@ codes! {
     RequestInvalid "invalid_request" 400 2 "correct the request";
     RequestTooLarge "request_too_large" 413 2 "send a smaller body";
     RightNotGranted "right_not_granted" 403 3 "the terms do not grant this; ask the owner";
+    SeatTaken "seat_taken" 409 3 "an account and a key have one validator each";
     ShareExceeded "share_exceeded" 400 2 "lower the shares until they sum to at most 100%";
     ShuttingDown "shutting_down" 503 6 "try again in a moment";
     SignatureInvalid "signature_invalid" 401 3 "sign with the right key for this network";
@@ -131,6 +133,7 @@ codes! {
     TransactionTooLarge "transaction_too_large" 413 2 "split the transaction";
     Unauthenticated "unauthenticated" 401 3 "send a certificate as the bearer token";
     Unavailable "unavailable" 503 6 "no node serves this capsule right now";
+    ValidatorEjected "validator_ejected" 409 3 "nothing is left to do: its bond is burned";
     WrongNetwork "wrong_network" 400 3 "sign for this network's id";
 }
 

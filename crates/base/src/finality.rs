@@ -18,9 +18,13 @@ use crate::tree::{self, PATH_HASHES_MAX};
 
 mod checkpoint;
 mod committee;
+mod evidence;
+mod vote;
 
 pub use checkpoint::{Checkpoint, HANDOVERS_MAX, Handover};
-pub use committee::{Certificate, Committee, SEATS_MAX, Vote, vote_message, vote_namespace};
+pub use committee::{Certificate, Committee, SEATS_MAX, Vote};
+pub use evidence::{Ballot, Evidence, EvidenceError};
+pub use vote::{Proposal, Statement, vote_message, vote_namespace};
 
 /// Most headers between a block and the later one that was voted final.
 pub const DESCENDANTS_MAX: usize = 256;

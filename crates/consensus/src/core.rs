@@ -16,7 +16,7 @@ use crate::participation::{Hearing, Participation};
 use crate::pending::{Doubtful, Pending};
 use crate::settings::{Clock, Settings};
 use crate::state::Entry;
-use ambar_base::finality::{BlockHeader, Certificate, Handover};
+use ambar_base::finality::{Ballot, BlockHeader, Certificate, Evidence, Handover};
 use ambar_base::{Coded, Committee, Digest, Height};
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -58,6 +58,8 @@ pub(crate) struct Core {
     /// How the engine's first start ended: the view is up to it, or why it is not.
     started: watch::Sender<Option<Result<(), StoreError>>>,
     pub(crate) stop: watch::Sender<bool>,
+    /// Evidence against validators, one for a key.
+    pub(crate) conflicts: watch::Sender<Vec<Evidence>>,
     /// Set when the engine must begin at its peers' state.
     pub(crate) begin_anew: AtomicBool,
     pub(crate) closed: watch::Sender<bool>,
@@ -119,6 +121,7 @@ impl Core {
             refusals: Mutex::new(Refusals::new(settings.pool.refusals_max)),
             started: watch::Sender::new(None),
             stop: watch::Sender::new(false),
+            conflicts: watch::Sender::new(Vec::new()),
             begin_anew: AtomicBool::new(false),
             closed: watch::Sender::new(false),
             settings,
@@ -206,6 +209,25 @@ impl Core {
 
     pub(crate) fn participation(&self) -> Participation {
         locked(&self.hearing).at((self.clock)())
+    }
+
+    /// A seat cast two votes that contradict one another. One proof against a key is enough.
+    pub(crate) fn conflict(&self, seat: usize, round: (u64, u64), [one, other]: [Ballot; 2]) {
+        let Ok(Some(committee)) = self.committee(round.0) else { return };
+        let Some(key) = committee.seats().get(seat) else { return };
+        let network = self.settings.rules.network();
+        let evidence = Evidence::new(*key, round, one, other);
+        let Some(evidence) = evidence.ok().filter(|found| found.verify(network).is_ok()) else {
+            return;
+        };
+        tracing::warn!(validator = %key.did(), epoch = round.0, view = round.1, "a validator cheats");
+        self.conflicts.send_if_modified(|known| {
+            let new = known.iter().all(|known| known.key() != *key);
+            if new {
+                known.push(evidence);
+            }
+            new
+        });
     }
 
     // ----- submitting

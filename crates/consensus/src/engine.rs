@@ -6,7 +6,7 @@ use crate::error::{Fault, StoreError, SubmitError};
 use crate::machine::Refusal;
 use crate::participation::Participation;
 use crate::state::StateView;
-use ambar_base::finality::{BlockHeader, Handover, OutcomeProof};
+use ambar_base::finality::{BlockHeader, Evidence, Handover, OutcomeProof};
 use ambar_base::{Digest, Height, Moment};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -45,6 +45,10 @@ pub trait Consensus: Send + Sync {
 
     /// Who takes part in ordering, as this node hears it.
     fn participation(&self) -> Participation;
+
+    /// Evidence that validators voted against themselves, one for a key, since the start. Its
+    /// votes are checked.
+    fn conflicts(&self) -> watch::Receiver<Vec<Evidence>>;
 
     /// How the committees of the epochs from `since` up to `until` gave way to one another,
     /// as far as the blocks are here.

@@ -30,7 +30,7 @@ choice! {
         Node = 10,
         /// The network's part of a call or fee.
         Network = 11,
-        /// What was burned of a call or fee.
+        /// What was burned of a call or fee, or of a validator that cheated.
         Burn = 12,
     }
 }

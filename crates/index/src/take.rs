@@ -6,11 +6,11 @@ use crate::movements::{Entries, between, call_entries, entry};
 use crate::payout::{Facts, payouts};
 use crate::rows::{AccountRow, BatchRow, ChannelRow, EntryKind, ReceiptEntry, StatementEntry};
 use crate::tables::*;
-use ambar_base::{AccountId, Amount, Cid, Decode, Encode, Height, Price, codec};
+use ambar_base::{AccountId, Amount, Cid, Decode, Encode, Price, codec};
 use ambar_ledger::Key;
 use ambar_ledger::object::{Balance, Node, Parameters, Version, reserved};
 use ambar_ledger::query::State;
-use ambar_ledger::result::OperationResult;
+use ambar_ledger::result::{EjectedResult, OperationResult};
 use ambar_ledger::transaction::{
     Actor, Envelope, OpenChannel, Operation, Settle, SignedTransaction, Transfer,
 };
@@ -23,7 +23,7 @@ pub(crate) struct Take<'a, S> {
     pub(crate) write: &'a WriteTransaction,
     pub(crate) block: BlockInput<'a>,
     pub(crate) state: &'a S,
-    /// The rules that hold within the block, in the order of its operations.
+    /// The rules that hold within the block.
     parameters: Parameters,
     ordinal: u32,
 }
@@ -42,13 +42,11 @@ impl<'a, S: State> Take<'a, S> {
         block: BlockInput<'a>,
         state: &'a S,
     ) -> Result<Self, IndexError> {
-        let before = Height(block.height.0.saturating_sub(1));
         let governance = state.governance()?;
-        // A change of this very block is met when its operation comes.
-        let at =
-            governance.parameters.at(before).or_else(|| governance.parameters.at(block.height));
-        let parameters = at.map(|(parameters, _)| parameters.clone());
-        let parameters = parameters.unwrap_or_else(|| governance.parameters.latest().clone());
+        // A change of this very block holds from the next one.
+        let at = governance.parameters.at(block.height);
+        let parameters = at.map_or(governance.parameters.latest(), |(parameters, _)| parameters);
+        let parameters = parameters.clone();
         Ok(Self { write, block, state, parameters, ordinal: 0 })
     }
 
@@ -82,6 +80,7 @@ impl<'a, S: State> Take<'a, S> {
         let account = match &envelope.actor {
             Actor::Account(id) => *id,
             Actor::Node(number) => self.node_owner(*number)?,
+            Actor::Nobody => return self.reported(outcome),
         };
         self.fee(envelope.fee_payer.unwrap_or(account), outcome.fee)?;
         for (at, operation) in envelope.operations.iter().enumerate() {
@@ -130,17 +129,38 @@ impl<'a, S: State> Take<'a, S> {
                 Ok(())
             }
             (Operation::RegisterNode(_), _) => {
-                let bond = Amount::from(self.parameters.node_bond);
-                let entry = entry(EntryKind::Bond, false, bond, self.block.time);
-                self.enter([(acting.account, entry)])
+                self.bond(acting, false, Amount::from(self.parameters.node_bond))
             }
-            (Operation::SetParameters(parameters), _) => {
-                self.parameters = parameters.clone();
-                Ok(())
+            (Operation::RegisterValidator(_), _) => {
+                self.bond(acting, false, Amount::from(self.parameters.validator_bond))
             }
+            (_, OperationResult::Withdrawn(bond)) => self.bond(acting, true, *bond),
+            (_, OperationResult::Ejected(result)) => self.ejected(result),
             (Operation::Settle(settle), _) => self.settle(acting, settle),
             _ => Ok(()),
         }
+    }
+
+    /// What nobody in particular reported: it cost nothing.
+    fn reported(&mut self, outcome: &TransactionOutcome) -> Result<(), IndexError> {
+        for result in &outcome.results {
+            if let OperationResult::Ejected(result) = self.decode(result)? {
+                self.ejected(&result)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A bond that was the owner's is burned: it left the owner's balance long ago.
+    fn ejected(&mut self, result: &EjectedResult) -> Result<(), IndexError> {
+        let burn = AccountId::reserved(reserved::NAMES[0]);
+        let entry = entry(EntryKind::Burn, true, result.burned, self.block.time);
+        self.enter([(burn, StatementEntry { counterpart: Some(result.owner), ..entry })])
+    }
+
+    fn bond(&mut self, acting: Acting, incoming: bool, bond: Amount) -> Result<(), IndexError> {
+        let entry = entry(EntryKind::Bond, incoming, bond, self.block.time);
+        self.enter([(acting.account, entry)])
     }
 
     fn fee(&mut self, payer: AccountId, fee: Price) -> Result<(), IndexError> {

@@ -2,6 +2,7 @@
 //! after a stop, gives the same.
 
 use crate::{BlockInput, EntryKind, Index, IndexError};
+use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
 use ambar_base::{
     AccountId, Amount, Cid, Digest, Encode, Height, Inception, Moment, NetworkId, Price, SecretKey,
     Weight,
@@ -13,9 +14,9 @@ use ambar_capsule::{Body, Manifest, SignedManifest};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, Envelope, OpenChannel, Operation, Publish,
-    RegisterName, RegisterNode, Settle, TRANSACTION_VERSION, Transfer,
+    RegisterName, RegisterNode, RegisterValidator, Settle, TRANSACTION_VERSION, Transfer,
 };
-use ambar_ledger::{Genesis, MemoryLedger};
+use ambar_ledger::{Genesis, MemoryLedger, SignedTransaction};
 use ambar_licence::{Right, Terms};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
@@ -60,14 +61,31 @@ impl World {
 
     /// A block with one transaction of each of these, in order.
     fn block(&mut self, acts: Vec<(&str, Vec<Operation>)>) {
-        let time = START.after(1_000 * (self.blocks.len() as u64 + 1));
-        self.ledger.begin(time).unwrap();
+        let time = self.begin();
         let (mut transactions, mut outcomes) = (Vec::new(), vec![Vec::new()]);
         for (name, operations) in acts {
             let bytes = self.sign(name, operations);
             outcomes.push(self.ledger.apply(&bytes).unwrap());
             transactions.push(bytes);
         }
+        self.made(time, transactions, outcomes);
+    }
+
+    /// A block of signed transactions.
+    fn transact(&mut self, transactions: Vec<Vec<u8>>) {
+        let time = self.begin();
+        let applied = transactions.iter().map(|bytes| self.ledger.apply(bytes).unwrap());
+        let outcomes = [Vec::new()].into_iter().chain(applied).collect();
+        self.made(time, transactions, outcomes);
+    }
+
+    fn begin(&mut self) -> Moment {
+        let time = START.after(1_000 * (self.blocks.len() as u64 + 1));
+        self.ledger.begin(time).unwrap();
+        time
+    }
+
+    fn made(&mut self, time: Moment, transactions: Vec<Vec<u8>>, outcomes: Vec<Vec<u8>>) {
         let (height, after) = (self.ledger.height(), self.ledger.clone());
         self.blocks.push(Made { height, time, transactions, outcomes, after });
     }
@@ -224,19 +242,24 @@ fn balance(index: &Index, account: &AccountId) -> i128 {
     rows.map(|(incoming, amount)| if incoming { amount } else { -amount }).sum()
 }
 
+/// The rows of these people and of the reserved accounts sum to their balances.
+fn assert_sums(world: &World, index: &Index, people: &[&str]) {
+    let reserved = ["burn", "network", "deposits"].map(AccountId::reserved);
+    let people = people.iter().map(|name| world.id(name));
+    for account in people.chain(reserved) {
+        let (_, _, held) = world.ledger.account(&account.to_string()).unwrap();
+        let held = i128::try_from(held.sum().unwrap().0).unwrap();
+        assert_eq!(balance(index, &account), held, "{account}");
+    }
+}
+
 #[test]
 fn rows_sum_to_balances() {
     let (world, _) = world();
     let directory = tempfile::tempdir().unwrap();
     let index = index(directory.path(), &world);
     world.take_all(&index);
-    let reserved = ["burn", "network", "deposits"].map(AccountId::reserved);
-    let people = ["faucet", "alice", "bob", "carol"].map(|name| world.id(name));
-    for account in people.iter().chain(&reserved) {
-        let (_, _, held) = world.ledger.account(&account.to_string()).unwrap();
-        let held = i128::try_from(held.sum().unwrap().0).unwrap();
-        assert_eq!(balance(&index, account), held, "{account}");
-    }
+    assert_sums(&world, &index, &["faucet", "alice", "bob", "carol"]);
     let kinds: Vec<EntryKind> = index
         .statement(&world.id("bob"), None, 100)
         .unwrap()
@@ -245,6 +268,67 @@ fn rows_sum_to_balances() {
         .collect();
     use EntryKind::{Channel, Deposit, Fee, Transfer};
     assert_eq!(kinds, [Transfer, Fee, Deposit, Channel, Fee, Channel, Deposit]);
+}
+
+/// Bonds of validators that come back or are burned, by nobody's and by somebody's report.
+#[test]
+fn bonds_are_in_statements() {
+    let mut world = World::new();
+    world.block(["alice", "bob"].map(|name| ("faucet", world.open(name))).into());
+    let register = |world: &World, name: &str| {
+        let register = RegisterValidator::new(world.network, &key(name), &world.id(name));
+        vec![Operation::RegisterValidator(register)]
+    };
+    let acts = ["alice", "bob"].map(|name| (name, register(&world, name)));
+    world.block(acts.into());
+    world.block(vec![("bob", vec![Operation::RetireValidator])]);
+    (0..WINDOW).for_each(|_| world.block(vec![]));
+    world.block(vec![("bob", vec![Operation::WithdrawBond])]);
+    let report = |world: &World, name: &str| {
+        let proposal = Proposal { parent_view: 0, block: Digest::ZERO };
+        let cast = |statement| Ballot::cast(&key(name), world.network, (0, 1), statement);
+        let votes = (cast(Statement::Nullify), cast(Statement::Finalize(proposal)));
+        Evidence::new(key(name).public(), (0, 1), votes.0, votes.1).unwrap()
+    };
+    let by_bob = Operation::ReportConflict(report(&world, "faucet"));
+    world.block(vec![("bob", vec![by_bob])]);
+    let by_nobody = SignedTransaction::report(world.network, report(&world, "alice"));
+    world.transact(vec![by_nobody.to_bytes()]);
+    let directory = tempfile::tempdir().unwrap();
+    let index = index(directory.path(), &world);
+    world.take_all(&index);
+    assert_sums(&world, &index, &["faucet", "alice", "bob"]);
+    let rows = |account: &AccountId| {
+        let rows = index.statement(account, None, 100).unwrap().into_iter();
+        rows.map(|row| (row.entry.kind, row.entry.incoming, row.entry.counterpart))
+            .collect::<Vec<_>>()
+    };
+    let [bond, back] = [false, true].map(|incoming| (EntryKind::Bond, incoming, None));
+    assert!(rows(&world.id("alice")).contains(&bond) && !rows(&world.id("alice")).contains(&back));
+    assert!(rows(&world.id("bob")).contains(&bond) && rows(&world.id("bob")).contains(&back));
+    assert!(rows(&world.id("faucet")).contains(&bond));
+    let burned = rows(&AccountId::reserved("burn"));
+    for cheater in ["alice", "faucet"] {
+        let fees = burned.iter().filter(|row| row.2 == Some(world.id(cheater))).count();
+        let acted = if cheater == "faucet" { 2 } else { 1 };
+        assert_eq!(fees, acted + 1, "{cheater}");
+    }
+}
+
+/// Rules that change hold from the next block, in statements as on the ledger.
+#[test]
+fn changed_rules_hold_from_the_next_block() {
+    let mut world = World::new();
+    let mut rules = world.genesis.parameters.clone();
+    (rules.burn, rules.validator_bond) = (Weight::ZERO, Price(7));
+    let set = vec![Operation::SetParameters(rules)];
+    world.block(vec![("faucet", set), ("faucet", world.open("alice"))]);
+    let register = RegisterValidator::new(world.network, &key("alice"), &world.id("alice"));
+    world.block(vec![("alice", vec![Operation::RegisterValidator(register)])]);
+    let directory = tempfile::tempdir().unwrap();
+    let index = index(directory.path(), &world);
+    world.take_all(&index);
+    assert_sums(&world, &index, &["faucet", "alice"]);
 }
 
 #[test]

@@ -10,9 +10,11 @@
 use crate::refusal::Refusal;
 use crate::transaction::{
     Actor, Envelope, OPERATION_SIGNATURES_MAX, OPERATIONS_MAX, Operation, RegisterNode,
-    SIGNATURES_MAX, Settle, SignedTransaction, TRANSACTION_BYTES_MAX, TRANSACTION_VERSION,
+    RegisterValidator, SIGNATURES_MAX, Settle, SignedTransaction, TRANSACTION_BYTES_MAX,
+    TRANSACTION_VERSION,
 };
 use ambar_base::codec::{self, Encode};
+use ambar_base::finality::Evidence;
 use ambar_base::keys::{self, Signed};
 use ambar_base::{Digest, Domain, ErrorCode, Height, NetworkId, PublicKey};
 
@@ -101,6 +103,10 @@ enum Claim {
     Gateway,
     #[error("node {0} has not signed its lines")]
     Lines(u64),
+    #[error("the validator's key has not signed for this account")]
+    Validator,
+    #[error("a vote that is reported is not the validator's")]
+    Vote,
 }
 
 /// A transaction with what its signatures claim, in the order in which they are checked.
@@ -161,7 +167,9 @@ impl Signatures<'_> {
             Operation::Publish(record) => {
                 self.add(Claim::Manifest, record.manifest.signed(self.network));
             }
-            Operation::RegisterNode(record) => self.of_registration(actor, record),
+            Operation::RegisterNode(record) => self.of_node(actor, record),
+            Operation::RegisterValidator(record) => self.of_validator(actor, record),
+            Operation::ReportConflict(evidence) => self.of_evidence(evidence),
             Operation::Settle(record) => self.of_settlement(record),
             Operation::RotateKeys(_)
             | Operation::Transfer(_)
@@ -176,14 +184,29 @@ impl Signatures<'_> {
             | Operation::SetAsk(_)
             | Operation::AllowServing(_)
             | Operation::SetParameters(_)
-            | Operation::PublishTariff(_) => {}
+            | Operation::PublishTariff(_)
+            | Operation::RetireValidator
+            | Operation::WithdrawBond
+            | Operation::RankValidators(_) => {}
         }
     }
 
-    fn of_registration(&mut self, actor: &Actor, record: &RegisterNode) {
-        // A node registers nothing: that was refused with the transaction's shape.
+    // Only an account registers: all else was refused with the transaction's shape.
+    fn of_node(&mut self, actor: &Actor, record: &RegisterNode) {
         if let Actor::Account(owner) = actor {
             self.add(Claim::Holder, record.signed(self.network, owner));
+        }
+    }
+
+    fn of_validator(&mut self, actor: &Actor, record: &RegisterValidator) {
+        if let Actor::Account(owner) = actor {
+            self.add(Claim::Validator, record.signed(self.network, owner));
+        }
+    }
+
+    fn of_evidence(&mut self, evidence: &Evidence) {
+        for signed in evidence.signed(self.network) {
+            self.add(Claim::Vote, signed);
         }
     }
 
@@ -219,6 +242,7 @@ fn read(network: NetworkId, bytes: &[u8]) -> Result<SignedTransaction, Refusal> 
     check_envelope(network, &transaction.envelope)?;
     check_signatures(&transaction)?;
     check_node_operations(&transaction.envelope)?;
+    check_report(&transaction)?;
     Ok(transaction)
 }
 
@@ -260,7 +284,11 @@ fn check_signatures(transaction: &SignedTransaction) -> Result<(), Refusal> {
 
 fn signatures_in(operation: &Operation) -> usize {
     match operation {
-        Operation::CreateAccount(_) | Operation::Publish(_) | Operation::RegisterNode(_) => 1,
+        Operation::CreateAccount(_)
+        | Operation::Publish(_)
+        | Operation::RegisterNode(_)
+        | Operation::RegisterValidator(_) => 1,
+        Operation::ReportConflict(_) => 2,
         Operation::Settle(record) => 1 + record.batch.nodes.len(),
         _ => 0,
     }
@@ -281,4 +309,20 @@ fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
         return Err(Refusal::new(ErrorCode::NotAuthorised, "a node's key can only settle"));
     }
     Ok(())
+}
+
+/// Nobody reports that a validator cheated, in one form, and does nothing else.
+fn check_report(transaction: &SignedTransaction) -> Result<(), Refusal> {
+    let Envelope { network, actor, operations, .. } = &transaction.envelope;
+    if *actor != Actor::Nobody {
+        return Ok(());
+    }
+    if let [Operation::ReportConflict(evidence)] = &operations[..]
+        && *transaction == SignedTransaction::report(*network, evidence.clone())
+    {
+        return Ok(());
+    }
+    let message =
+        "nobody can do nothing but report one validator, without nonce, fee and signature";
+    Err(Refusal::new(ErrorCode::NotAuthorised, message))
 }

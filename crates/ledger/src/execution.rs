@@ -11,12 +11,12 @@ use crate::fees;
 use crate::key::Key;
 use crate::object::{Account, Node, reserved};
 use crate::refusal::{Gather, Refusal, Stop};
-use crate::transaction::{Actor, Envelope};
+use crate::transaction::{Actor, Envelope, Operation};
 use crate::view::View;
 pub use crate::view::{BlockContext, Reads, Writes};
-use crate::{agenda, execute};
+use crate::{agenda, epoch, execute};
 use ambar_base::account::AccountError;
-use ambar_base::{AccountId, Encode, ErrorCode, KeySet};
+use ambar_base::{AccountId, Encode, ErrorCode, KeySet, Price};
 use ambar_receipt::TransactionOutcome;
 
 /// Most rounds of reading; what a transaction needs does not grow with its operations. The
@@ -48,6 +48,7 @@ pub struct Execution {
 enum Item {
     Begin,
     Transaction(Box<Admitted>),
+    End(u64),
 }
 
 impl Execution {
@@ -55,6 +56,13 @@ impl Execution {
     #[must_use]
     pub fn begin(block: BlockContext) -> Self {
         Self { block, item: Item::Begin }
+    }
+
+    /// The end of an epoch: it runs last in the epoch's last block. Its outcome is the
+    /// encoded list of the keys of the next committee, ascending.
+    #[must_use]
+    pub fn end(block: BlockContext, epoch: u64) -> Self {
+        Self { block, item: Item::End(epoch) }
     }
 
     /// A transaction of a block. It relies on admission: whoever makes an [`Admitted`] has
@@ -73,6 +81,7 @@ impl Execution {
         let outcome = match &self.item {
             Item::Begin => agenda::begin(&mut view).map(|()| Vec::new()),
             Item::Transaction(admitted) => apply(&mut view, admitted),
+            Item::End(epoch) => epoch::end(&mut view, *epoch),
         };
         match outcome {
             Ok(outcome) => Ok(Step::Done { writes: view.into_writes(), outcome }),
@@ -96,6 +105,9 @@ fn apply(view: &mut View<'_>, admitted: &Admitted) -> Result<Vec<u8>, Stop> {
         let message = format!("the transaction expired at height {}", envelope.expires);
         return Err(Refusal::new(ErrorCode::TransactionExpired, message).into());
     }
+    if envelope.actor == Actor::Nobody {
+        return reported(view, envelope);
+    }
     view.require(first_keys(envelope))?;
     let mut gather = Gather::default();
     let party = gather.take(authenticate(view, admitted))?;
@@ -108,11 +120,25 @@ fn apply(view: &mut View<'_>, admitted: &Admitted) -> Result<Vec<u8>, Stop> {
     Ok(TransactionOutcome { fee, results }.to_bytes())
 }
 
+/// What nobody in particular reports, free of charge: admission lets nothing else through.
+fn reported(view: &mut View<'_>, envelope: &Envelope) -> Result<Vec<u8>, Stop> {
+    let [Operation::ReportConflict(evidence)] = &envelope.operations[..] else {
+        return Err(unowned().into());
+    };
+    let results = vec![execute::report(view, evidence)?.to_bytes()];
+    Ok(TransactionOutcome { fee: Price(0), results }.to_bytes())
+}
+
+fn unowned() -> Refusal {
+    Refusal::new(ErrorCode::NotAuthorised, "nobody can do nothing but report a validator")
+}
+
 /// The keys that an envelope needs whatever its operations.
 fn first_keys(envelope: &Envelope) -> impl Iterator<Item = Key> {
     let actor = match &envelope.actor {
-        Actor::Account(id) => Key::AccountNumber(*id),
-        Actor::Node(number) => Key::Node(*number),
+        Actor::Account(id) => Some(Key::AccountNumber(*id)),
+        Actor::Node(number) => Some(Key::Node(*number)),
+        Actor::Nobody => None,
     };
     let payer = envelope.fee_payer.map(Key::AccountNumber);
     let fixed = [
@@ -120,9 +146,8 @@ fn first_keys(envelope: &Envelope) -> impl Iterator<Item = Key> {
         Key::Numbers,
         Key::Balance(reserved::BURN),
         Key::Balance(reserved::NETWORK),
-        actor,
     ];
-    fixed.into_iter().chain(payer)
+    fixed.into_iter().chain(actor).chain(payer)
 }
 
 fn unfinished() -> Refusal {
@@ -149,6 +174,7 @@ fn authenticate(view: &mut View<'_>, admitted: &Admitted) -> Result<Party, Stop>
             view.put(&Key::Node(*number), &node);
             Ok(Party { account: node.owner, node: Some(*number) })
         }
+        Actor::Nobody => Err(unowned().into()),
     }
 }
 

@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 
 /// Most accounts that genesis allocates to.
 pub const ALLOCATIONS_MAX: usize = 4096;
+/// Shortest epoch, heights: genesis, and a block that names the next committee.
+pub const EPOCH_BLOCKS_MIN: u64 = 2;
 /// Longest epoch, blocks: eleven days of a block each second.
 pub const EPOCH_BLOCKS_MAX: u64 = 1_000_000;
 /// An epoch of a development network, blocks.
@@ -143,7 +145,7 @@ impl Genesis {
         self.committee().is_some()
             && seats.contains(&self.validators.len())
             && owners.len() == self.validators.len()
-            && (1..=EPOCH_BLOCKS_MAX).contains(&self.epoch_blocks)
+            && (EPOCH_BLOCKS_MIN..=EPOCH_BLOCKS_MAX).contains(&self.epoch_blocks)
     }
 
     /// The state at height 0; nothing if allocations overflow or exceed their limit, if

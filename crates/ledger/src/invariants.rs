@@ -1,11 +1,14 @@
 //! The invariants of the ledger, written once: property tests, the simulator and `audit`
 //! run this code over a whole state.
 
+mod seats;
+
 use crate::key::Key;
 use crate::object::{Balance, Channel, Node};
 use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
+use seats::Seats;
 
 /// Where all credits are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,18 @@ pub enum Violation {
     /// A channel spent more than was put in.
     #[error("channel {0} has spent more than was put in")]
     Overspent(u64),
+    /// Validators are not listed as they should be.
+    #[error("validators are not listed once by key and once by account")]
+    Lists,
+    /// Seats are not of validators, in the order of their keys, one for each account.
+    #[error("the seats are not those of a committee")]
+    Committee,
+    /// A validator's status and the seats contradict one another.
+    #[error("validator {0} has a seat and should not, or the other way round")]
+    Seat(u64),
+    /// Somebody who was ejected has a bond.
+    #[error("validator {0} was ejected, and its bond was not burned")]
+    EjectedBond(u64),
     /// A sum does not fit.
     #[error("the credits of the state do not fit their type")]
     Overflow,
@@ -53,10 +68,13 @@ pub enum Violation {
 /// Checks a whole state.
 pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Holdings, Violation> {
     let mut holdings = Holdings::default();
+    let mut seats = Seats::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
+        seats.add(&key, value)?;
     }
+    seats.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;
@@ -84,6 +102,25 @@ impl Holdings {
             Key::Validator(_) => {
                 let bond = object::<Validator>(key, value)?.bond;
                 self.bonds = self.bonds.checked_add(bond).ok_or(Violation::Overflow)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Seats {
+    fn add(&mut self, key: &Key, value: &[u8]) -> Result<(), Violation> {
+        match key {
+            Key::Roster => self.roster = Some(object(key, value)?),
+            Key::Validator(number) => {
+                self.validators.insert(*number, object(key, value)?);
+            }
+            Key::ValidatorNumber(validator) => {
+                self.by_key.insert(*validator, object(key, value)?);
+            }
+            Key::ValidatorOf(account) => {
+                self.by_account.insert(*account, object(key, value)?);
             }
             _ => {}
         }

@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod agenda;
+pub mod committee;
 pub mod execution;
 pub mod fees;
 pub mod genesis;
@@ -31,6 +32,7 @@ pub mod settle;
 pub mod transaction;
 pub mod view;
 
+mod epoch;
 mod execute;
 
 pub use admission::Admitted;

@@ -74,6 +74,12 @@ impl MemoryLedger {
         self.run(&execution)
     }
 
+    /// Ends an epoch with the block; the encoded keys of the next committee.
+    pub fn end_epoch(&mut self, epoch: u64) -> Result<Vec<u8>, Refusal> {
+        let execution = Execution::end(self.block(), epoch);
+        self.run(&execution)
+    }
+
     /// Checks the invariants of the whole state.
     pub fn check(&self) -> Result<Holdings, Violation> {
         invariants::check(self.entries())

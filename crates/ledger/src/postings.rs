@@ -4,7 +4,7 @@
 //! credits by construction. What cannot be taken or does not fit refuses the transaction.
 
 use crate::key::Key;
-use crate::object::{Balance, Channel, Node};
+use crate::object::{Balance, Channel};
 use crate::refusal::{Refusal, Stop};
 use crate::view::View;
 use ambar_base::{Amount, ErrorCode, Height, Price};
@@ -64,11 +64,18 @@ pub fn close_channel(view: &mut View<'_>, channel: &mut Channel) -> Result<(), S
     transfer(view, crate::object::reserved::DEPOSITS, channel.payer, channel.deposit)
 }
 
-/// Moves from a node's owner into its bond.
-pub fn bond(view: &mut View<'_>, node: &mut Node, amount: Price) -> Result<(), Stop> {
+/// Moves from the owner of a node or validator into its bond.
+pub fn bond(view: &mut View<'_>, owner: u64, bond: &mut Amount, amount: Price) -> Result<(), Stop> {
     let amount = Amount::from(amount);
-    withdraw(view, node.owner, amount)?;
-    node.bond = node.bond.checked_add(amount).ok_or_else(Refusal::overflow)?;
+    withdraw(view, owner, amount)?;
+    *bond = bond.checked_add(amount).ok_or_else(Refusal::overflow)?;
+    Ok(())
+}
+
+/// Moves a whole bond to an account: back to its owner, or away for ever.
+pub fn release_bond(view: &mut View<'_>, bond: &mut Amount, to: u64) -> Result<(), Stop> {
+    deposit(view, to, *bond)?;
+    *bond = Amount::ZERO;
     Ok(())
 }
 

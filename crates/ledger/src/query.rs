@@ -4,6 +4,7 @@
 use crate::key::Key;
 use crate::object::{Account, Balance, Governance, Name, Version};
 use crate::refusal::Refusal;
+use crate::roster::Roster;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{AccountId, Cid, ErrorCode, PublicKey};
 use ambar_licence::Terms;
@@ -35,6 +36,11 @@ pub trait State {
     /// The network's rules.
     fn governance(&self) -> Result<Governance, Refusal> {
         self.must("parameters", "of this network", &Key::Parameters)
+    }
+
+    /// The committee of the running epoch, and who is preferred for the next ones.
+    fn roster(&self) -> Result<Roster, Refusal> {
+        self.must("roster", "of this network", &Key::Roster)
     }
 
     /// A version by id.

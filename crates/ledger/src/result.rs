@@ -1,6 +1,6 @@
 //! What an operation yields: the numbers of what it created.
 
-use ambar_base::{AccountId, Cid, choice, record};
+use ambar_base::{AccountId, Amount, Cid, choice, record};
 use ambar_receipt::BatchOutcome;
 
 choice! {
@@ -22,6 +22,12 @@ choice! {
         Tariff(u64) = 6,
         /// A batch settled.
         Settled(BatchOutcome) = 7,
+        /// A validator was registered.
+        Validator(u64) = 8,
+        /// A validator's bond went back to its owner.
+        Withdrawn(Amount) = 9,
+        /// A validator was ejected.
+        Ejected(EjectedResult) = 10,
     }
 }
 
@@ -32,6 +38,18 @@ record! {
         pub number: u64,
         /// Its id.
         pub id: AccountId,
+    }
+}
+
+record! {
+    /// An ejected validator.
+    pub struct EjectedResult {
+        /// Its number.
+        pub validator: u64,
+        /// Whose it is.
+        pub owner: AccountId,
+        /// The bond that is burned.
+        pub burned: Amount,
     }
 }
 

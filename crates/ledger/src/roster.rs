@@ -1,8 +1,7 @@
 //! Who votes on blocks, and who could: validators, what they can lose, and the committee of
 //! the running epoch.
 //!
-//! It does not know how a committee is chosen, nor how its
-//! votes are counted.
+//! It does not know how a committee is chosen, nor how its votes are counted.
 //!
 //! **Invariant**: an account and a key have one validator each, a validator one seat.
 

@@ -1,6 +1,7 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
 use crate::object::Parameters;
+use ambar_base::finality::Evidence;
 use ambar_base::keys::Signed;
 use ambar_base::{
     AccountId, Cid, Digest, Domain, Encode, Height, KeySet, Moment, NetworkId, Price, PublicKey,
@@ -22,6 +23,8 @@ pub const SIGNATURES_MAX: usize = 32;
 /// Most signatures within the operations of one transaction, so most nodes in a batch: all
 /// are checked before it is known who sent them.
 pub const OPERATION_SIGNATURES_MAX: usize = 1024;
+/// The last height of every report by nobody: evidence does not become stale.
+pub const REPORT_EXPIRES: Height = Height(u64::MAX);
 
 choice! {
     /// Who acts.
@@ -30,6 +33,8 @@ choice! {
         Account(AccountId) = 1,
         /// A node, by its key; it can only settle.
         Node(u64) = 2,
+        /// Nobody, without signatures, nonce and fee: for a report that speaks for itself.
+        Nobody = 3,
     }
 }
 
@@ -106,6 +111,16 @@ choice! {
         PublishTariff(Vec<u8>) = 51,
         /// Changes the network's rules. Tag 50 were rules without those of committees.
         SetParameters(Parameters) = 52,
+        /// Registers a validator, which becomes a candidate for a seat.
+        RegisterValidator(RegisterValidator) = 60,
+        /// Gives the seat of the actor's validator back at the end of the epoch.
+        RetireValidator = 61,
+        /// Asks for the bond of the actor's validator, which has left.
+        WithdrawBond = 62,
+        /// Says whom the council prefers as validators, the most preferred first.
+        RankValidators(Vec<PublicKey>) = 63,
+        /// Shows that a validator cheated.
+        ReportConflict(Evidence) = 64,
     }
 }
 
@@ -228,6 +243,17 @@ record! {
 }
 
 record! {
+    /// See [`Operation::RegisterValidator`].
+    pub struct RegisterValidator {
+        /// The key that will vote.
+        pub key: PublicKey,
+        /// Its signature over the owner's account id: nobody registers a key that is not
+        /// theirs.
+        pub proof: Signature,
+    }
+}
+
+record! {
     /// See [`Operation::SetAsk`].
     pub struct SetAsk {
         /// The node.
@@ -299,6 +325,40 @@ impl Envelope {
     pub fn sign(self, key: &SecretKey) -> SignedTransaction {
         let signatures = vec![self.signature(key)];
         SignedTransaction { envelope: self, signatures, payer_signatures: Vec::new() }
+    }
+}
+
+impl SignedTransaction {
+    /// The report of a validator that cheated, by nobody. It has one form, so that the same
+    /// evidence is one transaction, whoever sends it.
+    #[must_use]
+    pub fn report(network: NetworkId, evidence: Evidence) -> Self {
+        let envelope = Envelope {
+            network,
+            version: TRANSACTION_VERSION,
+            actor: Actor::Nobody,
+            nonce: 0,
+            expires: REPORT_EXPIRES,
+            fee_payer: None,
+            fee_cap: Price(0),
+            operations: vec![Operation::ReportConflict(evidence)],
+        };
+        Self { envelope, signatures: Vec::new(), payer_signatures: Vec::new() }
+    }
+}
+
+impl RegisterValidator {
+    /// The registration of a key by an account.
+    #[must_use]
+    pub fn new(network: NetworkId, key: &SecretKey, owner: &AccountId) -> Self {
+        let proof = key.sign(Domain::Validator, network, &owner.to_bytes());
+        Self { key: key.public(), proof }
+    }
+
+    /// The key's signature for its owner, to be checked.
+    #[must_use]
+    pub fn signed(&self, network: NetworkId, owner: &AccountId) -> Signed {
+        Signed::new(&self.key, Domain::Validator, network, &owner.to_bytes(), &self.proof)
     }
 }
 

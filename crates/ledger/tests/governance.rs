@@ -208,7 +208,7 @@ fn genesis_is_sound() {
     check(&|g| g.validators[0].owner = key("nobody").public());
     check(&|g| g.validators[0].bond = Price(g.allocations[0].amount.0 + 1));
     check(&|g| g.allocations.push(g.allocations[0].clone()));
-    check(&|g| g.epoch_blocks = 0);
+    check(&|g| g.epoch_blocks = 1);
     check(&|g| g.epoch_blocks = EPOCH_BLOCKS_MAX + 1);
     check(&|g| g.parameters.committee_min = 2);
     let rich = Allocation { key: key("rich").public(), amount: Price(u64::MAX) };

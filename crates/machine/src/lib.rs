@@ -6,7 +6,7 @@
 //!
 //! **Invariant**: it decides nothing. What the ledger answers reaches the engine as it is.
 
-use ambar_base::{ErrorCode, NetworkId};
+use ambar_base::NetworkId;
 use ambar_consensus::{self as consensus, Item, ReadSet, Rules, StateMachine};
 use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
@@ -34,8 +34,7 @@ pub fn genesis_state(genesis: &Genesis) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
 /// The rules of the network that begins with `genesis`; nothing if it is not sound.
 #[must_use]
 pub fn rules(genesis: &Genesis) -> Option<Rules> {
-    // One committee for ever.
-    Some(Rules { epoch_blocks: u64::MAX, ..Rules::new(genesis.checkpoint()?) })
+    Some(Rules { epoch_blocks: genesis.epoch_blocks, ..Rules::new(genesis.checkpoint()?) })
 }
 
 fn refusal(refusal: ledger::Refusal) -> consensus::Refusal {
@@ -66,10 +65,7 @@ impl StateMachine for LedgerMachine {
         let block = ledger::BlockContext { network, height, time };
         let execution = match item {
             Item::Begin => ledger::Execution::begin(block),
-            Item::End { epoch } => {
-                let message = format!("epoch {epoch} has no end");
-                return Err(consensus::Refusal::new(ErrorCode::Internal, message));
-            }
+            Item::End { epoch } => ledger::Execution::end(block, epoch),
             // The engine opens what was admitted, and nothing else.
             Item::Transaction(bytes) => Admitted::vouched(self.network, bytes)
                 .and_then(|admitted| ledger::Execution::transaction(block, admitted))

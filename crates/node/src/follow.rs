@@ -103,6 +103,10 @@ pub(crate) fn apply(ledger: &mut MemoryLedger, block: &Block) -> Result<(), Node
     for transaction in &block.transactions {
         ledger.apply(transaction)?;
     }
+    let header = &block.finality.header;
+    if header.next_committee.is_some() {
+        ledger.end_epoch(header.round.epoch)?;
+    }
     Ok(())
 }
 
@@ -148,6 +152,7 @@ mod tests {
         let key = SecretKey::from_seed(&[5; 32]);
         let mut genesis = Genesis::development(key.public(), [5; 32]);
         genesis.parameters.settlement_window = 2;
+        genesis.epoch_blocks = 4;
         let patience = Patience::with_heartbeat(Duration::from_millis(2));
         let settings = Settings { patience, ..settings(rules(&genesis).unwrap(), &key) };
         let machine = Arc::new(LedgerMachine::new(genesis.network()));
@@ -164,7 +169,8 @@ mod tests {
         assert_eq!(*seen.borrow_and_update(), Work::default(), "and that it is over");
         assert!(index.cursor().0 > 10);
         let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
-        assert_eq!(rows.len(), 1);
+        // What genesis gave, and the validator's bond.
+        assert_eq!(rows.len(), 2);
         chain.shutdown().await;
     }
 }

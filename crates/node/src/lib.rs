@@ -7,6 +7,7 @@
 //! **Invariant**: one process uses a home at a time, and what a node says of itself under
 //! [`api`] is read from final blocks.
 
+mod accuse;
 pub mod api;
 pub mod audit;
 pub mod client;

@@ -3,6 +3,7 @@
 //! **Invariant**: whatever was started is stopped in the opposite order, and what a caller
 //! was told is durable before the process may end.
 
+use crate::accuse;
 use crate::api::{self, App};
 use crate::engine::settings;
 use crate::error::NodeError;
@@ -89,6 +90,8 @@ impl Node {
         let follower =
             follow::follow(Arc::clone(&app.index), Arc::clone(&app.consensus), stop.clone());
         let follower = tokio::spawn(follower);
+        let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
+        tokio::spawn(accusing);
         let server = tokio::spawn(serve(listener, api::router(Arc::clone(&app)), stop.clone()));
         app.ready.store(true, std::sync::atomic::Ordering::Release);
         let base_url = format!("http://{address}");

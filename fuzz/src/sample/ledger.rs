@@ -2,15 +2,18 @@
 //! apply to it.
 
 use super::{key, manifest, terms};
-use ambar_base::{AccountId, Cid, Encode, Inception, KeySet, Moment, NetworkId, Price, SecretKey};
+use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
+use ambar_base::{
+    AccountId, Cid, Digest, Encode, Inception, KeySet, Moment, NetworkId, Price, SecretKey,
+};
 use ambar_capsule::SignedManifest;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, Envelope, FundChannel, OpenChannel, Operation,
-    Publish, RegisterName, RegisterNode, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, Transfer,
-    TransferLine, TransferRoyalty,
+    Publish, RegisterName, RegisterNode, RegisterValidator, RotateKeys, SetAsk, Settle,
+    TRANSACTION_VERSION, Transfer, TransferLine, TransferRoyalty,
 };
-use ambar_ledger::{Genesis, Key, MemoryLedger};
+use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
 };
@@ -44,6 +47,15 @@ pub fn actor_key() -> SecretKey {
 pub fn stage() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
     STAGE.get_or_init(Stage::set)
+}
+
+/// The same evidence against the acting key, which is a validator's.
+#[must_use]
+pub fn recast(network: NetworkId, evidence: &Evidence) -> Evidence {
+    let (key, round) = (actor_key(), evidence.round());
+    let cast = |ballot: &Ballot| Ballot::cast(&key, network, round, ballot.statement);
+    let [one, other] = evidence.votes().map(cast);
+    Evidence::new(key.public(), round, one, other).expect("the statements conflicted before")
 }
 
 impl Stage {
@@ -84,7 +96,7 @@ impl Stage {
     }
 
     /// A transaction that is signed and in time.
-    fn sign(&self, actor: Actor, operations: Vec<Operation>) -> ambar_ledger::SignedTransaction {
+    fn sign(&self, actor: Actor, operations: Vec<Operation>) -> SignedTransaction {
         self.envelope(actor, operations).sign(&actor_key())
     }
 
@@ -99,6 +111,7 @@ impl Stage {
                 let node = self.ledger.must("node", number, &Key::Node(*number));
                 node.map_or(0, |node: ambar_ledger::object::Node| node.nonce)
             }
+            Actor::Nobody => 0,
         }
     }
 
@@ -124,7 +137,8 @@ impl Stage {
         let single = self.operations().into_iter();
         let single = single.map(|operation| by(Actor::Account(self.actor), vec![operation]));
         let settle = by(Actor::Node(FIRST), vec![Operation::Settle(self.settle())]);
-        single.chain([settle]).collect()
+        let report = SignedTransaction::report(self.network, self.conflict()).to_bytes();
+        single.chain([settle, report]).collect()
     }
 
     fn operations(&self) -> Vec<Operation> {
@@ -149,7 +163,22 @@ impl Stage {
             self.serving(),
             Operation::SetParameters(parameters),
             Operation::PublishTariff(Tariff::standard().encode()),
+            Operation::RetireValidator,
+            Operation::RankValidators(vec![actor_key().public()]),
+            Operation::RegisterValidator(RegisterValidator::new(self.network, &newcomer, &actor)),
+            Operation::WithdrawBond,
+            Operation::ReportConflict(self.conflict()),
         ]
+    }
+
+    /// Two votes of the one validator that contradict one another.
+    #[must_use]
+    pub fn conflict(&self) -> Evidence {
+        let proposal = Proposal { parent_view: 6, block: Digest::ZERO };
+        let cast = |statement| Ballot::cast(&actor_key(), self.network, (0, 7), statement);
+        let votes = [Statement::Nullify, Statement::Finalize(proposal)].map(cast);
+        let [nullify, finalize] = votes;
+        Evidence::new(actor_key().public(), (0, 7), nullify, finalize).expect("they conflict")
     }
 
     fn settle(&self) -> Settle {
@@ -186,7 +215,7 @@ impl Stage {
             shares: Vec::new(),
         };
         let void = Leaf::void(FIRST, n, self.ledger.height(), self.ledger.time());
-        let call = call_id(FIRST, &ambar_base::Digest::ZERO, &n.to_string());
+        let call = call_id(FIRST, &Digest::ZERO, &n.to_string());
         let mut leaf = Leaf { call, outcome: CallOutcome::Full, lines: vec![line], ..void };
         let fee = ambar_base::Weight(20_000_000);
         leaf.network_fee = bill::network_fee(leaf.price().unwrap_or_default(), fee);

@@ -3,6 +3,7 @@
 mod batch;
 mod block;
 mod chunk_proof;
+mod conflict;
 mod contributors;
 mod evidence;
 mod fact;
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     batch::TARGET,
     block::TARGET,
     chunk_proof::TARGET,
+    conflict::TARGET,
     contributors::TARGET,
     evidence::TARGET,
     fact::TARGET,

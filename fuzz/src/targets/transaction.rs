@@ -2,11 +2,11 @@
 //!
 //! Whatever is signed, the ledger refuses it whole or keeps every invariant.
 
-use crate::sample::ledger::{Stage, actor_key, stage};
+use crate::sample::ledger::{Stage, actor_key, recast, stage};
 use crate::{Reach, Target, promise};
 use ambar_base::Encode;
 use ambar_ledger::transaction::{BatchSigners, OPERATIONS_MAX, SIGNATURES_MAX};
-use ambar_ledger::{Admitted, Envelope, Operation, SignedTransaction};
+use ambar_ledger::{Actor, Admitted, Envelope, Operation, SignedTransaction};
 use ambar_receipt::TransactionOutcome;
 
 pub(super) const TARGET: Target = Target { name: "transaction", seeds, attempt };
@@ -29,7 +29,8 @@ fn attempt(input: &[u8]) -> Reach {
     meant.max(signed)
 }
 
-/// The envelope as its actor would sign it now, with batches that gateway and node sign.
+/// The envelope as its actor would sign it now, with batches that gateway and node sign and
+/// votes that the validator casts.
 fn meant_by_all(stage: &Stage, mut envelope: Envelope) -> SignedTransaction {
     envelope.network = stage.network;
     envelope.nonce = stage.nonce(&envelope.actor);
@@ -40,6 +41,14 @@ fn meant_by_all(stage: &Stage, mut envelope: Envelope) -> SignedTransaction {
             settle.signers = BatchSigners::single(actor_key().public(), &batch.header);
             settle.batch = batch;
         }
+        if let Operation::ReportConflict(evidence) = operation {
+            *evidence = recast(stage.network, evidence);
+        }
+    }
+    if let (Actor::Nobody, [Operation::ReportConflict(evidence)]) =
+        (&envelope.actor, &envelope.operations[..])
+    {
+        return SignedTransaction::report(stage.network, evidence.clone());
     }
     envelope.sign(&actor_key())
 }

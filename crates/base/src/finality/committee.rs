@@ -10,15 +10,12 @@
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::digest::Digest;
 use crate::domain::{Domain, NetworkId};
-use crate::finality::FinalityError;
+use crate::finality::{FinalityError, vote_message};
 use crate::keys::{PublicKey, SecretKey, Signature, Signed, verify_batch};
 use crate::record;
 
 /// Most seats of a committee.
 pub const SEATS_MAX: usize = 100;
-
-/// What the engine appends to the namespace of a vote that finalizes.
-const FINALIZE: &[u8] = b"_FINALIZE";
 
 /// The validators whose votes count in one epoch: their keys, strictly ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,27 +162,6 @@ impl Decode for Committee {
         let committee = Self::new(epoch, seats).ok().filter(|_| ascending);
         committee.ok_or(DecodeError::Rule("a committee has seats, ascending, of sound keys"))
     }
-}
-
-/// The namespace in which validators of a network vote, before the engine's own suffix.
-#[must_use]
-pub fn vote_namespace(network: NetworkId) -> Vec<u8> {
-    Domain::Vote.message(network, b"")
-}
-
-/// What a finalizing vote signs: `length ‖ namespace ‖ epoch ‖ view ‖ parent view ‖ block`
-/// with integers as LEB128.
-#[must_use]
-pub fn vote_message(network: NetworkId, certificate: &Certificate, block: &Digest) -> Vec<u8> {
-    let mut namespace = vote_namespace(network);
-    namespace.extend_from_slice(FINALIZE);
-    let mut writer = Writer::new();
-    namespace.encode(&mut writer);
-    for part in [certificate.epoch, certificate.view, certificate.parent_view] {
-        part.encode(&mut writer);
-    }
-    block.encode(&mut writer);
-    writer.into_bytes()
 }
 
 #[cfg(test)]

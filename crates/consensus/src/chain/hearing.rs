@@ -1,5 +1,6 @@
 //! Listening to consensus: who votes, and who votes against itself.
 
+use super::conflict::{Conflict, conflict};
 use super::types::{Scheme, Sha};
 use crate::core::Core;
 use commonware_actor::Feedback;
@@ -34,7 +35,11 @@ impl<R> Hearing<R> {
             Activity::Notarize(vote) => self.voted(vote.epoch(), vote.view(), vote.signer()),
             Activity::Nullify(vote) => self.voted(vote.epoch(), vote.view(), vote.signer()),
             Activity::Finalize(vote) => self.voted(vote.epoch(), vote.view(), vote.signer()),
-            _ => {}
+            other => {
+                if let Some(Conflict { seat, round, ballots }) = conflict(other) {
+                    self.core.conflict(seat, round, ballots);
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 mod app;
 mod begin;
 mod catch_up;
+mod conflict;
 mod epochs;
 mod gossip;
 mod hearing;

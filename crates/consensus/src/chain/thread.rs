@@ -18,7 +18,7 @@ use crate::mempool::Answer;
 use crate::participation::Participation;
 use crate::settings::{Clock, Settings};
 use crate::state::StateView;
-use ambar_base::finality::{Handover, OutcomeProof};
+use ambar_base::finality::{Evidence, Handover, OutcomeProof};
 use ambar_base::{Digest, Height};
 use bytes::Bytes;
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
@@ -268,6 +268,10 @@ impl Consensus for Chain {
 
     fn participation(&self) -> Participation {
         self.core.participation()
+    }
+
+    fn conflicts(&self) -> watch::Receiver<Vec<Evidence>> {
+        self.core.conflicts.subscribe()
     }
 
     fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError> {

@@ -4,6 +4,7 @@ mod committee;
 mod crash;
 mod damage;
 mod epochs;
+mod evidence;
 mod joining;
 mod mempool;
 mod order;

@@ -6,6 +6,9 @@ mod grants;
 mod nodes;
 mod ownership;
 mod publish;
+mod validators;
+
+pub(crate) use validators::report;
 
 use crate::execution::Party;
 use crate::refusal::{Gather, Stop};
@@ -56,5 +59,10 @@ fn operation(
         Operation::Settle(record) => settle::settle(view, party.node, record),
         Operation::SetParameters(record) => nodes::set_parameters(view, party, record),
         Operation::PublishTariff(bytes) => nodes::publish_tariff(view, party, bytes),
+        Operation::RegisterValidator(record) => validators::register(view, party, record),
+        Operation::RetireValidator => validators::retire(view, party),
+        Operation::WithdrawBond => validators::withdraw(view, party),
+        Operation::RankValidators(keys) => validators::rank(view, party, keys),
+        Operation::ReportConflict(evidence) => report(view, evidence),
     }
 }

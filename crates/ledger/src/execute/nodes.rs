@@ -41,7 +41,7 @@ pub(super) fn register(
         nonce: 0,
     };
     let bond = view.parameters()?.node_bond;
-    postings::bond(view, &mut node, bond)?;
+    postings::bond(view, node.owner, &mut node.bond, bond)?;
     let number = view.number(|numbers| &mut numbers.nodes)?;
     view.put(&Key::Node(number), &node);
     view.put(&by_key, &number);
@@ -86,7 +86,7 @@ pub(super) fn allow_serving(
     Ok(OperationResult::Done)
 }
 
-fn check_council(view: &View<'_>, party: &Party) -> Result<(), Stop> {
+pub(super) fn check_council(view: &View<'_>, party: &Party) -> Result<(), Stop> {
     if view.governance()?.council == party.account {
         return Ok(());
     }

@@ -9,7 +9,7 @@ pub mod story;
 
 use ambar_base::{
     AccountId, Amount, Cid, Digest, Encode, ErrorCode, Height, Inception, Moment, NetworkId, Price,
-    SecretKey, Weight, codec,
+    PublicKey, SecretKey, Weight, codec,
 };
 use ambar_capsule::body::{DatasetBody, Modality, ModelBody, PromptBody};
 use ambar_capsule::chunks::ContentRoot;
@@ -92,6 +92,19 @@ impl World {
         let cold = self.in_rounds(&Execution::begin(block)).unwrap();
         self.ledger.begin(time).unwrap();
         self.assert_written(cold.0);
+    }
+
+    /// Ends the running epoch with the block; the next committee's keys.
+    pub fn end_epoch(&mut self) -> Vec<PublicKey> {
+        let (height, time) = (self.ledger.height(), self.ledger.time());
+        let block = BlockContext { network: self.network, height, time };
+        let epoch = self.ledger.roster().unwrap().epoch;
+        let cold = self.in_rounds(&Execution::end(block, epoch)).unwrap();
+        let outcome = self.ledger.end_epoch(epoch).unwrap();
+        assert_eq!(outcome, cold.1, "rounds change nothing");
+        self.assert_written(cold.0);
+        self.ledger.check().unwrap();
+        codec::decode(&outcome).unwrap()
     }
 
     /// What an execution gives that reads only what it asked for, in rounds.

@@ -83,6 +83,7 @@ fn transaction(bytes: &[u8], outcome: &[u8]) -> Result<BlockTransaction, Failure
         actor: match &envelope.actor {
             Actor::Account(id) => id.to_string(),
             Actor::Node(number) => format!("node {number}"),
+            Actor::Nobody => "nobody".into(),
         },
         operations: envelope.operations.iter().map(|o| name_of(o).to_owned()).collect(),
         fee: fee.to_string(),
@@ -110,6 +111,11 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::Settle(_) => "settle",
         Operation::SetParameters(_) => "set_parameters",
         Operation::PublishTariff(_) => "publish_tariff",
+        Operation::RegisterValidator(_) => "register_validator",
+        Operation::RetireValidator => "retire_validator",
+        Operation::WithdrawBond => "withdraw_bond",
+        Operation::RankValidators(_) => "rank_validators",
+        Operation::ReportConflict(_) => "report_conflict",
     }
 }
 

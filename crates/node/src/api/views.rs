@@ -126,6 +126,13 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
         OperationResult::Settled(made) => {
             OperationView::Settled { header: made.header.to_string(), facts: made.facts }
         }
+        OperationResult::Validator(made) => OperationView::Validator { number: number(made) },
+        OperationResult::Withdrawn(bond) => OperationView::Withdrawn { bond: bond.to_string() },
+        OperationResult::Ejected(made) => OperationView::Ejected {
+            number: number(&made.validator),
+            owner: made.owner.to_string(),
+            burned: made.burned.to_string(),
+        },
     }
 }
 

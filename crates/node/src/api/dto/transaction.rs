@@ -69,4 +69,23 @@ pub enum OperationView {
         /// How many facts its leaves referred to.
         facts: u64,
     },
+    /// A validator was registered.
+    Validator {
+        /// Its number.
+        number: String,
+    },
+    /// A validator's bond went back to its owner.
+    Withdrawn {
+        /// What it was.
+        bond: String,
+    },
+    /// A validator cheated and was ejected.
+    Ejected {
+        /// Its number.
+        number: String,
+        /// The account of its owner.
+        owner: String,
+        /// The bond that is burned.
+        burned: String,
+    },
 }
