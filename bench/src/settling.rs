@@ -12,7 +12,7 @@ mod run;
 use crate::ledger::batches::Market;
 use crate::plan::Plan;
 use crate::table::{Table, Target};
-use crate::usage::resident_megabytes;
+use crate::usage::process_cpu;
 use anyhow::Result;
 use load::Load;
 use network::{Disk, Network};
@@ -26,8 +26,6 @@ const BATCH: u64 = 256;
 /// Heights within which a call may settle: short, so that what is forgotten after it is
 /// forgotten within this bench.
 const WINDOW: u64 = 1_500;
-/// Resident memory of an idle validator, MB.
-const RESIDENT_MAX: f64 = 150.0;
 /// Bytes of a call in a block.
 const CALL_BYTES_MAX: f64 = 200.0;
 /// State kept for a million calls after pruning, MB.
@@ -51,7 +49,7 @@ const CASES: [Case; 2] = [
 /// Measures.
 pub fn run(plan: &Plan) -> Result<Table> {
     let mut market = Market::new(GATEWAYS + 1, CHANNELS, |genesis| {
-        genesis.parameters.settlement_window = WINDOW
+        genesis.parameters.settlement_window = WINDOW;
     });
     let mut table = Table::default();
     for case in &CASES {
@@ -72,7 +70,6 @@ struct Measured<'a> {
 impl Measured<'_> {
     fn run(mut self) -> Result<()> {
         let network = Network::start(self.plan, self.market, self.case.validators)?;
-        let memory = resident_megabytes(std::process::id())?;
         // By an operator of whom the load has nothing.
         let idle = (0..self.plan.pick(100, 20)).map(|n| self.market.opening(GATEWAYS, n, 1));
         let idle = network.idle(idle)?;
@@ -82,8 +79,6 @@ impl Measured<'_> {
             idle,
             self.case.idle.map(Target::AtMost),
         );
-        let each = vec![memory / self.case.validators as f64];
-        self.row("resident memory, each", "MB", each, Some(Target::AtMost(RESIDENT_MAX)));
         self.market.admitted = network.admission();
         let load = Load::prepare(self.market, self.plan.pick(1_000_000, 100_000), BATCH);
         let (before, state) = (network.disk()?, network.state_bytes()?);
@@ -96,7 +91,11 @@ impl Measured<'_> {
     }
 
     fn loaded(&mut self, network: &Network, load: &Load) -> Result<()> {
+        let cpu = process_cpu(std::process::id())?;
         let (run, parts) = (network.settle(load)?, self.plan.pick(10, 3));
+        let cpu = process_cpu(std::process::id())?.saturating_sub(cpu);
+        let cpu = vec![cpu.as_secs_f64() * 1e6 / load.calls() as f64];
+        self.row("CPU time of a call, gateways included", "us", cpu, None);
         let target = Target::AtLeast(self.case.calls_per_s);
         self.row("calls settled", "1/s", run.rates(parts), Some(target));
         let (aimed, most) = self.case.loaded;
