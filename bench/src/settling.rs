@@ -51,7 +51,7 @@ const CASES: [Case; 2] = [
 /// Measures.
 pub fn run(plan: &Plan) -> Result<Table> {
     let mut market = Market::new(GATEWAYS + 1, CHANNELS, |genesis| {
-        genesis.parameters.settlement_window = WINDOW
+        genesis.parameters.settlement_window = WINDOW;
     });
     let mut table = Table::default();
     for case in &CASES {
