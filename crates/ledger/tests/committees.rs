@@ -2,6 +2,8 @@
 //! an account and a key have one seat, a committee changes slowly, and who cheated does not
 //! come back.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod world;
 
 use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};

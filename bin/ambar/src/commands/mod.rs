@@ -15,3 +15,4 @@ pub mod show;
 pub mod start;
 pub mod status;
 pub mod terms;
+pub mod validators;

@@ -1,10 +1,10 @@
 //! `ambar network`: what others need to know of the node's network.
 
+use super::validators;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::files;
 use ambar_base::{Checkpoint, PublicKey};
-use ambar_receipt::checkpoint;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -14,6 +14,8 @@ use std::path::PathBuf;
 pub enum Command {
     /// Print or write the checkpoint that `receipt verify --network-key` takes
     Checkpoint(CheckpointArgs),
+    #[command(flatten)]
+    Validators(validators::Command),
 }
 
 /// Where to write the checkpoint.
@@ -32,9 +34,15 @@ pub struct CheckpointArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, command: &Command) -> Outcome {
-    let Command::Checkpoint(args) = command;
+    match command {
+        Command::Checkpoint(args) => checkpoint(context, args).await,
+        Command::Validators(command) => validators::run(context, command).await,
+    }
+}
+
+async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Outcome {
     let found = context.client()?.checkpoint().await?;
-    let text = checkpoint::write(&found);
+    let text = ambar_receipt::checkpoint::write(&found);
     let Some(path) = &args.out else {
         return context.print(&document(&found, None), || text);
     };

@@ -22,6 +22,7 @@ mod router;
 mod serving;
 mod status;
 mod transactions;
+mod validators;
 mod views;
 
 pub use app::App;

@@ -2,7 +2,7 @@
 
 use super::{
     accounts, blobs, blocks, capsules, datanets, dto, faucet, lineage, receipts, serving, status,
-    transactions,
+    transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -46,6 +46,7 @@ use utoipa::OpenApi;
         status::checkpoint,
         status::status,
         transactions::submit,
+        validators::list,
     ),
     components(schemas(dto::ErrorBody))
 )]

@@ -3,7 +3,7 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, datanets, faucet, lineage, metrics, openapi, receipts,
-    serving, status, transactions,
+    serving, status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -32,6 +32,7 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/checkpoint", get(status::checkpoint))
+        .route("/api/v1/validators", get(validators::list))
         .route("/api/v1/transactions", submit)
         .route("/api/v1/faucet", post(faucet::faucet))
         .route("/api/v1/accounts/{account}", get(accounts::account))

@@ -6,7 +6,7 @@ use crate::api::dto::{
     self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
     Datanet, FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow,
     SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
-    TraceAnswer, TraceRequest,
+    TraceAnswer, TraceRequest, Validators,
 };
 use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey};
 use futures::TryStreamExt;
@@ -74,6 +74,11 @@ impl Client {
         let seats = seats.collect::<Result<_, _>>().map_err(|error| odd(&error))?;
         let committee = Committee::new(said.epoch, seats).map_err(|error| odd(&error))?;
         Ok(Checkpoint { network: NetworkId(network), committee })
+    }
+
+    /// A part of the validators.
+    pub async fn validators(&self, after: Option<&str>) -> Result<Validators, ClientError> {
+        self.get(self.url("validators", &[("after", after)])).await
     }
 
     /// Submits an encoded signed transaction and waits until it is final.

@@ -14,6 +14,7 @@ mod datanet;
 mod receipt;
 mod status;
 mod transaction;
+mod validator;
 
 pub use account::{Account, Channel, FaucetAnswer, FaucetRequest, Grant, Statement, StatementRow};
 pub use block::{AuditReport, Blob, Block, BlockRow, BlockTransaction};
@@ -28,3 +29,4 @@ pub use datanet::{
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
 pub use status::{Checkpoint, ErrorBody, ErrorView, NodeView, Progress, Status};
 pub use transaction::{OperationView, Submitted};
+pub use validator::{Validator, Validators};
