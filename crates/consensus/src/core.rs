@@ -12,11 +12,11 @@ use crate::error::{Fault, StoreError, SubmitError};
 use crate::fates::Refusals;
 use crate::machine::{Admission, Refusal, StateMachine, admit_all};
 use crate::mempool::{Answer, Mempool};
-use crate::participation::{Hearing, Participation};
+use crate::participation::Hearing;
 use crate::pending::{Doubtful, Pending};
 use crate::settings::{Clock, Settings};
 use crate::state::Entry;
-use ambar_base::finality::{Ballot, BlockHeader, Certificate, Evidence, Handover};
+use ambar_base::finality::{BlockHeader, Certificate, Evidence};
 use ambar_base::{Coded, Committee, Digest, Height};
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -24,6 +24,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+mod committees;
+
+use committees::committee_in;
 
 /// How long the view may be ahead of its disk.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
@@ -157,77 +161,6 @@ impl Core {
 
     pub(crate) fn refusal(&self, id: &Digest) -> Option<Refusal> {
         locked(&self.refusals).get(id).cloned()
-    }
-
-    /// The committee of an epoch, if it is known here.
-    pub(crate) fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
-        self.latest()?.committee(epoch)
-    }
-
-    /// The committee of the newest epoch that is known here.
-    pub(crate) fn newest_committee(&self) -> Committee {
-        let newest = self.latest().and_then(|snapshot| snapshot.newest_committee());
-        let genesis = || self.settings.rules.genesis.committee.clone();
-        newest.ok().flatten().unwrap_or_else(genesis)
-    }
-
-    /// Remembers committees that others showed to follow on the known ones.
-    pub(crate) fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
-        locked(&self.stores).as_ref().ok_or(StoreError::Closed)?.database.learn(committees)
-    }
-
-    /// How the committees of these epochs gave way to one another, as far as it is known.
-    pub(crate) fn handovers(
-        &self,
-        snapshot: &Snapshot,
-        since: u64,
-        until: u64,
-    ) -> Result<Vec<Handover>, StoreError> {
-        let epochs = self.settings.rules.epochs();
-        let handover = |epoch| {
-            let Some(last) = snapshot.final_header(epochs.last(epoch))? else { return Ok(None) };
-            Ok(snapshot.committee(epoch + 1)?.map(|next| Handover { last, next }))
-        };
-        (since..until).map(handover).filter_map(Result::transpose).collect()
-    }
-
-    // ----- hearing
-
-    /// A vote was heard.
-    pub(crate) fn voted(&self, epoch: u64, seat: usize, view: u64) {
-        locked(&self.hearing).voted(epoch, seat, view, (self.clock)());
-    }
-
-    /// This node does not use its seat in this epoch. Without its vote a committee of one is
-    /// at its end.
-    pub(crate) fn sit_out(&self, epoch: u64) {
-        locked(&self.hearing).sit_out(epoch);
-        if self.participation().seats.len() == 1 {
-            self.halt(Fault::VotesLost { epoch });
-        }
-    }
-
-    pub(crate) fn participation(&self) -> Participation {
-        locked(&self.hearing).at((self.clock)())
-    }
-
-    /// A seat cast two votes that contradict one another. One proof against a key is enough.
-    pub(crate) fn conflict(&self, seat: usize, round: (u64, u64), [one, other]: [Ballot; 2]) {
-        let Ok(Some(committee)) = self.committee(round.0) else { return };
-        let Some(key) = committee.seats().get(seat) else { return };
-        let network = self.settings.rules.network();
-        let evidence = Evidence::new(*key, round, one, other);
-        let Some(evidence) = evidence.ok().filter(|found| found.verify(network).is_ok()) else {
-            return;
-        };
-        tracing::warn!(validator = %key.did(), epoch = round.0, view = round.1, "a validator cheats");
-        self.conflicts.send_if_modified(|known| {
-            let new = known.iter().all(|known| known.key() != *key);
-            if new {
-                known.push(evidence);
-            }
-            new
-        });
     }
 
     // ----- submitting
@@ -397,21 +330,6 @@ impl Core {
         self.publish()
     }
 
-    /// The state is fetched towards a block of this epoch.
-    pub(crate) fn begin_in(&self, epoch: u64) {
-        if let Ok(Some(committee)) = self.committee(epoch)
-            && epoch > *self.epoch.borrow()
-        {
-            self.turn_to(&committee);
-        }
-    }
-
-    /// The next block is of another epoch.
-    fn turn_to(&self, committee: &Committee) {
-        locked(&self.hearing).turn_to(committee, &self.settings.key.public());
-        self.epoch.send_replace(committee.epoch());
-    }
-
     /// Transactions to spread; one at a time may take them.
     pub(crate) async fn to_spread(&self) -> tokio::sync::OwnedMutexGuard<mpsc::Receiver<Bytes>> {
         Arc::clone(&self.to_spread).lock_owned().await
@@ -515,12 +433,6 @@ impl Stores {
         }
         self.flushed = Instant::now();
     }
-}
-
-/// The committee that must be known because its epoch has begun.
-fn committee_in(snapshot: &Snapshot, epoch: u64) -> Result<Committee, StoreError> {
-    let missing = || StoreError::Corrupt(format!("the committee of epoch {epoch} is missing"));
-    snapshot.committee(epoch)?.ok_or_else(missing)
 }
 
 /// Why nothing can be submitted, if nothing can.

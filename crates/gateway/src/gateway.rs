@@ -12,7 +12,7 @@ use crate::figures::Figures;
 use crate::journal::{Journal, JournalError, Settings as JournalSettings};
 use crate::meter;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
-use crate::record::{Metered, Record, Reserved};
+use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery::{self, RecoveryError};
 use crate::replay::replay;
 use crate::route::{Route, Router};
@@ -159,7 +159,7 @@ impl Gateway {
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
         let (journal, found) = Journal::open(directory.join("calls"), &JournalSettings::default())?;
-        let recovered = recovery::recover(&found.records, &archive, &*consensus)?;
+        let mut recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
         let inner = Arc::new(Inner {
             network,
@@ -180,8 +180,9 @@ impl Gateway {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
+        let open = std::mem::take(&mut recovered.open);
         inner.take_up(recovered).await?;
-        let settler = inner.settler(key);
+        let settler = inner.settler(key, open);
         let settler = tokio::spawn(settler.run(waiting, inner.stop.clone()));
         Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
     }
@@ -278,7 +279,7 @@ impl Gateway {
 }
 
 impl Inner {
-    fn settler(self: &Arc<Self>, key: SecretKey) -> Settler {
+    fn settler(self: &Arc<Self>, key: SecretKey, open: Vec<Batched>) -> Settler {
         Settler {
             network: self.network,
             node: self.node,
@@ -288,6 +289,7 @@ impl Inner {
             archive: Arc::clone(&self.archive),
             books: self.books.clone(),
             pending: self.pending.clone(),
+            open: std::sync::Mutex::new(open),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Recovered {
     pub calls: Vec<(Arc<Metered>, Position, bool)>,
     /// The first sequence number of each channel that nothing has used.
     pub next: BTreeMap<u64, u64>,
+    /// Batches that were submitted and may yet become final.
+    pub open: Vec<Batched>,
 }
 
 /// Why a gateway cannot take up its calls.
@@ -64,7 +66,8 @@ impl Coded for RecoveryError {
 struct Read {
     reserved: BTreeMap<ReceiptId, (Reserved, Position)>,
     metered: BTreeMap<ReceiptId, (Metered, Position)>,
-    batched: Option<Batched>,
+    /// Batches of which the journal does not say that they are final.
+    batched: Vec<Batched>,
 }
 
 /// Reads the journal's records against archive and ledger.
@@ -74,7 +77,7 @@ pub fn recover(
     consensus: &dyn Consensus,
 ) -> Result<Recovered, RecoveryError> {
     let read = read(records)?;
-    if let Some(batched) = &read.batched {
+    for batched in &read.batched {
         archive_if_final(batched, &read, archive, consensus)?;
     }
     let mut recovered = Recovered::default();
@@ -95,6 +98,7 @@ pub fn recover(
         };
         recovered.calls.push((Arc::new(call), *position, new));
     }
+    recovered.open = read.batched;
     Ok(recovered)
 }
 
@@ -111,12 +115,9 @@ fn read(records: &[(Position, Vec<u8>)]) -> Result<Read, RecoveryError> {
             Record::Metered(metered) => {
                 read.metered.insert(metered.receipt(), (metered, *position));
             }
-            Record::Batched(batched) => read.batched = Some(batched),
+            Record::Batched(batched) => read.batched.push(batched),
             Record::Final(settled) => {
-                let number = |batched: &Batched| batched.batch.header.number;
-                if read.batched.as_ref().map(number) == Some(settled.number) {
-                    read.batched = None;
-                }
+                read.batched.retain(|batched| batched.batch.header.number > settled.number);
             }
         }
     }

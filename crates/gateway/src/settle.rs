@@ -19,7 +19,8 @@ use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTI
 use ambar_ledger::{Key, Operation};
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
 use ambar_receipt::{BatchHeader, CallOutcome, Leaf, SignedBatch};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,9 @@ pub struct Settler {
     pub books: Books,
     /// Receipts that are not final.
     pub pending: Pending,
+    /// Batches of an earlier process that may yet become final: the ledger's engine finishes
+    /// after a crash what it had begun.
+    pub open: Mutex<Vec<Batched>>,
 }
 
 /// A batch that is ready to be submitted.
@@ -93,7 +97,11 @@ impl Settler {
     /// Settles these calls, in halves where the ledger refuses the whole.
     async fn settle(&self, calls: Vec<Arc<Metered>>, stop: &CancellationToken) {
         let mut left = vec![calls];
-        while let Some(mut calls) = left.pop() {
+        while let Some(calls) = left.pop() {
+            let mut calls = self.without_final(calls);
+            if calls.is_empty() {
+                continue;
+            }
             match self.attempt(&calls, stop).await {
                 Ok(()) => {}
                 Err(Trouble::Wait(why)) => {
@@ -122,6 +130,24 @@ impl Settler {
                 }
             }
         }
+    }
+
+    /// Finishes a batch of an earlier process that is final by now; the calls that are left.
+    fn without_final(&self, calls: Vec<Arc<Metered>>) -> Vec<Arc<Metered>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = open.iter().find_map(|batched| {
+            let place = recovery::place_of(batched, &*self.consensus).ok().flatten()?;
+            let member = |(channel, n): &(u64, u64)| {
+                let is = |call: &&Arc<Metered>| (call.leaf.channel, call.leaf.n) == (*channel, *n);
+                calls.iter().find(is).cloned()
+            };
+            let members = batched.members.iter().map(member).collect::<Option<Vec<_>>>()?;
+            self.finish(batched, place, &members).ok().map(|()| members)
+        });
+        let Some(members) = found else { return calls };
+        open.clear();
+        let ids: BTreeSet<_> = members.iter().map(|call| call.receipt()).collect();
+        calls.into_iter().filter(|call| !ids.contains(&call.receipt())).collect()
     }
 
     /// A leaf that the ledger refuses costs the gateway, not the caller. The journal says so

@@ -19,6 +19,10 @@ use std::pin::pin;
 /// The node's configuration within a home.
 const CONFIG_FILE: &str = "node.toml";
 
+/// What a node says of itself unless asked for more: warnings, but not those with which the
+/// storage's library greets a home that is new.
+const SAID: &str = "warn,commonware_storage=error";
+
 /// How the node is started.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -63,7 +67,7 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
 
 fn log_to_stderr(progress: &Progress) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(SAID));
     let lines = progress.clone();
     let writer = move || LineWriter(lines.clone());
     // A subscriber that is set already is as good.

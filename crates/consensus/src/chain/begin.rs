@@ -51,7 +51,7 @@ pub(super) async fn far_ahead<E: Storing>(
 /// How often it is looked whether the chain moves.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Ends when this node makes no progress and its peers are so far ahead that they may not
+/// Ends when this node makes no progress and the peers that it was told of are so far ahead that they may not
 /// have its next blocks any more.
 pub(super) fn start_watch<E: Storing>(
     runtime: E,
@@ -65,7 +65,10 @@ pub(super) fn start_watch<E: Storing>(
             runtime.sleep(LOOK_EVERY).await;
             let head = core.head();
             let stands = std::mem::replace(&mut seen, head) == head;
-            if stands && far_ahead(&core, &peers, &known, &runtime).await.is_some() {
+            if stands
+                && !known.is_empty()
+                && far_ahead(&core, &peers, &known, &runtime).await.is_some()
+            {
                 tracing::warn!(height = %head.height, "peers are far ahead: this node begins anew");
                 core.begin_anew.store(true, Ordering::SeqCst);
                 return;

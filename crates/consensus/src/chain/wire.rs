@@ -97,20 +97,24 @@ async fn archives<E: Environment>(
 
 type Plan<E> = SyncPlan<E, Scheme, Standard<ChainBlock>>;
 
-/// Decides whether a node that has nothing yet fetches its state from peers.
+/// Where this node begins. One that has nothing yet may fetch its state from peers.
 async fn aim<E: Environment>(
     runtime: &E,
+    prefix: &str,
     core: &Core,
     (peers, known): (&PeerState<E>, &[Key]),
-    plan: Plan<E>,
 ) -> Plan<E> {
-    if !plan.may_sync() || plan.floor().is_some() || known.is_empty() {
-        return plan;
+    let mut plan = SyncPlan::init(runtime.child("plan"), format!("{prefix}plan")).await;
+    if plan.may_sync() && plan.floor().is_none() && !known.is_empty() {
+        plan = match far_ahead(core, peers, known, runtime).await {
+            Some(votes) => plan.set_floor(votes).await,
+            None => plan,
+        };
     }
-    match far_ahead(core, peers, known, runtime).await {
-        Some(votes) => plan.set_floor(votes).await,
-        None => plan,
+    if let Some(votes) = plan.floor() {
+        core.begin_in(votes.proposal.round.epoch().get());
     }
+    plan
 }
 
 /// Starts a validator.
@@ -130,16 +134,12 @@ where
     let (first, epochs) = (genesis.digest(), app.core.settings.rules.epochs());
     let schemes = Schemes::new(Arc::clone(&app.core));
     let (votes, channels) = epochs::part(channels);
-    let plan = SyncPlan::init(runtime.child("plan"), format!("{}plan", seat.prefix)).await;
     epochs::track(&mut seat.network, &app.core, *app.core.epoch.borrow());
     let (peers, serving) =
         peer_state::start(runtime.child("peer_state"), Arc::clone(&app.core), channels.state);
     let known = epochs::known(&app.core);
-    let plan = aim(&runtime, &app.core, (&peers, &known), plan).await;
+    let plan = aim(&runtime, &seat.prefix, &app.core, (&peers, &known)).await;
     let began_at = plan.floor().cloned();
-    if let Some(votes) = &began_at {
-        app.core.begin_in(votes.proposal.round.epoch().get());
-    }
     let (broadcast, buffer) = buffered::Engine::new(runtime.child("broadcast"), seat.broadcast());
     let broadcast = broadcast.start(channels.blocks);
     let resolver = marshal_resolver::init(
@@ -168,12 +168,10 @@ where
         marshal.clone(),
         parts::epocher(epochs),
     );
-    let proposer = runtime.child("proposer");
-    let automaton = OnDemand::new(proposer, Arc::clone(&app.core), follower.clone());
+    let core = Arc::clone(&app.core);
+    let automaton = OnDemand::new(runtime.child("proposer"), Arc::clone(&core), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
     super::catch_up::catch_up(&app, &marshal).await;
-    let stateful = stateful.start();
-    let core = Arc::clone(&app.core);
     let parts = epochs::Parts {
         runtime: runtime.child("consensus"),
         seat,
@@ -186,12 +184,23 @@ where
         began_at,
     };
     let engines = parts.start(votes);
-    let gossip = runtime.child("gossip");
-    let gossip = super::gossip::start(gossip, Arc::clone(&core), channels.transactions);
-    let mut running = vec![broadcast, marshal_task, stateful, engines, gossip, serving];
-    if !known.is_empty() {
-        let watch = runtime.child("progress");
-        running.push(begin::start_watch(watch, core, peers, known));
-    }
+    let mut running = vec![broadcast, marshal_task, stateful.start(), engines, serving];
+    running.extend(beside(&runtime, core, channels.transactions, (peers, known)));
     running
+}
+
+/// What runs beside consensus.
+fn beside<E: Environment, S, R>(
+    runtime: &E,
+    core: Arc<Core>,
+    transactions: (S, R),
+    (peers, known): (PeerState<E>, Vec<Key>),
+) -> [Handle<()>; 2]
+where
+    S: Sender<PublicKey = Key>,
+    R: Receiver<PublicKey = Key>,
+{
+    let gossip = runtime.child("gossip");
+    let gossip = super::gossip::start(gossip, Arc::clone(&core), transactions);
+    [gossip, begin::start_watch(runtime.child("progress"), core, peers, known)]
 }
