@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, cert, channel, datanet, fetch, key, license, network, publish, receipt, show,
-    start, status, terms,
+    account, call, cert, chain, channel, datanet, fetch, key, license, network, publish, receipt,
+    show, start, status, terms,
 };
 use crate::context::Context;
 use crate::demo;
@@ -62,10 +62,16 @@ enum Command {
     /// Show how the node and its network are
     #[command(after_help = "Example:\n  ambar status")]
     Status,
-    /// What others need to know of the network
+    /// Found a network of validators, join one, tell others of it
     #[command(subcommand)]
-    #[command(after_help = "Example:\n  ambar network checkpoint --out network.toml")]
+    #[command(
+        after_help = "Example:\n  ambar network init --validators 4 --out network --development"
+    )]
     Network(network::Command),
+    /// All blocks in one file, and a ledger made again from it
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  ambar chain export --out all.chain")]
+    Chain(chain::Command),
     /// Keys of this home
     #[command(after_help = "Example:\n  ambar key new me")]
     #[command(subcommand)]
@@ -154,6 +160,7 @@ impl Cli {
             Command::Start(args) => start::run(context, args).await,
             Command::Status => status::run(context).await,
             Command::Network(command) => network::run(context, command).await,
+            Command::Chain(command) => chain::run(context, command).await,
             Command::Key(command) => key::run(context, command).await,
             Command::Publish(args) => publish::run(context, args).await,
             Command::Show(args) => show::show(context, args).await,

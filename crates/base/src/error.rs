@@ -73,6 +73,7 @@ codes! {
     CertificateInvalid "certificate_invalid" 401 3 "mint a new certificate with `ambar cert mint`";
     CertificateTooLarge "certificate_too_large" 431 2 "narrow less often, or mint anew";
     CertificateVocabulary "certificate_vocabulary" 401 3 "use only the checks that `ambar cert narrow` writes";
+    ChainFileInvalid "chain_file_invalid" 400 5 "export the chain again with `ambar chain export`";
     ChannelClosed "channel_closed" 403 3 "open a new channel with `ambar license`";
     ChannelEmpty "channel_empty" 402 3 "add credits with `ambar channel fund`";
     ChannelExpired "channel_expired" 403 3 "open a new channel with `ambar license`";

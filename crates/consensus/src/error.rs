@@ -209,4 +209,10 @@ impl Coded for OpenError {
             Self::Store(error) => error.code(),
         }
     }
+
+    fn help(&self) -> Option<String> {
+        let mismatch = "put back the genesis that belongs to this ledger, use the version that \
+                        wrote it, or choose another --home";
+        matches!(self, Self::HomeMismatch(_)).then(|| mismatch.into())
+    }
 }

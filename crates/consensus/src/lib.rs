@@ -27,6 +27,7 @@ mod participation;
 mod pending;
 mod protocol;
 pub mod replay;
+mod rest;
 pub mod settings;
 pub mod state;
 
@@ -41,6 +42,7 @@ pub use machine::{
 };
 pub use participation::{Participation, SeatStatus};
 pub use protocol::{PROTOCOL, Protocols};
+pub use rest::AtRest;
 pub use settings::{
     BlockLimits, Clock, EPOCH_BLOCKS_DEFAULT, Patience, PeerSettings, PoolLimits, Rules, Settings,
     system_clock,

@@ -13,7 +13,7 @@ use crate::execute::{Failure, Local};
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::machine::{BlockContext, Refusal, StateMachine, admit_all};
 use crate::settings::Rules;
-use crate::state::{MemoryState, StateView};
+use crate::state::{MemoryState, State, StateView};
 use ambar_base::finality::BlockHeader;
 use ambar_base::{Checkpoint, Committee, Digest, Height};
 use bytes::Bytes;
@@ -183,24 +183,54 @@ fn follow(
     block: &Block,
     ids: &mut HashSet<Digest>,
 ) -> Result<Replayed, ReplayError> {
+    let known = |id: &Digest| Ok(ids.contains(id));
+    let parent = Parent { head: so_far.head, state: &so_far.state, committee: &so_far.committee };
+    let (executed, new) = execute_next(origin, &parent, block, known)?;
+    ids.extend(new);
+    let count = executed.transactions.len() as u64;
     let header = &block.finality.header;
-    let height = so_far.head.height.after(1);
-    if header.time <= so_far.head.time {
+    Ok(advance(so_far, header, count, (executed.writes, executed.next_committee)))
+}
+
+/// A block on which the next one is executed.
+pub(crate) struct Parent<'a> {
+    pub(crate) head: Head,
+    /// The state after it.
+    pub(crate) state: &'a dyn State,
+    /// The committee of the next block's epoch.
+    pub(crate) committee: &'a Committee,
+}
+
+/// Executes the next block and checks everything about it; `known` says which transactions
+/// were final before. Yields its transactions' ids too.
+pub(crate) fn execute_next(
+    origin: &Origin<'_>,
+    parent: &Parent<'_>,
+    block: &Block,
+    known: impl Fn(&Digest) -> Result<bool, StoreError>,
+) -> Result<(Executed, Vec<Digest>), ReplayError> {
+    let header = &block.finality.header;
+    let height = parent.head.height.after(1);
+    if header.time <= parent.head.time {
         return Err(differing(height, Difference::Time));
     }
-    admitted(origin.machine, height, &block.transactions, ids)
+    let ids = admitted(origin.machine, height, &block.transactions)
         .map_err(|difference| differing(height, difference))?;
+    for (index, id) in ids.iter().enumerate() {
+        if known(id)? {
+            return Err(differing(height, Difference::Stale(index)));
+        }
+    }
     let context = origin.rules.context(height, header.time);
-    let executed = at_once(execute(origin, context, &so_far.state, block))??;
-    check(&so_far, block, &executed)?;
-    let count = executed.transactions.len() as u64;
-    Ok(advance(so_far, header, count, (executed.writes, executed.next_committee)))
+    let executed = at_once(execute(origin, context, parent.state, block))??;
+    check(parent, block, &executed)?;
+    Ok((executed, ids))
 }
 
 async fn execute(
     origin: &Origin<'_>,
     context: BlockContext,
-    state: &MemoryState,
+    state: &dyn State,
     block: &Block,
 ) -> Result<Executed, ReplayError> {
     let base = Local(state);
@@ -220,30 +250,32 @@ async fn execute(
     Ok(draft.finish(origin.rules.epochs()).await?)
 }
 
+/// Ids of transactions, each once and none expired.
 fn admitted(
     machine: &dyn StateMachine,
     height: Height,
     transactions: &[Vec<u8>],
-    ids: &mut HashSet<Digest>,
-) -> Result<(), Difference> {
+) -> Result<Vec<Digest>, Difference> {
+    let (mut seen, mut ids) = (HashSet::new(), Vec::new());
     for (index, admission) in admit_all(machine, transactions).into_iter().enumerate() {
         let admission = admission.map_err(|refusal| Difference::NotAdmitted { index, refusal })?;
-        if !ids.insert(admission.id) || height > admission.expiry {
+        if !seen.insert(admission.id) || height > admission.expiry {
             return Err(Difference::Stale(index));
         }
+        ids.push(admission.id);
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Compares a block with what executing it gave.
-fn check(so_far: &Replayed, block: &Block, executed: &Executed) -> Result<(), ReplayError> {
+fn check(parent: &Parent<'_>, block: &Block, executed: &Executed) -> Result<(), ReplayError> {
     let header = &block.finality.header;
     let expect = executed.header(Placing {
-        parent: so_far.head.digest,
+        parent: parent.head.digest,
         round: header.round.clone(),
         state: header.state.clone(),
     });
-    let (network, committee) = (expect.network, so_far.committee.clone());
+    let (network, committee) = (expect.network, parent.committee.clone());
     let trusted = Checkpoint { network, committee };
     let difference = if header.height != expect.height
         || header.network != expect.network

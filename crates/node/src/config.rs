@@ -1,5 +1,9 @@
-//! A node's own configuration, `node.toml`: where it listens, what it asks, and with what
-//! it serves which capsule. None of it is ever part of a capsule.
+//! A node's own configuration, `node.toml`: where it listens, who its peers are, what it
+//! asks, and with what it serves which capsule. None of it is ever part of a capsule.
+
+pub mod network;
+
+pub use network::{NetworkConfig, NetworkConfigError, Peer};
 
 use crate::error::NodeError;
 use crate::home::write_private;
@@ -35,6 +39,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// What the node asks per MU when it registers.
     pub ask: Option<Price>,
+    /// The other validators of its network; nothing on a network of one.
+    pub network: Option<NetworkConfig>,
     /// With what it serves which version.
     pub serving: BTreeMap<Cid, Served>,
 }
@@ -46,6 +52,8 @@ struct Written {
     listen: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ask: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<network::Written>,
     #[serde(default)]
     serving: BTreeMap<String, String>,
 }
@@ -90,9 +98,11 @@ impl Config {
             let served: Served = served.parse().map_err(|error| format!("{error}"))?;
             Ok((id, served))
         });
+        let network = written.network.as_ref().map(NetworkConfig::read).transpose();
         Ok(Self {
             listen: written.listen,
             ask: ask.map_err(|error| format!("ask: {error}"))?,
+            network: network.map_err(|error| format!("[network] {error}"))?,
             serving: serving.collect::<Result<_, String>>()?,
         })
     }
@@ -102,6 +112,7 @@ impl Config {
         let written = Written {
             listen: self.listen,
             ask: self.ask.map(|ask| ask.to_string()),
+            network: self.network.as_ref().map(NetworkConfig::written),
             serving: self.serving.iter().map(|(id, s)| (id.to_string(), s.to_string())).collect(),
         };
         let text = toml::to_string(&written).map_err(|error| NodeError::Config {
@@ -119,9 +130,16 @@ mod tests {
     #[test]
     fn a_written_configuration_reads_the_same() {
         let id = |name: &str| Cid::of(name.as_bytes());
+        let key = ambar_base::SecretKey::from_seed(&[1; 32]).public();
         let config = Config {
             listen: Some("127.0.0.1:7700".parse().unwrap()),
             ask: Some(Price(500)),
+            network: Some(NetworkConfig {
+                listen: "0.0.0.0:7800".parse().unwrap(),
+                advertise: "192.0.2.1:7800".parse().unwrap(),
+                heartbeat: std::time::Duration::from_millis(250),
+                peers: vec![Peer { key, address: "192.0.2.2:7800".parse().unwrap() }],
+            }),
             serving: [
                 (id("a"), Served::Datanet),
                 (id("b"), Served::Template),
@@ -145,6 +163,15 @@ mod tests {
         check("listen = 1", "listen");
         check("port = 1", "port");
         check("ask = \"x\"", "ask");
+        check("[network]\nlisten = \"x\"", "advertise");
+        let network = "[network]\nlisten = \"0.0.0.0:1\"\nadvertise = ";
+        check(&format!("{network}\"0.0.0.0:1\""), "[network] 0.0.0.0:1 cannot be dialled");
+        check(&format!("{network}\"192.0.2.1\""), "[network] `192.0.2.1` is no address");
+        let network = format!("{network}\"192.0.2.1:1\"");
+        check(&format!("{network}\nheartbeat_ms = 5000"), "heartbeat of 5000 ms");
+        let key = ambar_base::SecretKey::from_seed(&[1; 32]).public().did();
+        let peer = format!("{{ key = \"{key}\", address = \"192.0.2.2:1\" }}");
+        check(&format!("{network}\npeers = [{peer}, {peer}]"), "is named twice");
         check("[serving]\nx = \"null\"", "[serving] x");
         check(&format!("[serving]\n{} = \"foo\"", Cid::of(b"")), "engine spec `foo`");
     }

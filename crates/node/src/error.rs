@@ -1,7 +1,7 @@
 //! Why a node does not start or stop as it should.
 
 use crate::keys::KeyError;
-use ambar_base::{Coded, ErrorCode};
+use ambar_base::{Coded, ErrorCode, Height};
 use ambar_consensus::{OpenError, StoreError, SubmitError};
 use ambar_gateway::GatewayError;
 use ambar_index::IndexError;
@@ -16,9 +16,42 @@ pub enum NodeError {
     /// Another process uses the home.
     #[error("another process uses the home {}", .0.display())]
     HomeInUse(PathBuf),
+    /// The home's layout is of a version that is not known here.
+    #[error(
+        "the home {} was written by a newer version: its format is {found}, this version \
+         knows {known}", .home.display()
+    )]
+    HomeTooNew {
+        /// The home.
+        home: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The newest that is known.
+        known: u64,
+    },
     /// Another program listens there.
     #[error("{0} is in use")]
     AddressInUse(SocketAddr),
+    /// Another program listens where peers are to be heard.
+    #[error("{0}, where this node listens for its peers, is in use")]
+    PeerAddressInUse(SocketAddr),
+    /// The configuration names the node itself as a peer.
+    #[error("[network] names this home's own key {0} among its peers")]
+    OwnPeer(String),
+    /// Nobody makes blocks for this node.
+    #[error(
+        "the committee of this network has {seats} seats, {}, and [network] names no peers",
+        if *.seated { "one of them this home's" } else { "none of them this home's" }
+    )]
+    Unconnected {
+        /// Its seats.
+        seats: usize,
+        /// Whether this home's key has one.
+        seated: bool,
+    },
+    /// The view is there, and the engine's own blocks and votes are not.
+    #[error("the ledger stands at block {0}, but the blocks and votes of its engine are missing")]
+    EngineMissing(Height),
     /// Nothing can listen there.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -93,14 +126,18 @@ impl Coded for NodeError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::HomeInUse(_) => ErrorCode::HomeInUse,
-            Self::AddressInUse(_) => ErrorCode::AddressInUse,
+            Self::HomeTooNew { .. } => ErrorCode::HomeTooNew,
+            Self::AddressInUse(_) | Self::PeerAddressInUse(_) => ErrorCode::AddressInUse,
+            Self::EngineMissing(_) => ErrorCode::HomeMismatch,
             Self::Listen { .. } | Self::OffLoopback(_) => ErrorCode::RequestInvalid,
             Self::File { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 ErrorCode::DiskFull
             }
             Self::File { .. } => ErrorCode::FileUnreadable,
             Self::Genesis(_) | Self::GenesisUnsound => ErrorCode::LedgerCorrupt,
-            Self::Config { .. } => ErrorCode::DocumentInvalid,
+            Self::Config { .. } | Self::OwnPeer(_) | Self::Unconnected { .. } => {
+                ErrorCode::DocumentInvalid
+            }
             Self::NotRegistered => ErrorCode::NotAuthorised,
             Self::Key(error) => error.code(),
             Self::Ledger(error) => error.code(),
@@ -116,12 +153,29 @@ impl Coded for NodeError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Key(error) => error.help(),
+            Self::Ledger(error) => error.help(),
+            Self::PeerAddressInUse(_) => {
+                Some("stop the other program, or change `listen` in [network] of node.toml".into())
+            }
+            Self::OwnPeer(_) => Some("take it out of `peers` in node.toml".into()),
+            Self::Unconnected { .. } => Some(
+                "add [network] with listen, advertise and peers to node.toml, as `ambar network \
+                 init` and `ambar network join` write it"
+                    .into(),
+            ),
+            Self::EngineMissing(_) => Some(
+                "restore ledger/engine from a copy; a validator that has forgotten its votes \
+                 must not vote again"
+                    .into(),
+            ),
             Self::OffLoopback(_) => {
                 Some("listen on 127.0.0.1 and put a TLS proxy before the port".into())
             }
-            Self::NotRegistered => {
-                Some("fund the operator's account and register the node's key".into())
-            }
+            Self::NotRegistered => Some(
+                "fund the operator's account first: `ambar account fund 100 --as operator` \
+                     with the --home of this node and the --node of another"
+                    .into(),
+            ),
             _ => None,
         }
     }

@@ -2,16 +2,24 @@
 //!
 //! ```text
 //! lock                     held while a process uses the home
+//! format                   the version of this layout
 //! node.toml                this node's configuration
 //! keys/NAME.key            named keys
 //! network/genesis          the network, encoded
 //! network/validator.key    the key that votes on blocks, on a validator
+//! network/voted            up to which epoch it may have voted
 //! node/key                 the node's own key
 //! ledger/ blobs/ corpora/ID/ journal/ index/
 //! ```
 //!
 //! **Invariant**: `network/genesis` is written last, so a home that has it is complete.
 //! Everything is readable by its owner only.
+
+mod format;
+mod found;
+
+pub use format::HOME_FORMAT;
+pub use found::{HomeKeys, found};
 
 use crate::config::Config;
 use crate::error::NodeError;
@@ -24,6 +32,18 @@ use std::path::{Path, PathBuf};
 
 /// The name of the key of a new home's operator.
 pub const OPERATOR: &str = "operator";
+/// The name of the key of a home's seat in the council.
+pub const COUNCIL: &str = "council";
+/// The node's configuration within a home.
+pub const CONFIG_FILE: &str = "node.toml";
+/// The directory of what concerns the network.
+const NETWORK: &str = "network";
+/// The directory of what concerns the node.
+const NODE: &str = "node";
+/// Where genesis lies in a home: a directory that has it is a home.
+pub const GENESIS_PATH: &str = "network/genesis";
+const GENESIS_FILE: &str = "genesis";
+const VALIDATOR_FILE: &str = "validator.key";
 
 /// An open home. No other process uses it until this is dropped.
 #[derive(Debug)]
@@ -72,11 +92,12 @@ impl Home {
         let failed = |error| NodeError::file(root, error);
         private_directory(root).map_err(failed)?;
         let lock = lock(root)?;
-        for directory in ["network", "node", "corpora"] {
+        format::check(root)?;
+        for directory in [NETWORK, NODE, "corpora"] {
             private_directory(&root.join(directory)).map_err(failed)?;
         }
-        let node_key = key_at(&root.join("node").join("key"), passphrase.as_ref())?;
-        let validator_file = root.join("network").join("validator.key");
+        let node_key = key_at(&root.join(NODE).join("key"), passphrase.as_ref())?;
+        let validator_file = root.join(NETWORK).join(VALIDATOR_FILE);
         let validator = key_at(&validator_file, passphrase.as_ref())?;
         let genesis = genesis(root, &validator, passphrase.as_ref())?;
         Ok(Self { root: root.to_owned(), _lock: lock, genesis, node_key, validator, passphrase })
@@ -92,6 +113,13 @@ impl Home {
     #[must_use]
     pub fn directory(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Where it is kept in which epochs the validator's key may have voted: beside the key,
+    /// so that losing the ledger does not lose it.
+    #[must_use]
+    pub fn vote_mark(&self) -> PathBuf {
+        self.root.join(NETWORK).join("voted")
     }
 
     /// The corpus of a dataset version.
@@ -113,12 +141,12 @@ impl Home {
 
     /// Reads the configuration.
     pub fn config(&self) -> Result<Config, NodeError> {
-        Config::read(&self.root.join("node.toml"))
+        Config::read(&self.root.join(CONFIG_FILE))
     }
 
     /// Replaces the configuration.
     pub fn write_config(&self, config: &Config) -> Result<(), NodeError> {
-        config.write(&self.root.join("node.toml"))
+        config.write(&self.root.join(CONFIG_FILE))
     }
 }
 
@@ -154,7 +182,7 @@ fn genesis(
     validator: &SecretKey,
     passphrase: Option<&Passphrase>,
 ) -> Result<Genesis, NodeError> {
-    let path = root.join("network").join("genesis");
+    let path = root.join(NETWORK).join(GENESIS_FILE);
     match fs::read(&path) {
         Ok(bytes) => codec::decode(&bytes).map_err(|error| NodeError::Genesis(error.to_string())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -188,6 +216,24 @@ mod tests {
         let again = Home::open(&root, None).unwrap();
         assert_eq!((again.genesis.clone(), again.node_key.public()), (genesis, node));
         assert!(again.operator().is_ok());
+    }
+
+    #[test]
+    fn a_home_of_a_newer_version_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Home::open(directory.path(), None).unwrap());
+        let file = directory.path().join("format");
+        let open = |text: &str| {
+            fs::write(&file, text).unwrap();
+            Home::open(directory.path(), None).map(drop)
+        };
+        let error = open("2").unwrap_err();
+        assert_eq!(error.code(), ErrorCode::HomeTooNew, "{error}");
+        assert!(error.to_string().contains("written by a newer version"), "{error}");
+        assert_eq!(open("x").unwrap_err().code(), ErrorCode::DocumentInvalid);
+        fs::remove_file(&file).unwrap();
+        drop(Home::open(directory.path(), None).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "1\n");
     }
 
     #[test]

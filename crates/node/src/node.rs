@@ -4,20 +4,19 @@
 //! was told is durable before the process may end.
 
 use crate::accuse;
-use crate::api::{self, App};
-use crate::engine::settings;
+use crate::api::{self, App, Door};
 use crate::error::NodeError;
 use crate::follow;
 use crate::home::Home;
 use crate::keys::Passphrase;
+use crate::ledger;
 use crate::progress::Gauge;
 use crate::register::node_number;
 use crate::serve::Kitchen;
-use ambar_consensus::{Chain, Consensus, system_clock};
+use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Gateway, GatewaySettings, Serving};
 use ambar_index::Index;
-use ambar_machine::{LedgerMachine, genesis_state, rules};
 use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -78,21 +77,23 @@ impl Node {
         let listener = listen_on(listen).await?;
         let address =
             listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
-        let consensus = open_ledger(&home)?;
+        let consensus = ledger::open(&home, &config)?;
+        let (door, stop) = (Door::new(gauge), CancellationToken::new());
+        let server = tokio::spawn(serve(listener, door.router(), stop.clone()));
         let app = match open_app(home, Arc::clone(&consensus), gauge).await {
             Ok(app) => Arc::new(app),
             Err(error) => {
+                stop.cancel();
                 consensus.shutdown().await;
                 return Err(error);
             }
         };
-        let stop = CancellationToken::new();
         let follower =
             follow::follow(Arc::clone(&app.index), Arc::clone(&app.consensus), stop.clone());
         let follower = tokio::spawn(follower);
         let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
         tokio::spawn(accusing);
-        let server = tokio::spawn(serve(listener, api::router(Arc::clone(&app)), stop.clone()));
+        door.open(api::router(Arc::clone(&app)));
         app.ready.store(true, std::sync::atomic::Ordering::Release);
         let base_url = format!("http://{address}");
         tracing::info!(%base_url, network = %app.network, "the node is ready");
@@ -110,25 +111,12 @@ async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {
     })
 }
 
-fn open_ledger(home: &Home) -> Result<Arc<dyn Consensus>, NodeError> {
-    let network = home.genesis.network();
-    let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
-    let machine = Arc::new(LedgerMachine::new(network));
-    let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
-    let settings = settings(rules, &home.validator);
-    let directory = home.directory("ledger");
-    crate::home::private_directory(&directory)
-        .map_err(|error| NodeError::file(&directory, error))?;
-    let chain = Chain::open(&directory, settings, machine, genesis, system_clock())?;
-    Ok(Arc::new(chain))
-}
-
 async fn open_app(
     home: Home,
     consensus: Arc<dyn Consensus>,
     gauge: &Gauge,
 ) -> Result<App, NodeError> {
-    let node = node_number(&home, &*consensus).await?;
+    let node = node_number(&home, &*consensus, gauge).await?;
     for name in ["blobs", "journal", "index"] {
         let directory = home.directory(name);
         crate::home::private_directory(&directory)

@@ -28,6 +28,8 @@ pub enum Phase {
     Indexing,
     /// A corpus is written and made durable.
     Writing,
+    /// Blocks of the network are waited for: too few validators run yet.
+    Network,
     /// The index takes in blocks.
     Index,
     /// Blocks are executed again.
@@ -52,6 +54,7 @@ impl Phase {
             Self::Sorting => "sorting",
             Self::Indexing => "indexing",
             Self::Writing => "writing",
+            Self::Network => "network",
             Self::Index => "index",
             Self::Blocks => "blocks",
             Self::State => "state",
@@ -67,7 +70,12 @@ impl Phase {
             Self::Reading | Self::Checking | Self::Indexing => Some("bytes"),
             Self::Index | Self::Blocks | Self::Calls => Some("blocks"),
             Self::Receipts => Some("receipts"),
-            Self::Idle | Self::Opening | Self::Sorting | Self::Writing | Self::State => None,
+            Self::Idle
+            | Self::Opening
+            | Self::Sorting
+            | Self::Writing
+            | Self::Network
+            | Self::State => None,
         }
     }
 }

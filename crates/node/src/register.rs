@@ -1,11 +1,15 @@
 //! A node's first start: its owner's account and its place on the ledger.
+//!
+//! A node of a committee of many first waits until the network makes blocks: what it acts on
+//! must be the state of now, and its registration is final only by a quorum's votes.
 
 use crate::config::ASK_DEFAULT;
 use crate::error::NodeError;
 use crate::home::Home;
+use crate::progress::{Gauge, Phase};
 use crate::submit::Signatory;
 use ambar_base::{Inception, Price, SecretKey};
-use ambar_consensus::Consensus;
+use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_ledger::Key;
 use ambar_ledger::query::State;
@@ -14,26 +18,65 @@ use ambar_ledger::transaction::{Operation, RegisterNode, Transfer};
 /// What a development network's faucet gives a new operator besides the bond.
 const OPERATOR_CREDITS: Price = Price(1_000 * Price::CREDIT.0);
 
+/// How old the newest block may be where blocks are made, ms.
+const FRESH_MS: u64 = 5_000;
+
 /// The node's number, after registering it if need be and possible.
-pub(crate) async fn node_number(home: &Home, consensus: &dyn Consensus) -> Result<u64, NodeError> {
-    let key = Key::NodeNumber(home.node_key.public());
-    if let Some(number) = LedgerView::latest(consensus)?.object(&key)? {
+pub(crate) async fn node_number(
+    home: &Home,
+    consensus: &dyn Consensus,
+    gauge: &Gauge,
+) -> Result<u64, NodeError> {
+    if let Some(number) = registered(home, consensus)? {
         return Ok(number);
     }
-    let governance = LedgerView::latest(consensus)?.governance()?;
-    if !governance.development || !is_faucet(home, consensus)? {
-        return Err(NodeError::NotRegistered);
+    let alone = home.genesis.committee().is_none_or(|committee| committee.seats().len() == 1);
+    if !alone {
+        let busy = gauge.begin(None);
+        busy.at(Phase::Network, 0, 0);
+        wait_for_blocks(consensus).await;
+    }
+    if let Some(number) = registered(home, consensus)? {
+        return Ok(number);
     }
     let operator = home.operator()?;
-    let bond = governance.parameters.latest().node_bond;
-    fund_operator(home, &operator, bond, consensus).await?;
+    pay_for(home, &operator, consensus).await?;
     register(home, &operator, consensus).await?;
-    LedgerView::latest(consensus)?.object(&key)?.ok_or(NodeError::NotRegistered)
+    registered(home, consensus)?.ok_or(NodeError::NotRegistered)
 }
 
-/// Whether this home's validator key opened an account at genesis.
-fn is_faucet(home: &Home, consensus: &dyn Consensus) -> Result<bool, NodeError> {
-    let key = Key::FirstKey(home.validator.public());
+fn registered(home: &Home, consensus: &dyn Consensus) -> Result<Option<u64>, NodeError> {
+    let key = Key::NodeNumber(home.node_key.public());
+    Ok(LedgerView::latest(consensus)?.object(&key)?)
+}
+
+/// Waits for a block of now.
+async fn wait_for_blocks(consensus: &dyn Consensus) {
+    let (mut head, clock) = (consensus.watch(), system_clock());
+    // The engine lives as long as its caller waits.
+    let _ = head.wait_for(|head| head.time.after(FRESH_MS) >= clock()).await;
+}
+
+/// Makes sure that the operator has an account that can pay the node's bond.
+async fn pay_for(
+    home: &Home,
+    operator: &SecretKey,
+    consensus: &dyn Consensus,
+) -> Result<(), NodeError> {
+    if has_account(operator, consensus)? {
+        return Ok(());
+    }
+    let governance = LedgerView::latest(consensus)?.governance()?;
+    if !governance.development || !has_account(&home.validator, consensus)? {
+        return Err(NodeError::NotRegistered);
+    }
+    let bond = governance.parameters.latest().node_bond;
+    fund_operator(home, operator, bond, consensus).await
+}
+
+/// Whether a key opened an account.
+fn has_account(key: &SecretKey, consensus: &dyn Consensus) -> Result<bool, NodeError> {
+    let key = Key::FirstKey(key.public());
     Ok(LedgerView::latest(consensus)?.object::<u64>(&key)?.is_some())
 }
 
@@ -43,10 +86,6 @@ async fn fund_operator(
     bond: Price,
     consensus: &dyn Consensus,
 ) -> Result<(), NodeError> {
-    let known = Key::FirstKey(operator.public());
-    if LedgerView::latest(consensus)?.object::<u64>(&known)?.is_some() {
-        return Ok(());
-    }
     let network = home.genesis.network();
     let inception = Inception::single(operator.public()).sign(network, operator);
     let to = inception.inception.id(network);

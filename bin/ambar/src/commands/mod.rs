@@ -3,6 +3,7 @@
 pub mod account;
 pub mod call;
 pub mod cert;
+pub mod chain;
 pub mod channel;
 pub mod datanet;
 pub mod fetch;

@@ -1,10 +1,14 @@
-//! `ambar network`: what others need to know of the node's network.
+//! `ambar network`: founding networks, joining them, and what others need to know of them.
+
+mod init;
+mod join;
 
 use super::validators;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::files;
 use ambar_base::{Checkpoint, PublicKey};
+use ambar_node::founding::Founded;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -12,6 +16,10 @@ use std::path::PathBuf;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write the homes of a new network of validators
+    Init(init::InitArgs),
+    /// Write the home of a node that joins a network without a seat
+    Join(join::JoinArgs),
     /// Print or write the checkpoint that `receipt verify --network-key` takes
     Checkpoint(CheckpointArgs),
     #[command(flatten)]
@@ -35,8 +43,10 @@ pub struct CheckpointArgs {
 /// Runs the command.
 pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
-        Command::Checkpoint(args) => checkpoint(context, args).await,
         Command::Validators(command) => validators::run(context, command).await,
+        Command::Init(args) => init::run(context, args),
+        Command::Join(args) => join::run(context, args),
+        Command::Checkpoint(args) => checkpoint(context, args).await,
     }
 }
 
@@ -61,5 +71,16 @@ fn document(checkpoint: &Checkpoint, out: Option<&str>) -> Value {
         "epoch": committee.epoch(),
         "validators": committee.seats().iter().map(PublicKey::did).collect::<Vec<_>>(),
         "out": out,
+    })
+}
+
+/// A home as scripts read of it.
+fn home_document(founded: &Founded) -> Value {
+    json!({
+        "home": founded.home.display().to_string(),
+        "validator": founded.validator.did(),
+        "listen": founded.site.listen.to_string(),
+        "advertise": founded.site.advertise.to_string(),
+        "api": format!("http://{}", founded.site.api),
     })
 }

@@ -9,15 +9,13 @@ use crate::progress::Progress;
 use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use ambar_node::config::Config;
+use ambar_node::home::CONFIG_FILE;
 use clap::Args;
 use serde_json::json;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-
-/// The node's configuration within a home.
-const CONFIG_FILE: &str = "node.toml";
 
 /// What a node says of itself unless asked for more: warnings, but not those with which the
 /// storage's library greets a home that is new.
@@ -29,9 +27,11 @@ const SAID: &str = "warn,commonware_storage=error";
 Examples:
   ambar start
   ambar start --home other --listen 127.0.0.1:7701
+  ambar start --home network/1        # one of the homes of `ambar network init`
 
 The node prints its address when it answers; with --json as one JSON document, and runs until
-SIGINT or SIGTERM. Set AMBAR_PASSPHRASE to encrypt the keys of a new home, and to open them.
+SIGINT or SIGTERM. A home with [network] in its node.toml joins the validators named there; its
+first start waits until enough of them run to make blocks. Set AMBAR_PASSPHRASE to encrypt the keys of a new home, and to open them.
 RUST_LOG=info shows what it does.")]
 pub struct StartArgs {
     /// Where to listen; port 0 is a free one [default: 127.0.0.1:7700]

@@ -2,10 +2,11 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::progress::look::bytes;
 use crate::progress::watch;
-use crate::table::pairs;
+use crate::table::{Side, Table, pairs};
 use ambar_base::ErrorCode;
-use ambar_node::api::dto::{AuditReport, Status};
+use ambar_node::api::dto::{AuditReport, DiskPart, Finality, Status};
 
 /// Shows how the node is.
 pub async fn run(context: &Context) -> Outcome {
@@ -17,21 +18,80 @@ fn describe(status: &Status) -> String {
     let development = if status.development { " (development: credits are free)" } else { "" };
     let key = status.network_key.clone();
     let key = key.unwrap_or_else(|| "none: see `ambar network checkpoint`".into());
-    pairs(&[
+    let mut text = pairs(&[
         ("network", format!("{}{development}", status.name)),
         ("network id", status.network.clone()),
         ("network key", key),
-        ("validators", format!("{} in epoch {}", status.validators.len(), status.epoch)),
-        ("height", format!("{} at {}", status.height, status.time)),
-        ("consensus", status.consensus.clone()),
+        ("epoch", format!("{} with {} seats, {}", status.epoch, status.seats.len(), seat(status))),
+        ("height", format!("{} at {}, {} ago", status.height, status.time, ago(status.age_ms))),
+        ("consensus", consensus(status)),
+        ("finality", status.finality.as_ref().map_or_else(|| "-".into(), finality)),
         ("node", format!("{} (number {})", status.node.did, status.node.number)),
         ("owner", status.node.owner.clone()),
         ("asks", format!("{} credits per MU", status.node.ask)),
         ("roles", status.roles.join(", ")),
-        ("peers", status.peers.to_string()),
+        ("peers", format!("{} validators heard", status.peers)),
+        ("disk", disk(status)),
         ("serving", format!("{} capsules", status.serving.len())),
         ("version", status.version.clone()),
-    ])
+    ]);
+    if status.seats.len() > 1 {
+        text += &format!("\n{}", votes(status));
+    }
+    if let Some(problem) = &status.problem {
+        text += &format!("\nproblem: {problem}\n");
+    }
+    text
+}
+
+/// This node's own seat.
+fn seat(status: &Status) -> String {
+    match status.seats.iter().position(|seat| seat.own) {
+        Some(own) if status.sits_out => format!("this node's is {own}, which sits out"),
+        Some(own) => format!("this node's is {own}"),
+        None => "none of them this node's".into(),
+    }
+}
+
+fn consensus(status: &Status) -> String {
+    let Status { consensus, heard, needed, .. } = status;
+    format!("{consensus}: {heard} of {} validators heard, {needed} needed", status.seats.len())
+}
+
+fn finality(finality: &Finality) -> String {
+    format!("{} ms median, {} ms at 99%, last minute", finality.p50_ms, finality.p99_ms)
+}
+
+fn disk(status: &Status) -> String {
+    let part = |part: &DiskPart| format!("{} {}", part.part, bytes(part.bytes));
+    status.disk.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// Who voted lately.
+fn votes(status: &Status) -> String {
+    let columns = [
+        ("seat", Side::Right),
+        ("validator", Side::Left),
+        ("view", Side::Right),
+        ("voted", Side::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for (number, seat) in status.seats.iter().enumerate() {
+        let own = if seat.own { " (this node)" } else { "" };
+        let view = seat.view.map(|view| view.to_string()).unwrap_or_default();
+        let voted = seat.ago_ms.map_or_else(|| "not heard".into(), |ms| format!("{} ago", ago(ms)));
+        table.row([number.to_string(), format!("{}{own}", seat.validator), view, voted]);
+    }
+    table.print("no seats")
+}
+
+/// A time as people say it.
+fn ago(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min", ms / 60_000),
+    }
 }
 
 /// Lets the node recompute everything from genesis.

@@ -145,6 +145,7 @@ fn name(phase: &str) -> Option<&'static str> {
         "sorting" => "sorting their words",
         "indexing" => "indexing passages",
         "writing" => "writing the corpus",
+        "network" => "waiting for validators",
         "index" => "indexing the blocks",
         "blocks" => "executing the blocks",
         "state" => "comparing the state",
@@ -158,6 +159,7 @@ fn name(phase: &str) -> Option<&'static str> {
 fn saying(phase: &str) -> &'static str {
     match phase {
         "sorting" => "in one piece: this takes longest",
+        "network" => "too few run to make blocks",
         _ => "",
     }
 }
@@ -176,6 +178,7 @@ mod tests {
             Done::Sorting,
             Done::Indexing,
             Done::Writing,
+            Done::Network,
             Done::Index,
             Done::Blocks,
             Done::State,

@@ -149,3 +149,62 @@ fn a_demo_without_a_model_names_the_script() {
     ran.failed(2, "file_unreadable");
     assert_eq!(ran.document()["error"]["code"], "file_unreadable");
 }
+
+#[test]
+fn networks_that_cannot_be_founded() {
+    let (home, person) = person();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let out = path("network");
+    let init = |validators: &str, more: &[&str]| {
+        let init = ["network", "init", "--validators", validators, "--out", &out];
+        person.run(&[&init[..], more].concat())
+    };
+    let check = |ran: super::common::Ran, expect: &str| {
+        ran.failed(2, "invalid_request");
+        assert!(ran.err.contains(expect), "{ran:?}");
+    };
+    check(init("0", &[]), "1 to 100 validators");
+    check(init("101", &[]), "1 to 100 validators");
+    check(init("2", &["--host", "192.0.2.1"]), "1 hosts are named for 2 validators");
+    check(init("1", &["--host", "example.org"]), "`example.org` is no host");
+    check(init("1", &["--heartbeat", "9000"]), "heartbeat of 9000 ms");
+    check(init("1", &["--epoch-blocks", "0"]), "an epoch has");
+    check(init("1", &["--name", ""]), "a network's name");
+    assert!(!home.path().join("network").exists(), "what is refused leaves nothing");
+    let written = person.json(&["network", "init", "--validators", "2", "--out", &out]);
+    assert_eq!(written["homes"].as_array().unwrap().len(), 2, "{written}");
+    check(init("2", &[]), "is not empty");
+
+    let (genesis, joined) = (path("network/1/network/genesis"), path("joined"));
+    let peer = format!("{}@127.0.0.1:7800", super::common::text(&written["homes"][0], "validator"));
+    let join = |genesis: &str, peers: &[&str]| {
+        let join = ["network", "join", genesis, "--out", &joined];
+        person.run(&[&join[..], peers].concat())
+    };
+    join(&peer, &["--peer", &peer]).failed(2, "file_unreadable");
+    join(&path("network/1/node.toml"), &["--peer", &peer]).failed(2, "document_invalid");
+    check(join(&genesis, &[]), "--peer");
+    check(join(&genesis, &["--peer", "127.0.0.1:7800"]), "is no peer");
+    check(join(&genesis, &["--peer", &peer, "--peer", &peer]), "is named twice");
+    assert_eq!(join(&genesis, &["--peer", &peer]).code, 0);
+    check(join(&genesis, &["--peer", &peer]), "is not empty");
+}
+
+#[test]
+fn chains_that_are_none() {
+    let (home, person) = person();
+    let file = home.path().join("file");
+    fs::write(&file, "not a chain").unwrap();
+    let file = file.to_str().unwrap();
+    for command in ["check", "import"] {
+        let ran = person.run(&["chain", command, file]);
+        ran.failed(5, "chain_file_invalid");
+        assert!(ran.err.contains("file at byte 0: it is no chain file"), "{ran:?}");
+        person.run(&["chain", command, "/nowhere/a.chain"]).failed(2, "file_unreadable");
+    }
+    let out = home.path().join("out.chain");
+    let export = ["chain", "export", "--out", out.to_str().unwrap()];
+    person.run(&export).failed(6, "node_unreachable");
+    person.run(&[&export[..], &["--at-rest"]].concat()).failed(2, "file_unreadable");
+    assert!(!out.exists());
+}

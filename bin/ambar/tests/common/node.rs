@@ -13,16 +13,33 @@ pub struct Node {
     pub ready: Value,
 }
 
+/// A node that is being started.
+pub struct Starting {
+    child: Child,
+}
+
+impl Starting {
+    /// Begins to start the node of a home on a free port.
+    pub fn of(home: &Path) -> Self {
+        let person = Person::new(home, NOBODY);
+        let mut command = person.command(&["start", "--listen", "127.0.0.1:0", "--json"]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        Self { child }
+    }
+
+    /// Waits until it is ready.
+    pub fn ready(mut self) -> Node {
+        let mut line = String::new();
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
+        Node { child: self.child, ready }
+    }
+}
+
 impl Node {
     /// Starts the node of a home on a free port.
     pub fn start(home: &Path) -> Self {
-        let person = Person::new(home, NOBODY);
-        let mut command = person.command(&["start", "--listen", "127.0.0.1:0", "--json"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
-        Self { child, ready }
+        Starting::of(home).ready()
     }
 
     pub fn url(&self) -> &str {

@@ -32,6 +32,4 @@ mod wire;
 pub use app::AHEAD_MS_MAX;
 pub(crate) use state::genesis_commitment;
 pub use thread::Chain;
-#[cfg(test)]
-pub(crate) use thread::VIEW;
-pub(crate) use thread::genesis_writes;
+pub(crate) use thread::{VIEW, genesis_writes};

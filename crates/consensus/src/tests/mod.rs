@@ -9,4 +9,5 @@ mod joining;
 mod mempool;
 mod order;
 mod replay;
+mod rest;
 mod toy;

@@ -31,6 +31,12 @@ pub(super) async fn faucet(
     let (inception, amount) = read(&request)?;
     let to = inception.check(app.network);
     let to = to.map_err(|error| Failure::new(ErrorCode::SignatureInvalid, error.to_string()))?;
+    let faucet = Key::FirstKey(app.home.validator.public());
+    if ledger(&app)?.object::<u64>(&faucet)?.is_none() {
+        let message = "this node has no faucet: ask the node of a validator that is there since \
+                       genesis";
+        return Err(Failure::new(ErrorCode::NotAuthorised, message));
+    }
     let _turn = app.faucet.lock().await;
     let opened = ledger(&app)?.object::<u64>(&Key::AccountNumber(to))?.is_none();
     let operations = operations(opened, inception, to, amount);

@@ -5,7 +5,10 @@
 
 use super::App;
 use super::status::credits;
+use crate::disk::LedgerBytes;
+use crate::health::Health;
 use ambar_base::Amount;
+use ambar_consensus::Participation;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,7 +16,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -33,6 +36,11 @@ struct Route {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Code {
     code: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Part {
+    part: String,
 }
 
 type Latencies = Family<Route, Histogram, fn() -> Histogram>;
@@ -82,24 +90,54 @@ fn calls(registry: &mut Registry, app: &App) {
 }
 
 fn state(registry: &mut Registry, app: &App) {
-    let head = app.consensus.head();
+    let health = Health::of(&*app.consensus, app.now());
+    let head = health.head;
     let mut gauge = |name, help, value: u64| {
         registry.register(name, help, ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)));
     };
     let lag = head.height.0.saturating_sub(app.index.cursor().0);
     gauge("ledger_height", "The newest final block", head.height.0);
-    let age = app.now().0.saturating_sub(head.time.0);
-    gauge("ledger_age_milliseconds", "Age of the newest final block", age);
+    gauge("ledger_age_milliseconds", "Age of the newest final block", health.age_ms);
     gauge("index_lag_blocks", "Blocks that the index has not taken in", lag);
     gauge("receipts_unsettled", "Receipts that wait to be final", app.gateway.unsettled() as u64);
     gauge("capsules_served", "Capsules served", app.serving.versions().len() as u64);
     gauge("process_memory_bytes", "Resident memory", resident_bytes().unwrap_or_default());
+    consensus(registry, &health);
+    disk(registry, app);
     let balance = operator_balance(app).unwrap_or_default();
     registry.register(
         "operator_credits",
         "What the operator can spend",
         ConstGauge::new(credits(balance)),
     );
+}
+
+fn consensus(registry: &mut Registry, health: &Health) {
+    let mut gauge = |name, help, value: u64| {
+        registry.register(name, help, ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)));
+    };
+    let Participation { epoch, seats, own, sits_out, finality_ms } = &health.participation;
+    gauge("consensus_epoch", "The epoch of the next block", *epoch);
+    gauge("consensus_seats", "Seats of its committee", seats.len() as u64);
+    gauge("consensus_heard", "Seats whose votes were heard lately", health.heard_count() as u64);
+    gauge("consensus_needed", "Votes that a block needs", health.needed() as u64);
+    gauge("consensus_seated", "Whether this node has a seat", u64::from(own.is_some()));
+    gauge("consensus_sits_out", "Whether it does not use it", u64::from(*sits_out));
+    let stalled = u64::from(health.problem().is_some());
+    gauge("consensus_stalled", "Whether no block of now is final here", stalled);
+    if let Some((p50, p99)) = finality_ms {
+        gauge("finality_p50_milliseconds", "Median time to finality, last minute", *p50);
+        gauge("finality_p99_milliseconds", "99th percentile of it", *p99);
+    }
+}
+
+fn disk(registry: &mut Registry, app: &App) {
+    let bytes: Family<Part, Gauge> = Family::default();
+    for (part, length) in LedgerBytes::of(&app.home.directory("ledger")).parts() {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        bytes.get_or_create(&Part { part: part.to_owned() }).set(length);
+    }
+    registry.register("ledger_disk_bytes", "What the ledger's parts take on the disk", bytes);
 }
 
 fn operator_balance(app: &App) -> Option<Amount> {

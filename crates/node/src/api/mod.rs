@@ -8,7 +8,9 @@ mod app;
 mod blobs;
 mod blocks;
 mod capsules;
+mod chain;
 mod datanets;
+mod door;
 pub mod dto;
 mod extract;
 mod failure;
@@ -26,5 +28,6 @@ mod validators;
 mod views;
 
 pub use app::App;
+pub(crate) use door::Door;
 pub use openapi::document as openapi_document;
 pub use router::router;

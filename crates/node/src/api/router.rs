@@ -2,8 +2,8 @@
 
 use super::failure::{Failure, shaped};
 use super::{
-    App, accounts, blobs, blocks, capsules, datanets, faucet, lineage, metrics, openapi, receipts,
-    serving, status, transactions, validators,
+    App, accounts, blobs, blocks, capsules, chain, datanets, faucet, lineage, metrics, openapi,
+    receipts, serving, status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -33,6 +33,8 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/checkpoint", get(status::checkpoint))
         .route("/api/v1/validators", get(validators::list))
+        .route("/api/v1/genesis", get(chain::genesis))
+        .route("/api/v1/chain", get(chain::chain))
         .route("/api/v1/transactions", submit)
         .route("/api/v1/faucet", post(faucet::faucet))
         .route("/api/v1/accounts/{account}", get(accounts::account))

@@ -1,11 +1,13 @@
 //! How the node is, and whose votes make its blocks final.
 
 use super::App;
-use super::dto::{self, NodeView, Status};
+use super::dto::{self, DiskPart, Finality, NodeView, Seat, Status};
 use super::failure::{Answer, Failure};
 use super::views::{account_id, corrupt, ledger, time};
+use crate::disk::LedgerBytes;
+use crate::health::Health;
 use ambar_base::{Amount, Checkpoint, Committee, ErrorCode, Height, PublicKey};
-use ambar_consensus::Status as Engine;
+use ambar_consensus::{Participation, SeatStatus};
 use ambar_ledger::Key;
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State as _;
@@ -21,14 +23,16 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
     let head = view.head();
     let node: Node = view.must("node", app.node, &Key::Node(app.node))?;
     let genesis = &app.home.genesis;
-    let committee = trusted(&app)?.committee;
-    let validators = dids(&committee);
+    let health = Health::of(&*app.consensus, app.now());
+    let seats = seats(&app, &health);
+    let validators: Vec<_> = seats.iter().map(|seat| seat.validator.clone()).collect();
+    let others = seats.iter().filter(|seat| seat.heard && !seat.own);
     Ok(Json(Status {
         network: app.network.to_string(),
         name: genesis.name.clone(),
         development: view.governance()?.development,
         network_key: validators.first().filter(|_| validators.len() == 1).cloned(),
-        epoch: committee.epoch(),
+        epoch: health.participation.epoch,
         validators,
         height: head.height.0,
         time: time(head.time),
@@ -40,12 +44,50 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
             ask: ask(&node, head.height),
         },
         version: env!("CARGO_PKG_VERSION").into(),
-        roles: ["validator", "gateway", "index", "store"].map(str::to_owned).to_vec(),
-        // One machine orders this network: there is nobody to connect to.
-        peers: 0,
-        consensus: engine(&app.consensus.status()).into(),
+        roles: roles(&health),
+        peers: count(others.count()),
+        consensus: health.word().into(),
+        problem: health.problem(),
+        age_ms: health.age_ms,
+        heard: count(health.heard_count()),
+        needed: count(health.needed()),
+        sits_out: health.participation.sits_out,
+        finality: finality(&health),
+        disk: disk(&app),
+        seats,
         serving: app.serving.versions().iter().map(ToString::to_string).collect(),
     }))
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn seats(app: &App, health: &Health) -> Vec<Seat> {
+    let (own, now) = (health.participation.own.map(usize::from), app.now());
+    let seats = health.participation.seats.iter().enumerate();
+    let seat = |(index, seat): (usize, &SeatStatus)| Seat {
+        validator: seat.key.did(),
+        own: own == Some(index),
+        heard: health.heard(seat),
+        view: seat.voted.map(|(view, _)| view),
+        ago_ms: seat.voted.map(|(_, at)| now.0.saturating_sub(at.0)),
+    };
+    seats.map(seat).collect()
+}
+
+fn roles(health: &Health) -> Vec<String> {
+    let votes = health.participation.own.map(|_| "validator");
+    votes.into_iter().chain(["gateway", "index", "store"]).map(str::to_owned).collect()
+}
+
+fn finality(health: &Health) -> Option<Finality> {
+    health.participation.finality_ms.map(|(p50_ms, p99_ms)| Finality { p50_ms, p99_ms })
+}
+
+fn disk(app: &App) -> Vec<DiskPart> {
+    let parts = LedgerBytes::of(&app.home.directory("ledger")).parts();
+    parts.map(|(part, bytes)| DiskPart { part: part.into(), bytes }).to_vec()
 }
 
 /// Whose votes make blocks final. It is only as good as this node's word: compare it with
@@ -62,11 +104,11 @@ pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Answer<dto::Check
 }
 
 /// The committee of the next block.
+/// The committee of the next block's epoch.
 fn trusted(app: &App) -> Result<Checkpoint, Failure> {
-    let now = app.consensus.participation();
-    let seats = now.seats.iter().map(|seat| seat.key).collect();
-    let unsound = |_| corrupt("the validators of this epoch are no committee");
-    let committee = Committee::new(now.epoch, seats).map_err(unsound)?;
+    let Participation { epoch, seats, .. } = app.consensus.participation();
+    let committee = Committee::new(epoch, seats.iter().map(|seat| seat.key).collect());
+    let committee = committee.map_err(|_| corrupt("the validators of now are no committee"))?;
     Ok(Checkpoint { network: app.network, committee })
 }
 
@@ -78,15 +120,6 @@ fn ask(node: &Node, height: Height) -> String {
     node.ask.at(height).map_or(*node.ask.latest(), |(ask, _)| *ask).to_string()
 }
 
-fn engine(status: &Engine) -> &'static str {
-    match status {
-        Engine::Running => "running",
-        Engine::Stalled(_) => "stalled",
-        Engine::Halted(_) => "halted",
-        Engine::Stopped => "stopped",
-    }
-}
-
 /// The process answers.
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
@@ -94,11 +127,12 @@ pub(super) async fn healthy() -> &'static str {
 
 /// The node takes calls: it is started, and blocks are made.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Failure> {
-    let running = app.consensus.status() == Engine::Running;
-    if running && app.ready.load(Ordering::Acquire) {
+    let health = Health::of(&*app.consensus, app.now());
+    if health.problem().is_none() && app.ready.load(Ordering::Acquire) {
         return Ok("ready\n");
     }
-    Err(Failure::new(ErrorCode::LedgerStale, "the node is not ready"))
+    let why = health.problem().unwrap_or_else(|| "the node is not ready".into());
+    Err(Failure::new(ErrorCode::LedgerStale, why))
 }
 
 /// What operators watch, in the format of Prometheus.

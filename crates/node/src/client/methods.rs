@@ -8,7 +8,9 @@ use crate::api::dto::{
     SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
     TraceAnswer, TraceRequest, Validators,
 };
-use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey};
+use crate::chain_file::frames;
+use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey, codec};
+use ambar_ledger::Genesis;
 use futures::TryStreamExt;
 use reqwest::{Body, Method, Response};
 use std::io::Write;
@@ -79,6 +81,19 @@ impl Client {
     /// A part of the validators.
     pub async fn validators(&self, after: Option<&str>) -> Result<Validators, ClientError> {
         self.get(self.url("validators", &[("after", after)])).await
+    }
+
+    /// The document that the network began with, as this node says.
+    pub async fn genesis(&self) -> Result<Genesis, ClientError> {
+        let bytes = self.get_bytes(self.url("genesis", &[])).await?;
+        codec::decode(&bytes).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    /// Some final blocks from a height on; none above the newest.
+    pub async fn chain(&self, from: u64) -> Result<Vec<ambar_consensus::Block>, ClientError> {
+        let from = from.to_string();
+        let bytes = self.get_bytes(self.url("chain", &[("from", Some(&from))])).await?;
+        frames(&bytes).map_err(|error| ClientError::Answer(error.to_string()))
     }
 
     /// Submits an encoded signed transaction and waits until it is final.

@@ -27,6 +27,8 @@ pub use datanet::{
     TraceSpan,
 };
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
-pub use status::{Checkpoint, ErrorBody, ErrorView, NodeView, Progress, Status};
+pub use status::{
+    Checkpoint, DiskPart, ErrorBody, ErrorView, Finality, NodeView, Progress, Seat, Status,
+};
 pub use transaction::{OperationView, Submitted};
 pub use validator::{Validator, Validators};

@@ -31,12 +31,70 @@ pub struct Status {
     pub version: String,
     /// What this node does: `validator`, `gateway`, `index`, `store`.
     pub roles: Vec<String>,
-    /// Other nodes that it is connected to.
+    /// Other validators whose votes were heard lately.
     pub peers: u32,
     /// Whether blocks are made: `running`, `stalled`, `halted` or `stopped`.
     pub consensus: String,
+    /// What is wrong with that, if anything is.
+    #[serde(default)]
+    pub problem: Option<String>,
+    /// Age of the newest final block, milliseconds.
+    #[serde(default)]
+    pub age_ms: u64,
+    /// The committee's seats, in their order.
+    #[serde(default)]
+    pub seats: Vec<Seat>,
+    /// Validators whose votes were heard lately, this node among them.
+    #[serde(default)]
+    pub heard: u32,
+    /// Validators that must vote for a block.
+    #[serde(default)]
+    pub needed: u32,
+    /// Whether this node does not use its seat in this epoch, because the votes that it may
+    /// have cast in it are lost.
+    #[serde(default)]
+    pub sits_out: bool,
+    /// From a block's consensus time until it was final here, within the last minute.
+    #[serde(default)]
+    pub finality: Option<Finality>,
+    /// What the ledger's parts take on the disk.
+    #[serde(default)]
+    pub disk: Vec<DiskPart>,
     /// The capsules that it serves, by id.
     pub serving: Vec<String>,
+}
+
+/// A seat of the committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Seat {
+    /// The `did:key` of its validator.
+    pub validator: String,
+    /// Whether it is this node's.
+    pub own: bool,
+    /// Whether a vote of it was heard lately.
+    pub heard: bool,
+    /// The newest view in which one was heard.
+    pub view: Option<u64>,
+    /// How long ago that was, milliseconds.
+    pub ago_ms: Option<u64>,
+}
+
+/// How long finality takes, milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Finality {
+    /// Half of the blocks were sooner.
+    pub p50_ms: u64,
+    /// 99 of 100 were sooner.
+    pub p99_ms: u64,
+}
+
+/// A part of the ledger on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DiskPart {
+    /// `view`, `blocks`, `state`, `votes` or `other`.
+    pub part: String,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// Whose votes make the blocks of an epoch final: what a light client starts from.
@@ -67,7 +125,7 @@ pub struct NodeView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// What is being done: `idle`, `opening`, `reading`, `checking`, `sorting`, `indexing`,
-    /// `writing`, `blocks`, `state`, `calls` or `receipts`.
+    /// `writing`, `network`, `blocks`, `state`, `calls` or `receipts`.
     pub phase: String,
     /// How much of it is done.
     pub done: u64,

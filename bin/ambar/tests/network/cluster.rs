@@ -1,0 +1,135 @@
+//! The nodes of one network, started from the homes that `ambar network init` wrote.
+
+use crate::common::{NOBODY, Person, text};
+use crate::node::{Node, Starting};
+use crate::support::http::Request;
+use crate::support::market::until;
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// The time between blocks when nothing happens, ms.
+const HEARTBEAT_MS: &str = "200";
+
+/// A network on this machine.
+pub struct Cluster {
+    directory: TempDir,
+    nodes: Vec<Option<Node>>,
+}
+
+/// Addresses that were free a moment ago, all at once.
+fn free_addresses(count: usize) -> Vec<String> {
+    let listeners: Vec<_> =
+        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    listeners.iter().map(|one| one.local_addr().unwrap().to_string()).collect()
+}
+
+/// Writes the homes of a development network at these hosts.
+pub fn init(directory: &TempDir, hosts: &[String]) -> Value {
+    let (validators, out) = (hosts.len().to_string(), directory.path().join("network"));
+    let mut arguments = vec!["network", "init", "--development", "--heartbeat", HEARTBEAT_MS];
+    arguments.extend(["--validators", &validators, "--out", out.to_str().unwrap()]);
+    hosts.iter().for_each(|host| arguments.extend(["--host", host]));
+    Person::new(&directory.path().join("nobody"), NOBODY).json(&arguments)
+}
+
+impl Cluster {
+    /// Founds a network and starts all its validators.
+    pub fn start(validators: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        init(&directory, &free_addresses(validators));
+        let nodes = (0..validators).map(|_| None).collect();
+        let mut cluster = Self { directory, nodes };
+        cluster.start_again(&(0..validators).collect::<Vec<_>>());
+        cluster
+    }
+
+    /// A path beside the homes.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The home of a node.
+    pub fn home(&self, node: usize) -> PathBuf {
+        self.path("network").join((node + 1).to_string())
+    }
+
+    /// Writes a file; its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Where a running node listens.
+    pub fn url(&self, node: usize) -> &str {
+        self.nodes[node].as_ref().unwrap().url()
+    }
+
+    /// Where the running ones listen.
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().flatten().map(|node| node.url().to_owned()).collect()
+    }
+
+    /// Kills a node's process.
+    pub fn kill(&mut self, node: usize) {
+        // Dropping a node kills its process and waits for its end.
+        self.nodes[node] = None;
+    }
+
+    /// Starts nodes; all must run before the first is ready.
+    pub fn start_again(&mut self, nodes: &[usize]) {
+        let starting: Vec<_> = nodes.iter().map(|node| Starting::of(&self.home(*node))).collect();
+        for (node, starting) in nodes.iter().zip(starting) {
+            self.nodes[*node] = Some(starting.ready());
+        }
+    }
+
+    /// Waits until every running node has the newest block of any, and that it is the same.
+    pub fn agree(&self) {
+        agree(&self.urls());
+    }
+
+    /// Waits until a node says that this is wrong.
+    pub fn wait_for_problem(&self, node: usize, problem: &str) {
+        let url = self.url(node);
+        until(problem, || (status(url)?["problem"] == problem).then_some(()));
+        let shown = Person::new(&self.path("nobody"), url).run(&["status"]);
+        assert!(shown.out.contains(problem), "{shown:?}");
+    }
+
+    /// Waits until no running node says that anything is wrong.
+    pub fn wait_until_sound(&self) {
+        for url in self.urls() {
+            until("nothing is wrong", || status(&url)?["problem"].is_null().then_some(()));
+        }
+    }
+}
+
+/// Waits until every node has the newest block of any, and that it is the same.
+pub fn agree(urls: &[String]) {
+    let newest = urls.iter().filter_map(|url| height(url)).max().unwrap();
+    let digests: Vec<_> = urls.iter().map(|url| digest(url, newest)).collect();
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{newest}: {digests:?}");
+}
+
+/// What a node says of itself, if it answers.
+pub fn status(url: &str) -> Option<Value> {
+    let answer = Request::get("/api/v1/status").send(url).ok()?;
+    (answer.status == 200).then(|| answer.json())
+}
+
+/// The newest block of a node.
+pub fn height(url: &str) -> Option<u64> {
+    status(url)?["height"].as_u64()
+}
+
+/// The digest of a block, which commits to the state after it; waits until it is there.
+pub fn digest(url: &str, height: u64) -> String {
+    until("the block is there", || {
+        let answer = Request::get(format!("/api/v1/blocks/{height}")).send(url).ok()?;
+        (answer.status == 200).then(|| text(&answer.json(), "digest"))
+    })
+}
