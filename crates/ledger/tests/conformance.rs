@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
 use ambar_base::{
     AccountId, Amount, Cid, Decode, Digest, Encode, Height, Inception, KeySet, Moment, NetworkId,
     Price, SecretKey, Signature, Weight, codec,
@@ -13,13 +14,15 @@ use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, ForgetBatch, FormerUses, Governance, Grant,
     Line, Name, Node, Numbers, Parameters, Royalty, Serve, Version,
 };
+use ambar_ledger::result::{EjectedResult, OperationResult};
 use ambar_ledger::roster::{Roster, Status, Validator};
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
     Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
-    RegisterNode, RotateKeys, SetAsk, Settle, Transfer, TransferLine, TransferRoyalty,
+    RegisterNode, RegisterValidator, RotateKeys, SetAsk, Settle, Transfer, TransferLine,
+    TransferRoyalty,
 };
-use ambar_ledger::{Genesis, Key};
+use ambar_ledger::{Genesis, Key, SignedTransaction};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line as LeafLine, Shares, SignedBatch,
 };
@@ -390,6 +393,52 @@ fn operations_of_payers_and_nodes() {
     for (operation, expect) in checks {
         check(&format!("{operation:?}"), &operation, expect);
     }
+}
+
+fn evidence() -> Evidence {
+    let cast = |statement| Ballot::cast(&key(4), NETWORK, (3, 300), statement);
+    let proposal = Proposal { parent_view: 299, block: Digest::of(b"block") };
+    let votes = (cast(Statement::Finalize(proposal)), cast(Statement::Nullify));
+    Evidence::new(key(4).public(), (3, 300), votes.0, votes.1).unwrap()
+}
+
+#[test]
+fn operations_of_validators() {
+    let register = RegisterValidator::new(NETWORK, &key(4), &account("a"));
+    let checks = [
+        (
+            Operation::RegisterValidator(register),
+            "290b8be4800a52860997983160769bbc58923ee69194000c7e57858f48a0f74f",
+        ),
+        (
+            Operation::RetireValidator,
+            "380918b946a526640a40df5dced6516794f3d97bbd9e6bb553d037c4439f31c3",
+        ),
+        (
+            Operation::WithdrawBond,
+            "62b67e1f685b7fef51102005dddd27774be3fee38c42965c53aab035d0b6b221",
+        ),
+        (
+            Operation::RankValidators(vec![key(4).public(), key(1).public()]),
+            "98d6f81492f215f25935bd60fe03eb35cfab1f79f203255222d0ad80d800dd81",
+        ),
+        (
+            Operation::ReportConflict(evidence()),
+            "6ecacd2acf128b5e6e657c964b7a70d890658d902c930bdb440b3666c1173efa",
+        ),
+    ];
+    for (operation, expect) in checks {
+        check(&format!("{operation:?}"), &operation, expect);
+    }
+    let report = SignedTransaction::report(NETWORK, evidence());
+    check("report", &report, "dbc890e1e0a3b0612c3fba09a77c5b28331b629cc7667c11e52d4e7c2b879089");
+    let ejected = EjectedResult { validator: 300, owner: account("a"), burned: Amount(1 << 70) };
+    let results = vec![
+        OperationResult::Validator(300),
+        OperationResult::Withdrawn(Amount(1 << 70)),
+        OperationResult::Ejected(ejected),
+    ];
+    check("results", &results, "4ef10f37451a169a3f6764fb1ffb497f3b08c98466ef2cdd9c12933ea90e0f6e");
 }
 
 /// Keys decide where objects lie: one of each.
