@@ -80,7 +80,8 @@ fn check(
 fn remembers(home: &Home, rules: &Rules, network: Option<&NetworkConfig>) -> Result<(), NodeError> {
     let directory = directory(home)?;
     let seated = rules.genesis.committee.seats().contains(&home.validator.public());
-    let marked = home.vote_mark().exists() && network.is_some();
+    let peers = network.is_some_and(|network| !network.peers.is_empty());
+    let marked = home.vote_mark().exists() && peers;
     if !seated || marked || directory.join(ENGINE).exists() {
         return Ok(());
     }
