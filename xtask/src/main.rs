@@ -7,8 +7,10 @@
 //! Invariant: a task is one module and one row of [`TASKS`], so that the help
 //! text always lists exactly what exists.
 
+mod apart;
 mod bench;
 mod fuzz;
+mod sim;
 mod tidy;
 
 use std::process::ExitCode;
@@ -32,6 +34,11 @@ const TASKS: &[Task] = &[
         name: "fuzz",
         summary: "try every decoder with inputs that nobody wrote; --help lists how",
         run: fuzz::run,
+    },
+    Task {
+        name: "sim",
+        summary: "live committees through faults and adversaries by seed; --help lists how",
+        run: sim::run,
     },
     Task {
         name: "tidy",

@@ -73,6 +73,18 @@ impl Database {
         Ok(Self { tables })
     }
 
+    /// Opens the store on another back end than a file.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open_on(
+        backend: Box<dyn redb::StorageBackend>,
+        cache_bytes: usize,
+        genesis: Beginning<'_>,
+    ) -> Result<Self, OpenError> {
+        let prepare = |transaction: &WriteTransaction| found_or_check(transaction, genesis);
+        let (tables, ()) = Tables::open_on(backend, cache_bytes, prepare)?;
+        Ok(Self { tables })
+    }
+
     /// Stores the next block, and the votes for it if it was voted final itself. It is
     /// readable at once and durable by the next [`Self::flush`].
     pub(crate) fn commit(

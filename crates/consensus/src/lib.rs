@@ -10,6 +10,11 @@
 //! again from genesis gives the same outcomes, roots and state, byte for byte
 //! ([`replay`](replay::replay)).
 
+#![cfg_attr(
+    not(feature = "chain"),
+    expect(dead_code, reason = "a simulation has its own network, marks and openings")
+)]
+
 pub mod block;
 mod chain;
 mod core;
@@ -27,12 +32,17 @@ mod participation;
 mod pending;
 mod protocol;
 pub mod replay;
+#[cfg(feature = "chain")]
 mod rest;
 pub mod settings;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod state;
 
 pub use block::Block;
-pub use chain::{AHEAD_MS_MAX, Chain};
+pub use chain::AHEAD_MS_MAX;
+#[cfg(feature = "chain")]
+pub use chain::Chain;
 pub use engine::{Committed, Consensus, Fate, Head, Status};
 pub use epoch::EPOCH_BLOCKS_MIN;
 pub use error::{Fault, OpenError, StoreError, SubmitError};
@@ -42,6 +52,7 @@ pub use machine::{
 };
 pub use participation::{Participation, SeatStatus};
 pub use protocol::{PROTOCOL, Protocols};
+#[cfg(feature = "chain")]
 pub use rest::AtRest;
 pub use settings::{
     BlockLimits, Clock, EPOCH_BLOCKS_DEFAULT, Patience, PeerSettings, PoolLimits, Rules, Settings,

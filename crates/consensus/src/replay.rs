@@ -4,8 +4,8 @@
 //! and the machine; it needs no store. The commitment to the authenticated state is the one
 //! thing it takes from headers: their digest of the writes says the same.
 
-use crate::block::{Block, Writes};
-use crate::chain::{genesis_commitment, genesis_writes};
+use crate::block::{Block, Writes, genesis_writes};
+use crate::chain::genesis_commitment;
 use crate::draft::{self, Draft, Executed, Placing, at_once};
 use crate::engine::{Consensus, Head};
 use crate::error::{Fault, StoreError};

@@ -7,8 +7,8 @@
 //! **Invariant**: a block is stored only if executing it on the stored state gives its
 //! header, and its committee made it final.
 
-use crate::block::Block;
-use crate::chain::{VIEW, genesis_commitment, genesis_writes};
+use crate::block::{Block, genesis_writes};
+use crate::chain::{VIEW, genesis_commitment};
 use crate::database::{Beginning, Database, Finalized};
 use crate::draft;
 use crate::error::{OpenError, StoreError};

@@ -7,7 +7,7 @@
 //! **Invariant**: nobody hears of a block before it is durable in the engine's own store,
 //! from which the view is made again after a crash.
 
-mod app;
+pub(crate) mod app;
 mod begin;
 mod catch_up;
 mod conflict;
@@ -15,21 +15,25 @@ mod epochs;
 mod gossip;
 mod hearing;
 mod import;
-mod mark;
-mod network;
+pub(crate) mod mark;
+pub(crate) mod network;
 mod on_demand;
 mod parts;
 mod peer_state;
+#[cfg(feature = "chain")]
 mod peers;
 mod questions;
-mod schemes;
+pub(crate) mod schemes;
 mod state;
+#[cfg(feature = "chain")]
 mod thread;
-mod types;
+pub(crate) mod types;
 mod votes;
-mod wire;
+pub(crate) mod wire;
 
 pub use app::AHEAD_MS_MAX;
 pub(crate) use state::genesis_commitment;
+#[cfg(feature = "chain")]
 pub use thread::Chain;
-pub(crate) use thread::{VIEW, genesis_writes};
+#[cfg(feature = "chain")]
+pub(crate) use thread::VIEW;

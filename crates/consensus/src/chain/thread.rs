@@ -7,7 +7,7 @@ use super::network::Alone;
 use super::peers;
 use super::types::{ChainBlock, Key, key};
 use super::wire::{self, Seat};
-use crate::block::{Block, Writes};
+use crate::block::{Block, Writes, genesis_writes};
 use crate::core::{Core, Submitted};
 use crate::database::{Beginning, Database};
 use crate::draft;
@@ -20,7 +20,6 @@ use crate::settings::{Clock, Settings};
 use crate::state::StateView;
 use ambar_base::finality::{Evidence, Handover, OutcomeProof};
 use ambar_base::{Digest, Height};
-use bytes::Bytes;
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready, select_all};
@@ -110,10 +109,6 @@ fn open_database(
     let open = || Database::open(file, cache_bytes, genesis);
     let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
-}
-
-pub(crate) fn genesis_writes(genesis: Vec<(Vec<u8>, Vec<u8>)>) -> Writes {
-    genesis.into_iter().map(|(key, value)| (key, Some(Bytes::from(value)))).collect()
 }
 
 impl Starter {

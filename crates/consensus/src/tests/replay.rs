@@ -4,8 +4,9 @@ use super::toy::{
     Act, Toy, Transaction, account, checkpoint, fill, genesis, key, origin, passing, settings,
     transfer,
 };
+use crate::block::genesis_writes;
 use crate::block::{Block, Writes};
-use crate::chain::{genesis_commitment, genesis_writes};
+use crate::chain::genesis_commitment;
 use crate::draft::{self, Draft, Placing, at_once};
 use crate::engine::Consensus;
 use crate::execute::Local;
