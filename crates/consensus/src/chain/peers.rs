@@ -1,12 +1,12 @@
 //! The network of a committee of many: mutually authenticated, encrypted connections between
 //! the validators' keys.
 
-use super::network::Channels;
+use super::network::{CHANNELS, Channels};
 use super::types::{Key, key};
 use super::votes::private;
 use super::wire::message_bytes_max;
 use crate::settings::{PeerSettings, Settings};
-use ambar_base::{Domain, SEATS_MAX};
+use ambar_base::Domain;
 use commonware_codec::Error as CodecError;
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_cryptography::ed25519::PrivateKey;
@@ -17,11 +17,15 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-/// Messages a second that one peer may send on one channel. It bounds the memory for them:
-/// more make a validator's mailboxes larger than its state.
-const RATE: Quota = Quota::per_second(NZU32!(512));
+/// Messages a second that one peer may send on each channel, in their order. Together with
+/// the number of peers they bound the memory for messages, which is set aside at the start.
+const RATES: [u32; CHANNELS as usize] = [512, 256, 128, 128, 128, 256, 64];
+
+/// Peers for which there is room besides twice those that are known at the start.
+const PEERS_SPARE: usize = 4;
 
 type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
 /// The ends of a channel.
@@ -35,7 +39,17 @@ pub(crate) struct Peers {
     pub(crate) task: Handle<()>,
 }
 
-fn config(settings: &Settings, peers: &PeerSettings) -> Result<Config<Handshake>, CodecError> {
+/// Room for the peers of an epoch. A committee grows by a third at most from one epoch to the
+/// next; an engine that meets a larger one than fits is started again, with room for it.
+fn peers_max(seats: usize, peers: &PeerSettings) -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(2 * (seats + peers.known.len()) + PEERS_SPARE)
+}
+
+fn config(
+    settings: &Settings,
+    peers: &PeerSettings,
+    seats: usize,
+) -> Result<Config<Handshake>, CodecError> {
     let handshake = Handshake::new(
         Sake {
             signer: private(&settings.key)?,
@@ -52,7 +66,7 @@ fn config(settings: &Settings, peers: &PeerSettings) -> Result<Config<Handshake>
         peers.listen,
         peers.advertise,
         known.collect::<Result<_, CodecError>>()?,
-        NZUsize!(2 * SEATS_MAX),
+        peers_max(seats, peers),
         message_bytes_max(&settings.rules.block),
         NZUsize!(1_024),
     );
@@ -73,9 +87,14 @@ pub(crate) fn start(
     context: &Context,
     settings: &Settings,
     peers: &PeerSettings,
+    seats: usize,
 ) -> Result<Peers, CodecError> {
-    let config = config(settings, peers)?;
+    let config = config(settings, peers, seats)?;
     let (mut network, oracle) = Network::new(context.child("network"), config);
-    let channels = Channels::open(|number| network.register(number, RATE));
+    let rate = |number: u64| usize::try_from(number).ok().and_then(|number| RATES.get(number));
+    let quota = |number| rate(number).and_then(|rate| NonZeroU32::new(*rate));
+    let channels = Channels::open(|number| {
+        network.register(number, Quota::per_second(quota(number).unwrap_or(NonZeroU32::MIN)))
+    });
     Ok(Peers { oracle, channels, task: network.start() })
 }

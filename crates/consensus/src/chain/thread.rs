@@ -195,7 +195,8 @@ impl Starter {
                 wire::start(validator, seat, app, Alone::channels()).await
             }
             Some(peers) => {
-                let network = peers::start(&context, settings, peers);
+                let seats = self.core.newest_committee().seats().len();
+                let network = peers::start(&context, settings, peers, seats);
                 let network = network.unwrap_or_else(|error| panic!("a peer's key: {error}"));
                 let seat = self.seat(me, network.oracle);
                 let mut running = wire::start(validator, seat, app, network.channels).await;
