@@ -30,10 +30,18 @@ impl Health {
         Self { participation, head, age_ms, status: consensus.status(), now }
     }
 
-    /// Whether a vote of a seat was heard lately, or is this node's own.
+    /// Whether a vote of a seat was heard lately, or in the newest view. A view that a quorum
+    /// does not leave is voted on once: repeated votes are not told, so in it those who voted
+    /// are the ones that are there.
     pub(crate) fn heard(&self, seat: &SeatStatus) -> bool {
         let since = self.now.0.saturating_sub(SILENCE_MS_MAX);
-        seat.voted.is_some_and(|(_, at)| at.0 >= since)
+        let newest = self.newest_view();
+        seat.voted.is_some_and(|(view, at)| at.0 >= since || Some(view) == newest)
+    }
+
+    fn newest_view(&self) -> Option<u64> {
+        let views = self.participation.seats.iter().filter_map(|seat| seat.voted);
+        views.map(|(view, _)| view).max()
     }
 
     /// How many seats were heard lately.
@@ -92,11 +100,12 @@ mod tests {
 
     const NOW: Moment = Moment(1_000_000);
 
-    /// Four seats that were heard so long ago, ms, and a block that old.
-    fn health(heard_ms: [u64; 4], age_ms: u64) -> Health {
-        let seats = (1..=4).zip(heard_ms).map(|(n, ago)| SeatStatus {
+    /// Four seats with the newest view in which each voted, and how long ago, ms; and a block
+    /// that old.
+    fn health(voted: [(u64, u64); 4], age_ms: u64) -> Health {
+        let seats = (1..=4).zip(voted).map(|(n, (view, ago))| SeatStatus {
             key: SecretKey::from_seed(&[n; 32]).public(),
-            voted: Some((7, Moment(NOW.0 - ago))),
+            voted: Some((view, Moment(NOW.0 - ago))),
         });
         let (own, sits_out, finality_ms) = (Some(0), false, None);
         let participation =
@@ -108,22 +117,26 @@ mod tests {
 
     #[test]
     fn a_quorum_that_is_missing_is_counted() {
-        let check = |heard, age, word, problem: Option<&str>| {
-            let health = health(heard, age);
+        let check = |voted, age, word, problem: Option<&str>| {
+            let health = health(voted, age);
             assert_eq!((health.word(), health.problem().as_deref()), (word, problem));
         };
-        check([0, 0, 0, 0], 500, "running", None);
-        check([0, 0, 90_000, 90_000], 9_000, "running", None);
+        check([(7, 0), (7, 0), (7, 0), (7, 0)], 500, "running", None);
+        check([(7, 0), (7, 0), (1, 90_000), (1, 90_000)], 9_000, "running", None);
         let two = "consensus stalled: 2 of 4 validators heard, 3 needed";
-        check([0, 9_000, 11_000, 90_000], 12_000, "stalled", Some(two));
+        let stalled = |voted, age| check(voted, age, "stalled", Some(two));
+        stalled([(7, 0), (6, 9_000), (5, 11_000), (1, 90_000)], 12_000);
+        // A minute later nobody has voted again: the view is the same.
+        stalled([(7, 60_000), (7, 59_000), (6, 62_000), (1, 150_000)], 62_000);
         let behind = "the newest block here is 90 s old, though 3 of 4 validators are heard";
-        check([0, 0, 0, 90_000], 90_000, "stalled", Some(behind));
+        let three = [(9, 0), (9, 0), (9, 0), (1, 90_000)];
+        check(three, 90_000, "stalled", Some(behind));
     }
 
     #[test]
     fn a_full_disk_is_told_first() {
         let status = Status::Stalled(StoreError::DiskFull);
-        let full = Health { status, ..health([0; 4], 0) };
+        let full = Health { status, ..health([(7, 0); 4], 0) };
         assert_eq!(full.word(), "stalled");
         assert!(full.problem().unwrap().contains("disk is full"));
     }

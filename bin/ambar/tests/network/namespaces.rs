@@ -6,7 +6,7 @@ use crate::cluster::init;
 use crate::common::text;
 use crate::support::market::until;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
@@ -16,6 +16,12 @@ const VALIDATORS: usize = 4;
 const SUBNET: &str = "10.211.57";
 /// What the kernel does to each packet that leaves a validator.
 const TROUBLE: [&str; 4] = ["delay", "50ms", "loss", "1%"];
+
+/// Says something even where the output of tests that pass is kept back.
+fn tell(what: &str) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "slow_lossy_and_cut_links_are_survived: {what}");
+}
 
 /// Runs `ip` or `tc`; why it failed, if it did.
 fn run(line: &str) -> Result<(), String> {
@@ -160,10 +166,10 @@ fn fund(validator: &Validator, name: &str) {
 fn slow_lossy_and_cut_links_are_survived() {
     let namespaces = match Namespaces::open() {
         Ok(namespaces) => namespaces,
-        Err(why) => return eprintln!("skipped: no network namespaces here: {why}"),
+        Err(why) => return tell(&format!("skipped: no network namespaces here: {why}")),
     };
     if let Err(why) = namespaces.trouble() {
-        eprintln!("links without delay and loss: {why}");
+        tell(&format!("tried without delay and loss on the links: {why}"));
     }
     let directory: TempDir = tempfile::tempdir().unwrap();
     let hosts: Vec<_> = (0..VALIDATORS).map(Namespaces::address).collect();

@@ -31,7 +31,7 @@ pub struct Status {
     pub version: String,
     /// What this node does: `validator`, `gateway`, `index`, `store`.
     pub roles: Vec<String>,
-    /// Other validators whose votes were heard lately.
+    /// Other validators whose votes were heard lately, or in the newest view.
     pub peers: u32,
     /// Whether blocks are made: `running`, `stalled`, `halted` or `stopped`.
     pub consensus: String,
@@ -44,7 +44,7 @@ pub struct Status {
     /// The committee's seats, in their order.
     #[serde(default)]
     pub seats: Vec<Seat>,
-    /// Validators whose votes were heard lately, this node among them.
+    /// Validators whose votes were heard lately or in the newest view, this node among them.
     #[serde(default)]
     pub heard: u32,
     /// Validators that must vote for a block.
@@ -71,7 +71,7 @@ pub struct Seat {
     pub validator: String,
     /// Whether it is this node's.
     pub own: bool,
-    /// Whether a vote of it was heard lately.
+    /// Whether a vote of it was heard lately, or in the newest view.
     pub heard: bool,
     /// The newest view in which one was heard.
     pub view: Option<u64>,
