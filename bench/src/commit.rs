@@ -76,7 +76,7 @@ impl Execution for Writing {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
         let Some((nonce, count)) = self.words else { return Ok(Step::Done(Applied::default())) };
         if read.is_empty() {
-            return Ok(Step::Need(keys(nonce, count).collect()));
+            return Ok(Step::Need(keys(nonce, count).collect::<Vec<_>>().into()));
         }
         let value = [self.height.0.to_le_bytes().as_slice(), &[7; 92]].concat();
         let writes = keys(nonce, count).map(|key| (key, Some(value.clone()))).collect();

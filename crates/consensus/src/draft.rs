@@ -51,7 +51,7 @@ impl<'a, F: Fetch> Draft<'a, F> {
         base: &'a F,
         writes: Writes,
     ) -> Result<Self, Fault> {
-        let mut overlay = Overlay::new(base, writes);
+        let mut overlay = Overlay::new(base, writes, machine.lists());
         let outcome = execute(machine, &context, Item::Begin, &mut overlay).await;
         let outcome = outcome.map_err(|failure| match failure {
             Failure::Refused(refusal) => Fault::Begin { height: context.height, refusal },

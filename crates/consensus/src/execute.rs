@@ -8,11 +8,12 @@ use crate::limits::{
     KEY_BYTES_MAX, KEYS_PER_ITEM_MAX, OUTCOME_BYTES_MAX, ROUNDS_MAX, VALUE_BYTES_MAX,
     WRITES_PER_ITEM_MAX,
 };
+use crate::listing::{Listing, Lists};
 use crate::machine::{
-    Applied, BlockContext, Execution, Item, ReadSet, Refusal, StateMachine, Step, Write,
+    Applied, BlockContext, Execution, Item, Need, ReadSet, Refusal, StateMachine, Step, Write,
 };
 use crate::state::State;
-use ambar_base::ErrorCode;
+use ambar_base::{Digest, ErrorCode};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::future::Future;
@@ -58,14 +59,25 @@ pub(crate) trait Fetch: Send + Sync {
         &'a self,
         keys: &'a [Vec<u8>],
     ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StoreError>> + Send + 'a;
+
+    /// For each id the keys of entries that may list it: every entry that does is there.
+    fn places<'a>(&'a self, ids: &'a [Digest]) -> Vec<Vec<Vec<u8>>>;
 }
 
 /// State that is read at once: its futures are ready.
-pub(crate) struct Local<'s>(pub(crate) &'s dyn State);
+pub(crate) struct Local<'s> {
+    pub(crate) state: &'s dyn State,
+    pub(crate) listing: &'s Listing,
+}
 
 impl Fetch for Local<'_> {
     async fn fetch<'a>(&'a self, keys: &'a [Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        keys.iter().map(|key| self.0.get(key)).collect()
+        keys.iter().map(|key| self.state.get(key)).collect()
+    }
+
+    fn places<'a>(&'a self, ids: &'a [Digest]) -> Vec<Vec<Vec<u8>>> {
+        let places = |id| self.listing.places(id).map(<[u8]>::to_vec).collect();
+        ids.iter().map(places).collect()
     }
 }
 
@@ -75,12 +87,16 @@ pub(crate) struct Overlay<'a, F> {
     /// What was read of the base.
     known: HashMap<Vec<u8>, Option<Bytes>>,
     writes: Writes,
+    /// Where this block's writes list ids.
+    listing: Listing,
 }
 
 impl<'a, F: Fetch> Overlay<'a, F> {
     /// Over `base`; `writes` are there from the start.
-    pub(crate) fn new(base: &'a F, writes: Writes) -> Self {
-        Self { base, known: HashMap::new(), writes }
+    pub(crate) fn new(base: &'a F, writes: Writes, lists: Option<Lists>) -> Self {
+        let mut listing = Listing::new(lists);
+        listing.follow(&writes);
+        Self { base, known: HashMap::new(), writes, listing }
     }
 
     pub(crate) fn writes(&self) -> &Writes {
@@ -106,8 +122,26 @@ impl<'a, F: Fetch> Overlay<'a, F> {
         Ok(())
     }
 
+    /// Whether an entry lists each of these ids.
+    async fn listed(&mut self, ids: &[Digest]) -> Result<Vec<bool>, StoreError> {
+        let Some(lists) = self.listing.lists() else { return Ok(vec![false; ids.len()]) };
+        let mut places = self.base.places(ids);
+        for (id, places) in ids.iter().zip(&mut places) {
+            places.extend(self.listing.places(id).map(<[u8]>::to_vec));
+        }
+        // Nearly always there are none: an id comes once.
+        let read: Vec<Vec<u8>> = places.iter().flatten().cloned().collect();
+        self.load(&read).await?;
+        let has = |id, key: &Vec<u8>| lists.has(self.get(key).and_then(Option::as_deref), id);
+        let listed = |(id, places): (_, &Vec<Vec<u8>>)| places.iter().any(|key| has(id, key));
+        Ok(ids.iter().zip(&places).map(listed).collect())
+    }
+
     fn put(&mut self, writes: Vec<Write>) {
-        self.writes.extend(writes.into_iter().map(|(key, value)| (key, value.map(Bytes::from))));
+        for (key, value) in writes {
+            self.listing.write(&key, value.as_deref());
+            self.writes.insert(key, value.map(Bytes::from));
+        }
     }
 }
 
@@ -145,18 +179,19 @@ async fn run<F: Fetch>(
     for _ in 0..=ROUNDS_MAX {
         match guarded(|| execution.step(&read))? {
             Step::Done(applied) => return Ok(applied),
-            Step::Need(keys) => fetch(keys, &mut read, overlay).await?,
+            Step::Need(need) => fetch(need, &mut read, overlay).await?,
         }
     }
     Err(past("rounds of keys", ROUNDS_MAX + 1, ROUNDS_MAX).into())
 }
 
 async fn fetch<F: Fetch>(
-    keys: Vec<Vec<u8>>,
+    Need { keys, ids }: Need,
     read: &mut ReadSet,
     overlay: &mut Overlay<'_, F>,
 ) -> Result<(), Failure> {
-    at_most("keys", read.len().saturating_add(keys.len()), KEYS_PER_ITEM_MAX)?;
+    let count = read.len().saturating_add(keys.len()).saturating_add(ids.len());
+    at_most("keys and ids", count, KEYS_PER_ITEM_MAX)?;
     for key in &keys {
         at_most("bytes of a key", key.len(), KEY_BYTES_MAX)?;
     }
@@ -164,6 +199,9 @@ async fn fetch<F: Fetch>(
     for key in keys {
         let value = overlay.get(&key).cloned().flatten();
         read.insert(key, value);
+    }
+    for (id, listed) in ids.iter().zip(overlay.listed(&ids).await?) {
+        read.insert_listed(*id, listed);
     }
     Ok(())
 }

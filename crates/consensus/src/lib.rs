@@ -26,6 +26,7 @@ pub mod error;
 mod execute;
 mod fates;
 pub mod limits;
+mod listing;
 pub mod machine;
 mod mempool;
 mod participation;
@@ -47,8 +48,8 @@ pub use engine::{Committed, Consensus, Fate, Head, Status};
 pub use epoch::EPOCH_BLOCKS_MIN;
 pub use error::{Fault, OpenError, StoreError, SubmitError};
 pub use machine::{
-    Admission, Applied, BlockContext, Execution, Item, NotAsked, ReadSet, Refusal, StateMachine,
-    Step, Write, seats_outcome,
+    Admission, Applied, BlockContext, Execution, Item, Lists, Need, NotAsked, ReadSet, Refusal,
+    StateMachine, Step, Write, seats_outcome,
 };
 pub use participation::{Participation, SeatStatus};
 pub use protocol::{PROTOCOL, Protocols};

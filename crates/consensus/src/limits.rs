@@ -4,7 +4,7 @@
 /// Most rounds in which an item may ask for keys.
 pub const ROUNDS_MAX: usize = 8;
 
-/// Most keys that one item may ask for in all its rounds.
+/// Most keys and ids that one item may ask for in all its rounds.
 pub const KEYS_PER_ITEM_MAX: usize = 65_536;
 
 /// Most writes of one item.

@@ -7,6 +7,8 @@ use ambar_base::{Digest, Encode, ErrorCode, Height, Moment, NetworkId, PublicKey
 use bytes::Bytes;
 use std::collections::HashMap;
 
+pub use crate::listing::Lists;
+
 /// The ledger as consensus sees it. Pure: no clock, disk or randomness.
 pub trait StateMachine: Send + Sync + 'static {
     /// Stateless admission of many transactions at once: decode, limits, and all signatures
@@ -23,6 +25,12 @@ pub trait StateMachine: Send + Sync + 'static {
         block: &BlockContext,
         item: Item<'a>,
     ) -> Result<Box<dyn Execution + Send + 'a>, Refusal>;
+
+    /// Which entries of the state list ids, if any do: what
+    /// [`ReadSet::listed`] is answered from.
+    fn lists(&self) -> Option<Lists> {
+        None
+    }
 }
 
 /// What [`StateMachine::admit`] answers, one answer for each transaction whatever the machine
@@ -50,10 +58,25 @@ pub trait Execution {
 /// What a step of an execution leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These keys must be read first.
-    Need(Vec<Vec<u8>>),
+    /// This must be read first.
+    Need(Need),
     /// The item applies.
     Done(Applied),
+}
+
+/// What an item must read before it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Keys whose values it needs.
+    pub keys: Vec<Vec<u8>>,
+    /// Ids of which it needs to know whether an entry lists them.
+    pub ids: Vec<Digest>,
+}
+
+impl From<Vec<Vec<u8>>> for Need {
+    fn from(keys: Vec<Vec<u8>>) -> Self {
+        Self { keys, ids: Vec::new() }
+    }
 }
 
 /// What a transaction says about itself before any state is read.
@@ -130,9 +153,9 @@ impl Refusal {
     }
 }
 
-/// The machine looked at a key for which it never asked: a fault of the machine.
+/// The machine looked at a key or an id for which it never asked: a fault of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("key {} was not asked for", hex(.0))]
+#[error("{} was not asked for", hex(.0))]
 pub struct NotAsked(pub Vec<u8>);
 
 fn hex(bytes: &[u8]) -> String {
@@ -149,6 +172,7 @@ impl From<NotAsked> for Refusal {
 #[derive(Clone, Debug, Default)]
 pub struct ReadSet {
     values: HashMap<Vec<u8>, Option<Bytes>>,
+    listed: HashMap<Digest, bool>,
 }
 
 impl ReadSet {
@@ -158,26 +182,37 @@ impl ReadSet {
         Ok(value.as_deref())
     }
 
+    /// Whether an entry of the state lists an id that was asked for: see
+    /// [`StateMachine::lists`].
+    pub fn listed(&self, id: &Digest) -> Result<bool, NotAsked> {
+        self.listed.get(id).copied().ok_or_else(|| NotAsked(id.0.to_vec()))
+    }
+
     /// Whether the key was asked for.
     #[must_use]
     pub fn asked(&self, key: &[u8]) -> bool {
         self.values.contains_key(key)
     }
 
-    /// The number of keys asked for.
+    /// The number of keys and ids asked for.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.listed.len()
     }
 
     /// Whether nothing was asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 
     /// Adds what was read. Engines and tests of machines do this; machines do not.
     pub fn insert(&mut self, key: Vec<u8>, value: Option<Bytes>) {
         self.values.insert(key, value);
+    }
+
+    /// Adds whether an id is listed. Engines and tests of machines do this; machines do not.
+    pub fn insert_listed(&mut self, id: Digest, listed: bool) {
+        self.listed.insert(id, listed);
     }
 }

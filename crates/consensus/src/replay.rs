@@ -11,6 +11,7 @@ use crate::engine::{Consensus, Head};
 use crate::error::{Fault, StoreError};
 use crate::execute::{Failure, Local};
 use crate::limits::SCAN_ENTRIES_MAX;
+use crate::listing::{Listing, Lists};
 use crate::machine::{BlockContext, Refusal, StateMachine, admit_all};
 use crate::settings::Rules;
 use crate::state::{MemoryState, State, StateView};
@@ -109,6 +110,7 @@ pub struct Replayed {
     pub transactions: u64,
     /// The committee of the next block's epoch.
     pub committee: Committee,
+    listing: Listing,
 }
 
 /// Executes `blocks`, which start at height 0, and checks everything about them. Stops at
@@ -173,7 +175,8 @@ fn begin(origin: &Origin<'_>, block: &Block) -> Result<Replayed, ReplayError> {
     if block.finality.header != expect || !block.body_agrees() {
         return Err(differing(Height(0), Difference::Chain));
     }
-    let begun = Replayed::before_genesis(origin.rules.genesis.committee.clone());
+    let committee = origin.rules.genesis.committee.clone();
+    let begun = Replayed::before_genesis(committee, origin.machine.lists());
     Ok(advance(begun, &expect, 0, (writes, None)))
 }
 
@@ -184,7 +187,8 @@ fn follow(
     ids: &mut HashSet<Digest>,
 ) -> Result<Replayed, ReplayError> {
     let known = |id: &Digest| Ok(ids.contains(id));
-    let parent = Parent { head: so_far.head, state: &so_far.state, committee: &so_far.committee };
+    let Replayed { head, state, listing, committee, .. } = &so_far;
+    let parent = Parent { head: *head, state, listing, committee };
     let (executed, new) = execute_next(origin, &parent, block, known)?;
     ids.extend(new);
     let count = executed.transactions.len() as u64;
@@ -197,6 +201,7 @@ pub(crate) struct Parent<'a> {
     pub(crate) head: Head,
     /// The state after it.
     pub(crate) state: &'a dyn State,
+    pub(crate) listing: &'a Listing,
     /// The committee of the next block's epoch.
     pub(crate) committee: &'a Committee,
 }
@@ -222,7 +227,7 @@ pub(crate) fn execute_next(
         }
     }
     let context = origin.rules.context(height, header.time);
-    let executed = at_once(execute(origin, context, parent.state, block))??;
+    let executed = at_once(execute(origin, context, parent, block))??;
     check(parent, block, &executed)?;
     Ok((executed, ids))
 }
@@ -230,10 +235,10 @@ pub(crate) fn execute_next(
 async fn execute(
     origin: &Origin<'_>,
     context: BlockContext,
-    state: &dyn State,
+    parent: &Parent<'_>,
     block: &Block,
 ) -> Result<Executed, ReplayError> {
-    let base = Local(state);
+    let base = Local { state: parent.state, listing: parent.listing };
     // Block 1 commits to the writes of genesis as well.
     let first = context.height == Height(1);
     let writes = if first { genesis_writes(origin.genesis.clone()) } else { Writes::new() };
@@ -307,17 +312,19 @@ fn advance(
     count: u64,
     (writes, next): (Writes, Option<Committee>),
 ) -> Replayed {
-    let Replayed { mut state, transactions, committee, .. } = so_far;
+    let Replayed { mut state, mut listing, transactions, committee, .. } = so_far;
+    listing.follow(&writes);
     for (key, value) in writes {
         state.write(key, value);
     }
     let (transactions, committee) = (transactions + count, next.unwrap_or(committee));
-    Replayed { head: Head::from(header), state, transactions, committee }
+    Replayed { head: Head::from(header), state, transactions, committee, listing }
 }
 
 impl Replayed {
-    fn before_genesis(committee: Committee) -> Self {
+    fn before_genesis(committee: Committee, lists: Option<Lists>) -> Self {
         let head = Head { height: Height(0), time: ambar_base::Moment(0), digest: Digest::ZERO };
-        Self { head, state: MemoryState::default(), transactions: 0, committee }
+        let (state, listing) = (MemoryState::default(), Listing::new(lists));
+        Self { head, state, transactions: 0, committee, listing }
     }
 }

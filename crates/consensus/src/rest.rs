@@ -12,6 +12,7 @@ use crate::chain::{VIEW, genesis_commitment};
 use crate::database::{Beginning, Database, Finalized};
 use crate::draft;
 use crate::error::{OpenError, StoreError};
+use crate::listing::Listing;
 use crate::replay::{Origin, Parent, ReplayError, execute_next};
 use crate::settings::Rules;
 use crate::state::State;
@@ -31,6 +32,8 @@ pub struct AtRest {
     /// The newest block in it.
     stored: Height,
     unflushed: u64,
+    /// The index of the stored state, once a block was executed on it.
+    listing: Option<Listing>,
 }
 
 impl AtRest {
@@ -52,7 +55,7 @@ impl AtRest {
         let genesis = Beginning { header: &header, writes: &writes, committee };
         let database = open_view(&dir.join(VIEW), cache_bytes, genesis)?;
         let stored = database.snapshot()?.head().height;
-        Ok(Self { database, stored, unflushed: 0 })
+        Ok(Self { database, stored, unflushed: 0, listing: None })
     }
 
     /// The newest block that is stored. The votes for it may have come with a later one.
@@ -90,13 +93,21 @@ impl AtRest {
         let epoch = origin.rules.epochs().containing(self.stored.after(1));
         let missing = || StoreError::Corrupt(format!("the committee of epoch {epoch} is missing"));
         let committee = &snapshot.committee(epoch)?.ok_or_else(missing)?;
-        let parent = Parent { head: snapshot.head(), state: &snapshot, committee };
+        let mut listing = match self.listing.take() {
+            Some(listing) => listing,
+            None => Listing::of(origin.machine.lists(), &snapshot)?,
+        };
+        let (head, state) = (snapshot.head(), &snapshot);
+        let parent = Parent { head, state, listing: &listing, committee };
         let (executed, ids) = execute_next(origin, &parent, block, known)?;
         let finality = &block.finality;
         let own = finality.descendants.is_empty().then_some(&finality.certificate);
         let header = finality.header.clone();
         let height = header.height;
-        self.database.commit(&Finalized { header, executed, ids }, own)?;
+        let finalized = Finalized { header, executed, ids };
+        self.database.commit(&finalized, own)?;
+        listing.follow(&finalized.executed.writes);
+        self.listing = Some(listing);
         self.stored = height;
         self.unflushed += 1;
         if self.unflushed >= FLUSH_BLOCKS { Ok(self.flush()?) } else { Ok(()) }

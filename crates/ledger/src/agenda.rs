@@ -28,12 +28,13 @@ pub fn begin(view: &mut View<'_>) -> Result<(), Stop> {
     note_time(view)?;
     let Some(mut agenda) = view.get::<Agenda>(&Key::Agenda(height))? else { return Ok(()) };
     let rest = agenda.split_rest();
-    let calls = |batch: &ForgetBatch| Key::Calls((batch.gateway, batch.number));
     let channels = agenda.channels.iter().map(|number| Key::Channel(*number));
-    view.require(agenda.batches.iter().map(calls).chain(channels))?;
+    view.require(channels)?;
     close(view, &agenda.channels)?;
     for batch in &agenda.batches {
-        forget(view, batch)?;
+        let number = (batch.gateway, batch.number);
+        view.remove(&Key::Calls(number));
+        view.remove(&Key::Facts(number));
     }
     view.remove(&Key::Agenda(height));
     if rest != Agenda::default() {
@@ -50,16 +51,6 @@ fn note_time(view: &mut View<'_>) -> Result<(), Stop> {
     if let Some(old) = height.0.checked_sub(window + 1) {
         view.remove(&Key::Time(Height(old)));
     }
-    Ok(())
-}
-
-fn forget(view: &mut View<'_>, batch: &ForgetBatch) -> Result<(), Stop> {
-    let number = (batch.gateway, batch.number);
-    for call in view.expect::<Vec<Digest>>(&Key::Calls(number))? {
-        view.remove(&Key::Call(call));
-    }
-    view.remove(&Key::Calls(number));
-    view.remove(&Key::Facts(number));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::admission::Admitted;
 use crate::fees;
 use crate::key::Key;
 use crate::object::{Account, Node, reserved};
+pub use crate::refusal::Need;
 use crate::refusal::{Gather, Refusal, Stop};
 use crate::transaction::{Actor, Envelope, Operation};
 use crate::view::View;
@@ -26,8 +27,8 @@ pub const ROUNDS_MAX: usize = 8;
 /// What a step leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These keys must be read.
-    Need(Vec<Vec<u8>>),
+    /// This must be read.
+    Need(Need),
     /// The item applies.
     Done {
         /// What it writes.
@@ -85,7 +86,7 @@ impl Execution {
         };
         match outcome {
             Ok(outcome) => Ok(Step::Done { writes: view.into_writes(), outcome }),
-            Err(Stop::Missing(keys)) => Ok(Step::Need(keys)),
+            Err(Stop::Missing(need)) => Ok(Step::Need(need)),
             Err(Stop::Refused(refusal)) => Err(refusal),
         }
     }

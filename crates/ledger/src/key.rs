@@ -54,8 +54,6 @@ choice! {
         Serve((u64, u64)) = 42,
         /// A tariff by number.
         Tariff(u64) = 43,
-        /// The height at which a call settled.
-        Call(Digest) = 50,
         /// What the beginning of a block does.
         Agenda(Height) = 51,
         /// A block's time.
@@ -65,8 +63,8 @@ choice! {
         /// The facts of a settled batch in the order of their tree, kept for the settlement
         /// window: (gateway, number).
         Facts((u64, u64)) = 54,
-        /// The calls that a batch settled, kept for the settlement window: (gateway,
-        /// number).
+        /// The calls that a batch settled, kept for the settlement window, so that none
+        /// settles twice within it: (gateway, number). See [`CALLS_PREFIX`].
         Calls((u64, u64)) = 55,
         /// A validator by number.
         Validator(u64) = 60,
@@ -75,6 +73,15 @@ choice! {
         /// The number of the validator that belongs to an account.
         ValidatorOf(u64) = 62,
     }
+}
+
+/// With what the keys [`Key::Calls`] begin, and no others do.
+pub const CALLS_PREFIX: &[u8] = &[55];
+
+/// The calls in a value at [`Key::Calls`].
+#[must_use]
+pub fn calls_in(value: &[u8]) -> Option<Vec<Digest>> {
+    codec::decode(value).ok()
 }
 
 impl Key {

@@ -36,7 +36,7 @@ mod epoch;
 mod execute;
 
 pub use admission::Admitted;
-pub use execution::{BlockContext, Execution, Reads, Step};
+pub use execution::{BlockContext, Execution, Need, Reads, Step};
 pub use genesis::Genesis;
 pub use key::Key;
 pub use memory::MemoryLedger;

@@ -4,27 +4,34 @@ use crate::admission::Admitted;
 use crate::execution::{Execution, ROUNDS_MAX, Step};
 use crate::genesis::Genesis;
 use crate::invariants::{self, Holdings, Violation};
+use crate::key::{CALLS_PREFIX, calls_in};
 use crate::query::State;
 use crate::refusal::Refusal;
 use crate::view::{BlockContext, Reads, Writes};
-use ambar_base::{ErrorCode, Height, Moment, NetworkId};
-use std::collections::BTreeMap;
+use ambar_base::{Digest, ErrorCode, Height, Moment, NetworkId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of a ledger as a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryLedger {
     state: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The calls in the state's lists.
+    settled: BTreeSet<Digest>,
     network: NetworkId,
     height: Height,
     time: Moment,
 }
 
-/// A map in which every key has been read.
-struct Whole<'a>(&'a BTreeMap<Vec<u8>, Vec<u8>>);
+/// A ledger of which everything has been read.
+struct Whole<'a>(&'a MemoryLedger);
 
 impl Reads for Whole<'_> {
     fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        Some(self.0.get(key).map(Vec::as_slice))
+        Some(self.0.state.get(key).map(Vec::as_slice))
+    }
+
+    fn settled(&self, call: &Digest) -> Option<bool> {
+        Some(self.0.settled.contains(call))
     }
 }
 
@@ -96,7 +103,7 @@ impl MemoryLedger {
 
     fn run(&mut self, execution: &Execution) -> Result<Vec<u8>, Refusal> {
         for _ in 0..ROUNDS_MAX {
-            if let Step::Done { writes, outcome } = execution.step(&Whole(&self.state))? {
+            if let Step::Done { writes, outcome } = execution.step(&Whole(self))? {
                 self.write(writes);
                 return Ok(outcome);
             }
@@ -106,10 +113,19 @@ impl MemoryLedger {
 
     fn write(&mut self, writes: Writes) {
         for (key, value) in writes {
-            match value {
-                Some(value) => self.state.insert(key, value),
+            let calls = |value: &Vec<u8>| {
+                key.starts_with(CALLS_PREFIX).then(|| calls_in(value)).flatten().unwrap_or_default()
+            };
+            // Lists are written once and removed.
+            let new = value.as_ref().map(calls);
+            let old = match value {
+                Some(value) => self.state.insert(key.clone(), value),
                 None => self.state.remove(&key),
             };
+            for call in old.as_ref().map(calls).unwrap_or_default() {
+                self.settled.remove(&call);
+            }
+            self.settled.extend(new.unwrap_or_default());
         }
     }
 }

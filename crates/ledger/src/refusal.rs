@@ -1,6 +1,6 @@
 //! Why the ledger refuses a transaction.
 
-use ambar_base::{Coded, DecodeError, ErrorCode};
+use ambar_base::{Coded, DecodeError, Digest, ErrorCode};
 
 /// A refused transaction: nothing of it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,11 +56,37 @@ impl From<DecodeError> for Refusal {
     }
 }
 
+/// What must be read before an execution goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Keys whose values it needs.
+    pub keys: Vec<Vec<u8>>,
+    /// Calls of which it needs to know whether a batch settled them.
+    pub calls: Vec<Digest>,
+}
+
+impl Need {
+    /// Adds what another needs.
+    fn add(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.calls.extend(other.calls);
+    }
+
+    /// Stops if anything is needed: asks for all of it, each once.
+    pub fn finish(mut self) -> Result<(), Stop> {
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        self.calls.sort_unstable();
+        self.calls.dedup();
+        if self == Self::default() { Ok(()) } else { Err(Stop::Missing(self)) }
+    }
+}
+
 /// Why an execution stops before its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// These keys must be read first.
-    Missing(Vec<Vec<u8>>),
+    /// This must be read first.
+    Missing(Need),
     /// The transaction is refused.
     Refused(Refusal),
 }
@@ -75,7 +101,7 @@ impl From<Refusal> for Stop {
 /// round that lacks keys has no effect, so what is done after a missing key is only asked.
 #[derive(Debug, Default)]
 pub struct Gather {
-    missing: Vec<Vec<u8>>,
+    missing: Need,
 }
 
 impl Gather {
@@ -84,19 +110,17 @@ impl Gather {
     pub fn take<T>(&mut self, result: Result<T, Stop>) -> Result<Option<T>, Stop> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(Stop::Missing(keys)) => {
-                self.missing.extend(keys);
+            Err(Stop::Missing(need)) => {
+                self.missing.add(need);
                 Ok(None)
             }
-            Err(refused) if self.missing.is_empty() => Err(refused),
+            Err(refused) if self.missing == Need::default() => Err(refused),
             Err(_) => Ok(None),
         }
     }
 
     /// Stops if keys were missing: asks for all of them, each once.
-    pub fn finish(mut self) -> Result<(), Stop> {
-        self.missing.sort_unstable();
-        self.missing.dedup();
-        if self.missing.is_empty() { Ok(()) } else { Err(Stop::Missing(self.missing)) }
+    pub fn finish(self) -> Result<(), Stop> {
+        self.missing.finish()
     }
 }

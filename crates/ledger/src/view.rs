@@ -2,9 +2,9 @@
 
 use crate::key::Key;
 use crate::object::{Governance, Numbers, Parameters};
-use crate::refusal::{Refusal, Stop};
+use crate::refusal::{Need, Refusal, Stop};
 use ambar_base::codec;
-use ambar_base::{Cid, Decode, Encode, ErrorCode, Height, Moment, NetworkId};
+use ambar_base::{Cid, Decode, Digest, Encode, ErrorCode, Height, Moment, NetworkId};
 use ambar_licence::Terms;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 pub trait Reads {
     /// The value of a key: nothing if it was not asked for, `Some(None)` if it is absent.
     fn read(&self, key: &[u8]) -> Option<Option<&[u8]>>;
+
+    /// Whether a batch settled a call within the settlement window, so that an entry at
+    /// [`Key::Calls`] lists it: nothing if it was not asked for.
+    fn settled(&self, call: &Digest) -> Option<bool>;
 }
 
 /// The block that a transaction is executed in.
@@ -46,26 +50,16 @@ impl<'a> View<'a> {
     /// Stops unless every key was read: asks for all that were not, at once.
     pub fn require(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
         let unread = |key: &Vec<u8>| self.value(key).is_none();
-        let mut missing: Vec<_> = keys.into_iter().map(|key| key.bytes()).filter(unread).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
+        let keys = keys.into_iter().map(|key| key.bytes()).filter(unread).collect();
+        Need { keys, ..Need::default() }.finish()
     }
 
-    /// Whether there is an object at each key; asks for all that were not read, at once.
-    pub fn present(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<bool>, Stop> {
-        let mut missing = Vec::new();
-        let mut present = Vec::new();
-        for key in keys {
-            let bytes = key.bytes();
-            match self.value(&bytes) {
-                Some(value) => present.push(value.is_some()),
-                None => missing.push(bytes),
-            }
-        }
-        missing.sort_unstable();
-        missing.dedup();
-        if missing.is_empty() { Ok(present) } else { Err(Stop::Missing(missing)) }
+    /// Whether each call settled before; asks for all that are not known, at once.
+    pub fn settled(&self, calls: &[Digest]) -> Result<Vec<bool>, Stop> {
+        let unknown = |call: &&Digest| self.reads.settled(call).is_none();
+        let missing = calls.iter().filter(unknown).copied().collect();
+        Need { calls: missing, ..Need::default() }.finish()?;
+        Ok(calls.iter().filter_map(|call| self.reads.settled(call)).collect())
     }
 
     /// What was written or read at a key: nothing if it was neither.
@@ -77,7 +71,9 @@ impl<'a> View<'a> {
     /// The object at a key, if there is one.
     pub fn get<T: Decode>(&self, key: &Key) -> Result<Option<T>, Stop> {
         let bytes = key.bytes();
-        let Some(value) = self.value(&bytes) else { return Err(Stop::Missing(vec![bytes])) };
+        let Some(value) = self.value(&bytes) else {
+            return Err(Stop::Missing(Need { keys: vec![bytes], ..Need::default() }));
+        };
         value.map(codec::decode).transpose().map_err(|error| {
             let message = format!("the state at {key:?} is damaged: {error}");
             Refusal::new(ErrorCode::LedgerCorrupt, message).into()

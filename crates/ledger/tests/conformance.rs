@@ -444,7 +444,7 @@ fn operations_of_validators() {
 /// Keys decide where objects lie: one of each.
 #[test]
 fn keys_of_the_state() {
-    let (pair, cid, digest) = ((1, 300), Cid::of(b"x"), Digest::of(b"x"));
+    let (pair, cid) = ((1, 300), Cid::of(b"x"));
     let keys = [
         Key::Parameters,
         Key::Numbers,
@@ -468,7 +468,6 @@ fn keys_of_the_state() {
         Key::NodeNumber(key(1).public()),
         Key::Serve(pair),
         Key::Tariff(300),
-        Key::Call(digest),
         Key::Agenda(Height(300)),
         Key::Time(Height(300)),
         Key::Batch(pair),
@@ -482,6 +481,6 @@ fn keys_of_the_state() {
     check(
         "keys",
         &keys.to_vec(),
-        "a8cde9f470a81bf20614b0338b875f08d7f7b093a3440d6e3983ae126b453ca1",
+        "4a139049d6817eecfe4b426237d1ff73799c98463bd3cc9f7a3d04a2b0a86ce5",
     );
 }

@@ -299,14 +299,14 @@ fn what_is_over_is_forgotten() {
         assert_eq!(again, ErrorCode::ChannelClosed);
     }
     let number = (shop.node, 0);
-    let over = [Key::Call(leaf.call), Key::Calls(number), Key::Facts(number)];
+    let over = [Key::Calls(number), Key::Facts(number)];
     let held = |shop: &Shop, key: &Key| shop.world.ledger.value(&key.bytes()).unwrap().is_some();
     for _ in 0..6 {
         shop.world.block(1000);
-        assert!(over.iter().all(|key| held(&shop, key)));
+        assert!(over.iter().all(|key| held(&shop, key)) && shop.world.listed(&leaf.call));
     }
     shop.world.block(1000);
-    assert!(over.iter().all(|key| !held(&shop, key)));
+    assert!(over.iter().all(|key| !held(&shop, key)) && !shop.world.listed(&leaf.call));
     assert!(channels.iter().all(|number| !held(&shop, &Key::Channel(*number))));
     for name in &names {
         let all = Amount::from(Price(100 * Price::CREDIT.0));

@@ -6,8 +6,9 @@
 //!
 //! **Invariant**: it decides nothing. What the ledger answers reaches the engine as it is.
 
-use ambar_base::NetworkId;
-use ambar_consensus::{self as consensus, Item, ReadSet, Rules, StateMachine};
+use ambar_base::{Digest, NetworkId};
+use ambar_consensus::{self as consensus, Item, Lists, ReadSet, Rules, StateMachine};
+use ambar_ledger::key::{CALLS_PREFIX, calls_in};
 use ambar_ledger::{self as ledger, Admitted, Genesis, Reads};
 
 /// The ledger's state machine of one network.
@@ -73,6 +74,10 @@ impl StateMachine for LedgerMachine {
         };
         Ok(Box::new(Opened(execution)))
     }
+
+    fn lists(&self) -> Option<Lists> {
+        Some(Lists { prefix: CALLS_PREFIX, ids: calls_in })
+    }
 }
 
 struct Opened(ledger::Execution);
@@ -84,12 +89,18 @@ impl Reads for Seen<'_> {
     fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         self.0.get(key).ok()
     }
+
+    fn settled(&self, call: &Digest) -> Option<bool> {
+        self.0.listed(call).ok()
+    }
 }
 
 impl consensus::Execution for Opened {
     fn step(&self, read: &ReadSet) -> Result<consensus::Step, consensus::Refusal> {
         match self.0.step(&Seen(read)).map_err(refusal)? {
-            ledger::Step::Need(keys) => Ok(consensus::Step::Need(keys)),
+            ledger::Step::Need(ledger::Need { keys, calls: ids }) => {
+                Ok(consensus::Step::Need(consensus::Need { keys, ids }))
+            }
             ledger::Step::Done { writes, outcome } => {
                 Ok(consensus::Step::Done(consensus::Applied { writes, outcome }))
             }

@@ -5,18 +5,44 @@ use std::io::{Error, Read};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::Stdio;
 use std::ptr::{null, null_mut};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 
 /// Its width.
 pub const COLUMNS: usize = 80;
 /// Its height.
 const ROWS: u16 = 24;
 
-/// A terminal, from outside.
+/// A terminal, from outside. What is written to it is taken at once, so that the program
+/// never waits for room.
 #[derive(Debug)]
 pub struct Terminal {
-    control: File,
     side: Option<OwnedFd>,
-    read: Vec<u8>,
+    shown: Arc<Shown>,
+}
+
+/// What was written so far, and whether nobody will write any more.
+#[derive(Debug, Default)]
+struct Shown {
+    state: Mutex<(Vec<u8>, bool)>,
+    changed: Condvar,
+}
+
+impl Shown {
+    /// Takes everything until nobody has the terminal open, which is an error then.
+    fn take(&self, mut control: File) {
+        let mut piece = [0; 4096];
+        loop {
+            let count = control.read(&mut piece).unwrap_or_default();
+            let mut state = self.state.lock().unwrap();
+            state.0.extend_from_slice(&piece[..count]);
+            state.1 = count == 0;
+            self.changed.notify_all();
+            if state.1 {
+                return;
+            }
+        }
+    }
 }
 
 impl Terminal {
@@ -32,7 +58,10 @@ impl Terminal {
         assert_eq!(opened, 0, "{}", Error::last_os_error());
         // SAFETY: the call succeeded: both are open, and nobody else has them.
         let [control, side] = [control, side].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-        Self { control: control.into(), side: Some(side), read: Vec::new() }
+        let shown = Arc::new(Shown::default());
+        let taking = Arc::clone(&shown);
+        thread::spawn(move || taking.take(control.into()));
+        Self { side: Some(side), shown }
     }
 
     /// The side that a program writes to; there is one.
@@ -41,33 +70,29 @@ impl Terminal {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.read).into_owned()
+        String::from_utf8_lossy(&self.shown.state.lock().unwrap().0).into_owned()
     }
 
-    /// Reads until this was drawn.
-    pub fn read_until(&mut self, text: &str) {
-        while !self.text().contains(text) {
-            assert!(self.read_some(), "the program ended: {:?}", self.text());
-        }
+    /// Waits until this was drawn.
+    pub fn read_until(&self, text: &str) {
+        let drawn = |read: &[u8]| String::from_utf8_lossy(read).contains(text);
+        let state = self.shown.state.lock().unwrap();
+        let waits = |state: &mut (Vec<u8>, bool)| !state.1 && !drawn(&state.0);
+        let state = self.shown.changed.wait_while(state, waits).unwrap();
+        let said = String::from_utf8_lossy(&state.0);
+        assert!(drawn(&state.0), "the program ended: {said:?}");
     }
 
-    /// Reads until nobody writes any more; what is on the screen then.
-    pub fn read_to_end(&mut self) -> Vec<String> {
-        while self.read_some() {}
+    /// Waits until nobody writes any more; what is on the screen then.
+    pub fn read_to_end(&self) -> Vec<String> {
+        let state = self.shown.state.lock().unwrap();
+        drop(self.shown.changed.wait_while(state, |state| !state.1).unwrap());
         self.screen()
-    }
-
-    /// Reads a piece; whether there was any. A terminal that nobody has open is an error.
-    fn read_some(&mut self) -> bool {
-        let mut piece = [0; 4096];
-        let count = self.control.read(&mut piece).unwrap_or_default();
-        self.read.extend_from_slice(&piece[..count]);
-        count > 0
     }
 
     /// Whether the cursor stands at the beginning of a line.
     pub fn ended_its_line(&self) -> bool {
-        self.read.ends_with(b"\n")
+        self.shown.state.lock().unwrap().0.ends_with(b"\n")
     }
 
     /// Whether the cursor was not hidden, or shown again.

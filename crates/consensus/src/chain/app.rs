@@ -4,7 +4,8 @@
 //! parent's state; a block whose header says anything else than executing it gives is
 //! refused.
 
-use super::state::{Batch, Parent, Sealed, States, Storing, sealed_commitment};
+use super::state::Storing;
+use super::states::{Batch, Sealed, States};
 use super::types::{ChainBlock, Context, Scheme, our_round};
 use super::votes::certificate;
 use crate::block::Writes;
@@ -23,7 +24,7 @@ use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::marshal::core::Mailbox as MarshalMailbox;
 use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::types::Height as ChainHeight;
-use commonware_glue::stateful::db::{DatabaseSet, Unmerkleized as _};
+use commonware_glue::stateful::db::DatabaseSet;
 use commonware_glue::stateful::{Application, Finality, Input, Proposed};
 use futures::StreamExt;
 use std::collections::HashSet;
@@ -70,10 +71,9 @@ impl App {
         let limits = rules.block;
         // Strictly later than the parent, whatever the clock says.
         let time = (self.core.clock)().max(parent.time.after(1));
-        let base = Parent(batch);
         let context = self.context(parent, time);
         let writes = self.writes_before(parent);
-        let mut draft = Draft::begin(&*self.core.machine, context, &base, writes).await?;
+        let mut draft = Draft::begin(&*self.core.machine, context, batch, writes).await?;
         let (mut ids, mut refused) = (Vec::new(), Vec::new());
         for candidate in self.core.candidates(&parent.digest) {
             // The first always goes in, so that something does.
@@ -143,10 +143,9 @@ impl App {
         parent: &Head,
         batch: &Batch<E>,
     ) -> Result<Executed, Failure> {
-        let base = Parent(batch);
         let context = self.context(parent, block.header().time);
         let writes = self.writes_before(parent);
-        let mut draft = Draft::begin(&*self.core.machine, context, &base, writes).await?;
+        let mut draft = Draft::begin(&*self.core.machine, context, batch, writes).await?;
         for transaction in block.transactions() {
             draft.push(transaction.clone()).await?;
         }
@@ -162,11 +161,11 @@ impl App {
         for (key, value) in &executed.writes {
             batch = batch.write(key.clone(), value.as_ref().map(|value| value.to_vec()));
         }
-        batch.merkleize().await.map_err(|error| StoreError::Io(error.to_string()))
+        batch.seal().await
     }
 
     fn placing<E: Storing>(context: &Context, parent: Digest, sealed: &Sealed<E>) -> Placing {
-        let state = sealed_commitment(sealed);
+        let state = sealed.commitment();
         Placing { parent, round: our_round(context), state }
     }
 

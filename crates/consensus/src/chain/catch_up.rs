@@ -9,17 +9,19 @@ use crate::draft::Draft;
 use crate::engine::Head;
 use crate::error::StoreError;
 use crate::execute::{Failure, Local};
+use crate::listing::Listing;
 use commonware_consensus::types::Height as ChainHeight;
 
 /// Executes final blocks that the engine has finished and the view lacks. Blocks that the
 /// engine no longer has leave the view behind: the next one is then imported whole.
 pub(crate) async fn catch_up(app: &App, marshal: &Marshal) {
+    let mut listing = None;
     loop {
         let height = ChainHeight::new(app.core.next_height().0);
         let Some(block) = marshal.get_block(height).await else { return };
         let votes = marshal.get_finalization(height).await;
         let certificate = votes.as_ref().map(certificate);
-        let done = match execute(app, block.inner()).await {
+        let done = match execute(app, block.inner(), &mut listing).await {
             Ok(finished) => app.core.finalized(finished, certificate.as_ref()),
             Err(error) => Err(error),
         };
@@ -29,14 +31,24 @@ pub(crate) async fn catch_up(app: &App, marshal: &Marshal) {
     }
 }
 
-async fn execute(app: &App, block: &ChainBlock) -> Result<Finalized, StoreError> {
+/// Executes the next block on the view. `listing` is the index of the view's state, once it
+/// was made.
+async fn execute(
+    app: &App,
+    block: &ChainBlock,
+    listing: &mut Option<Listing>,
+) -> Result<Finalized, StoreError> {
     let header = block.header();
     let snapshot = app.core.latest()?;
+    let index = match listing.take() {
+        Some(index) => index,
+        None => Listing::of(app.core.machine.lists(), &snapshot)?,
+    };
     let parent: Head = snapshot.head();
     let rules = &app.core.settings.rules;
     let context = rules.context(parent.height.after(1), header.time);
     let damaged = |what: String| StoreError::Corrupt(format!("block {}: {what}", header.height));
-    let base = Local(&snapshot);
+    let base = Local { state: &snapshot, listing: &index };
     let draft = Draft::begin(&*app.core.machine, context, &base, app.writes_before(&parent)).await;
     let mut draft = draft.map_err(|fault| damaged(fault.to_string()))?;
     let mut ids = Vec::new();
@@ -52,5 +64,6 @@ async fn execute(app: &App, block: &ChainBlock) -> Result<Finalized, StoreError>
     }
     let executed =
         draft.finish(rules.epochs()).await.map_err(|fault| damaged(fault.to_string()))?;
+    listing.insert(index).follow(&executed.writes);
     Ok(Finalized { header: header.clone(), executed, ids })
 }

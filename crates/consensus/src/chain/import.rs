@@ -1,7 +1,8 @@
 //! A view from the engine's own state: after the engine fetched its state from peers, or
 //! when the view is further behind than the engine's blocks reach.
 
-use super::state::{States, Storing};
+use super::state::Storing;
+use super::states::Readers;
 use super::types::ChainBlock;
 use crate::core::Core;
 use crate::error::StoreError;
@@ -9,7 +10,6 @@ use crate::state::Entry;
 use ambar_base::Committee;
 use ambar_base::finality::Certificate;
 use bytes::Bytes;
-use commonware_glue::stateful::db::DatabaseSet;
 use futures::StreamExt;
 
 /// Replaces the view by the state after `block`, as the database has it.
@@ -18,7 +18,7 @@ pub(crate) async fn import<E: Storing>(
     block: &ChainBlock,
     certificate: Option<&Certificate>,
     next: Option<&Committee>,
-    readers: <States<E> as DatabaseSet<E>>::Readers,
+    readers: Readers<E>,
 ) -> Result<(), StoreError> {
     let Some(certificate) = certificate else {
         // The next block's votes come with its state.
@@ -28,9 +28,7 @@ pub(crate) async fn import<E: Storing>(
     core.replace(block.header(), certificate, entries, next)
 }
 
-async fn entries<E: Storing>(
-    readers: &<States<E> as DatabaseSet<E>>::Readers,
-) -> Result<Vec<Entry>, StoreError> {
+async fn entries<E: Storing>(readers: &Readers<E>) -> Result<Vec<Entry>, StoreError> {
     let database = readers.read().await;
     let stream = database.stream_range(..);
     futures::pin_mut!(stream);

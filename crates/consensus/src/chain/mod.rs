@@ -25,6 +25,7 @@ mod peers;
 mod questions;
 pub(crate) mod schemes;
 mod state;
+mod states;
 #[cfg(feature = "chain")]
 mod thread;
 pub(crate) mod types;

@@ -163,9 +163,10 @@ impl<N: Manager<PublicKey = Key> + Blocker<PublicKey = Key>> Seat<N> {
         peers: PeerState<E>,
         cache: CacheRef,
     ) -> StatefulConfig<E, App, Standard<ChainBlock>, PeerState<E>, Sequential> {
+        let lists = application.core.machine.lists();
         StatefulConfig {
             application,
-            db_config: state::config(&self.prefix, cache),
+            db_config: (state::config(&self.prefix, cache), lists),
             provider: (),
             marshal,
             mailbox_size: MAILBOX,

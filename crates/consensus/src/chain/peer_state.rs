@@ -8,12 +8,13 @@
 
 use super::questions::{Answer, Answered, Asked, Letter, Question, Tip};
 use super::state::{StateDb, StateOp, Storing, op_lengths};
+use super::states::States;
 use super::types::{Key, Sha};
 use crate::core::Core;
 use ambar_base::Encode;
 use bytes::Bytes;
 use commonware_codec::{Decode as _, DecodeExt as _, Encode as _};
-use commonware_glue::stateful::db::{AttachableResolver, Shared};
+use commonware_glue::stateful::db::{AttachableResolverSet, Shared};
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Handle;
 use commonware_storage::merkle::mmr;
@@ -259,8 +260,8 @@ impl<E: Storing> Source for PeerState<E> {
     }
 }
 
-impl<E: Storing> AttachableResolver<StateDb<E>> for PeerState<E> {
-    async fn attach_database(&self, database: Shared<StateDb<E>>) {
-        locked(&self.desk).database = Some(database);
+impl<E: Storing> AttachableResolverSet<States<E>> for PeerState<E> {
+    async fn attach_databases(&self, states: States<E>) {
+        locked(&self.desk).database = Some(states.database());
     }
 }

@@ -2,15 +2,12 @@
 //! root (QMDB, "Quick Merkle Database", arXiv:2501.05262; its `current` ordered variant).
 
 use super::types::{Sha, our_digest};
-use crate::error::StoreError;
-use crate::execute::Fetch;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use ambar_base::Digest;
 use ambar_base::finality::StateCommitment;
-use bytes::Bytes;
 use commonware_codec::RangeCfg;
 use commonware_cryptography::Sha256;
-use commonware_glue::stateful::db::{DatabaseSet, ManagedDb, Shared};
+use commonware_glue::stateful::db::ManagedDb;
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Spawner};
@@ -31,12 +28,6 @@ pub(crate) type StateDb<E> =
     variable::Db<mmr::Family, E, Vec<u8>, Vec<u8>, Sha256, EightCap, CHUNK_BYTES, Sequential>;
 /// An operation of its log.
 pub(crate) type StateOp = Operation<mmr::Family, Vec<u8>, Vec<u8>>;
-/// The database as the engine shares it.
-pub(crate) type States<E> = Shared<StateDb<E>>;
-/// A block's reads and writes on top of its parent's state.
-pub(crate) type Batch<E> = <States<E> as DatabaseSet<E>>::Unmerkleized;
-/// The state after a block.
-pub(crate) type Sealed<E> = <States<E> as DatabaseSet<E>>::Merkleized;
 /// What a block commits to of the database.
 pub(crate) type SyncTarget = Target<mmr::Family, Sha>;
 
@@ -47,7 +38,8 @@ pub(super) fn op_lengths() -> (Lengths, Lengths) {
     (bytes(KEY_BYTES_MAX), bytes(VALUE_BYTES_MAX))
 }
 
-type Config = VariableConfig<EightCap, (Lengths, Lengths), Sequential>;
+/// How the database is opened.
+pub(super) type Config = VariableConfig<EightCap, (Lengths, Lengths), Sequential>;
 
 /// What an engine's storage and time must be able to do.
 pub(crate) trait Storing: Spawner + StorageContext + Clock {}
@@ -104,27 +96,4 @@ pub(crate) fn sync_target(state: &StateCommitment) -> Option<SyncTarget> {
     let (first, end) = (mmr::Location::new(state.first), mmr::Location::new(state.end));
     let range = NonEmptyRange::new(first..end).ok()?;
     Some(Target::new(super::types::sha(&state.operations_root), range))
-}
-
-/// The commitment to a sealed state.
-pub(crate) fn sealed_commitment<E: Storing>(sealed: &Sealed<E>) -> StateCommitment {
-    use commonware_glue::stateful::db::Merkleized as _;
-    StateCommitment {
-        root: our_digest(&sealed.root()),
-        operations_root: our_digest(&sealed.ops_root()),
-        first: *sealed.sync_boundary(),
-        end: *sealed.bounds().tip.size,
-    }
-}
-
-/// A batch as what a draft reads.
-pub(crate) struct Parent<'b, E: Storing>(pub(crate) &'b Batch<E>);
-
-impl<E: Storing> Fetch for Parent<'_, E> {
-    async fn fetch<'a>(&'a self, keys: &'a [Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        let keys: Vec<&Vec<u8>> = keys.iter().collect();
-        let values = self.0.get_many(&keys).await;
-        let values = values.map_err(|error| StoreError::Io(error.to_string()))?;
-        Ok(values.into_iter().map(|value| value.map(Bytes::from)).collect())
-    }
 }

@@ -10,6 +10,8 @@ use crate::chain::genesis_commitment;
 use crate::draft::{self, Draft, Placing, at_once};
 use crate::engine::Consensus;
 use crate::execute::Local;
+use crate::listing::Listing;
+use crate::machine::StateMachine as _;
 use crate::replay::{Difference, ReplayError, compare, replay};
 use crate::state::{MemoryState, State, StateView};
 use ambar_base::finality::{BlockHeader, Certificate, FinalHeader, Round};
@@ -47,7 +49,8 @@ async fn next(parent: &BlockHeader, batch: &[Transaction], state: &mut MemorySta
     let rules = settings().rules;
     let context = rules.context(height, time);
     let executed = {
-        let base = Local(state);
+        let listing = Listing::of(machine.lists(), state).unwrap();
+        let base = Local { state, listing: &listing };
         let first = height == Height(1);
         let writes = if first { genesis_writes(genesis()) } else { Writes::new() };
         let mut draft = Draft::begin(&machine, context, &base, writes).await.unwrap();

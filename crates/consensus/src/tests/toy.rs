@@ -2,8 +2,8 @@
 
 use crate::chain::Chain;
 use crate::machine::{
-    Admission, Applied, BlockContext, Execution, Item, ReadSet, Refusal, StateMachine, Step,
-    seats_outcome,
+    Admission, Applied, BlockContext, Execution, Item, Lists, Need, ReadSet, Refusal, StateMachine,
+    Step, seats_outcome,
 };
 use crate::replay::Origin;
 use crate::settings::{Clock, Patience, Rules, Settings, system_clock};
@@ -92,10 +92,8 @@ fn round_key(round: u64) -> Vec<u8> {
     format!("round {round}").into_bytes()
 }
 
-/// Where it is written that a transaction was applied.
-fn done_key(transaction: &Transaction) -> Vec<u8> {
-    [b"done", transaction.id().0.as_slice()].concat()
-}
+/// Entries that list transactions that were applied.
+const DONE: Lists = Lists { prefix: b"done", ids: |value| decode(value).ok() };
 
 fn parse(bytes: &[u8]) -> Result<Transaction, Refusal> {
     decode(bytes).map_err(|error| Refusal::new(ErrorCode::TransactionInvalid, error.to_string()))
@@ -137,6 +135,10 @@ impl StateMachine for Toy {
             Item::Transaction(bytes) => Ok(Box::new(parse(bytes)?)),
         }
     }
+
+    fn lists(&self) -> Option<Lists> {
+        Some(DONE)
+    }
 }
 
 /// Counts blocks.
@@ -145,7 +147,7 @@ struct Beginning;
 impl Execution for Beginning {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
         if !read.asked(BLOCK_COUNT) {
-            return Ok(Step::Need(vec![BLOCK_COUNT.to_vec()]));
+            return Ok(Step::Need(vec![BLOCK_COUNT.to_vec()].into()));
         }
         let count = (balance(read.get(BLOCK_COUNT)?) + 1).to_be_bytes().to_vec();
         let writes = vec![(BLOCK_COUNT.to_vec(), Some(count.clone()))];
@@ -159,7 +161,7 @@ struct Ending(Vec<PublicKey>);
 impl Execution for Ending {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
         if !read.asked(SEATS) {
-            return Ok(Step::Need(vec![SEATS.to_vec()]));
+            return Ok(Step::Need(vec![SEATS.to_vec()].into()));
         }
         let named = read.get(SEATS)?.map(<[u8]>::to_vec);
         let outcome = named.unwrap_or_else(|| seats_outcome(&self.0));
@@ -169,16 +171,17 @@ impl Execution for Ending {
 
 impl Execution for Transaction {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
-        let done = done_key(self);
-        if !read.asked(&done) {
-            return Ok(Step::Need(vec![done]));
+        let id = self.id();
+        if read.is_empty() {
+            return Ok(Step::Need(Need { keys: Vec::new(), ids: vec![id] }));
         }
-        if read.get(&done)?.is_some() {
+        if read.listed(&id)? {
             return Err(Refusal::new(ErrorCode::NonceStale, "applied before"));
         }
         let mut step = self.act.step(read)?;
         if let Step::Done(applied) = &mut step {
-            applied.writes.push((done, Some(vec![1])));
+            let done = [DONE.prefix, id.0.as_slice()].concat();
+            applied.writes.push((done, Some(vec![id].to_bytes())));
         }
         Ok(step)
     }
@@ -186,15 +189,15 @@ impl Execution for Transaction {
 
 impl Act {
     fn step(&self, read: &ReadSet) -> Result<Step, Refusal> {
-        // One key was read to see whether the transaction was applied before.
+        // One id was asked for to see whether the transaction was applied before.
         let rounds_read = read.len() as u64 - 1;
         let applied = match self {
             Self::Transfer(Transfer { from, to, .. }) if !read.asked(&account(*from)) => {
-                return Ok(Step::Need(vec![account(*from), account(*to)]));
+                return Ok(Step::Need(vec![account(*from), account(*to)].into()));
             }
             Self::Transfer(transfer) => transfer.apply(read)?,
             Self::Rounds(rounds) if rounds_read + 1 < *rounds => {
-                return Ok(Step::Need(vec![round_key(rounds_read)]));
+                return Ok(Step::Need(vec![round_key(rounds_read)].into()));
             }
             Self::Rounds(rounds) => {
                 Applied { writes: vec![], outcome: rounds.to_be_bytes().to_vec() }

@@ -55,9 +55,6 @@ impl Progress {
             view.put(&Key::Quota(*key), count);
         }
         self.settled.sort_unstable();
-        for call in &self.settled {
-            view.put(&Key::Call(*call), &view.block.height.clone());
-        }
         self.settled
     }
 }

@@ -212,8 +212,8 @@ fn repeated_calls(view: &View<'_>, leaves: &[Leaf]) -> Result<BTreeSet<Digest>, 
     let mut calls: Vec<Digest> =
         leaves.iter().map(|leaf| leaf.call).filter(|call| *call != Digest::ZERO).collect();
     calls.sort_unstable();
-    let present = view.present(calls.iter().map(|call| Key::Call(*call)))?;
-    let settled = calls.iter().zip(present).filter(|(_, settled)| *settled).map(|(call, _)| *call);
+    let before = view.settled(&calls)?;
+    let settled = calls.iter().zip(before).filter(|(_, settled)| *settled).map(|(call, _)| *call);
     let twice = calls.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
     Ok(settled.chain(twice).collect())
 }

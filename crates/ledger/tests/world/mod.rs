@@ -16,6 +16,7 @@ use ambar_capsule::chunks::ContentRoot;
 use ambar_capsule::manifest::{Component, Content, DatanetDeclaration, Parent, RoyaltyDeclaration};
 use ambar_capsule::{Body, Contributor, ContributorTable, Manifest, SignedManifest};
 use ambar_ledger::execution::{ROUNDS_MAX, Writes};
+use ambar_ledger::key::{CALLS_PREFIX, calls_in};
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
@@ -24,7 +25,7 @@ use ambar_ledger::transaction::{
     RegisterNode, Settle, TRANSACTION_VERSION, Transfer,
 };
 use ambar_ledger::{
-    Admitted, BlockContext, Execution, Genesis, Key, MemoryLedger, Reads, Refusal, Step,
+    Admitted, BlockContext, Execution, Genesis, Key, MemoryLedger, Need, Reads, Refusal, Step,
 };
 use ambar_licence::{PriceRule, Right, Terms};
 use ambar_receipt::{
@@ -47,11 +48,18 @@ pub struct World {
 
 /// What an execution has asked for.
 #[derive(Default)]
-struct Asked(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+struct Asked {
+    values: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    settled: BTreeMap<Digest, bool>,
+}
 
 impl Reads for Asked {
     fn read(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.0.get(key).map(Option::as_deref)
+        self.values.get(key).map(Option::as_deref)
+    }
+
+    fn settled(&self, call: &Digest) -> Option<bool> {
+        self.settled.get(call).copied()
     }
 }
 
@@ -113,14 +121,23 @@ impl World {
         for _ in 0..=ROUNDS_MAX {
             match execution.step(&reads)? {
                 Step::Done { writes, outcome } => return Ok((writes, outcome)),
-                Step::Need(keys) => {
-                    assert!(keys.iter().all(|key| !reads.0.contains_key(key)), "asked twice");
+                Step::Need(Need { keys, calls }) => {
+                    assert!(keys.iter().all(|key| !reads.values.contains_key(key)), "asked twice");
+                    assert!(calls.iter().all(|call| !reads.settled.contains_key(call)));
                     let read = |key: Vec<u8>| (self.ledger.value(&key).unwrap(), key);
-                    reads.0.extend(keys.into_iter().map(read).map(|(value, key)| (key, value)));
+                    let values = keys.into_iter().map(read).map(|(value, key)| (key, value));
+                    reads.values.extend(values);
+                    reads.settled.extend(calls.iter().map(|call| (*call, self.listed(call))));
                 }
             }
         }
         panic!("more than {ROUNDS_MAX} rounds of reading: {execution:?}");
+    }
+
+    /// Whether an entry of the state lists a call.
+    pub fn listed(&self, call: &Digest) -> bool {
+        let mut lists = self.ledger.entries().filter(|(key, _)| key.starts_with(CALLS_PREFIX));
+        lists.any(|(_, value)| calls_in(value).unwrap().contains(call))
     }
 
     fn assert_written(&self, writes: Writes) {
