@@ -1,7 +1,7 @@
 //! A final block, and how its header follows from its body.
 
 use crate::error::StoreError;
-use ambar_base::codec::Writer;
+use ambar_base::codec::{DecodeError, Reader, Writer};
 use ambar_base::finality::{FinalHeader, OutcomeProof, root_over};
 use ambar_base::tree::{Tree, leaf_hash};
 use ambar_base::{Digest, Domain, Encode, record};
@@ -49,7 +49,25 @@ record! {
         pub(crate) header: ambar_base::BlockHeader,
         pub(crate) transactions: Vec<Vec<u8>>,
         pub(crate) outcomes: Vec<Vec<u8>>,
+        /// Its transactions' ids, in order.
+        pub(crate) ids: Vec<Digest>,
     }
+}
+
+impl Stored {
+    /// A block of which only the header is kept.
+    pub(crate) fn of_header(header: ambar_base::BlockHeader) -> Self {
+        Self { header, transactions: Vec::new(), outcomes: Vec::new(), ids: Vec::new() }
+    }
+}
+
+/// What undoes a block: the values before it of the keys that it wrote.
+pub(crate) type Undo = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// The header of a stored block, without a look at its body.
+pub(crate) fn header_from_store(bytes: &[u8]) -> Result<ambar_base::BlockHeader, StoreError> {
+    let header = ambar_base::Decode::decode(&mut Reader::new(bytes));
+    header.map_err(|error: DecodeError| StoreError::Corrupt(error.to_string()))
 }
 
 /// Reads what this process or an earlier one wrote.

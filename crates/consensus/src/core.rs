@@ -291,7 +291,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         let mut guard = locked(&self.stores);
         let stores = guard.as_mut().ok_or(StoreError::Closed)?;
-        stores.database.commit(&block, certificate)?;
+        stores.database.commit(&block, certificate, self.settings.bodies_kept)?;
         stores.height = block.header.height;
         locked(&self.hearing).finalized(block.header.time, (self.clock)());
         if let Some(committee) = &block.executed.next_committee {

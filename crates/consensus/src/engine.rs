@@ -3,6 +3,7 @@
 
 use crate::block::Block;
 use crate::error::{Fault, StoreError, SubmitError};
+use crate::history::History;
 use crate::machine::Refusal;
 use crate::participation::Participation;
 use crate::state::StateView;
@@ -30,14 +31,24 @@ pub trait Consensus: Send + Sync {
     /// the space of what has changed since.
     fn read(&self) -> Result<StateView, StoreError>;
 
-    /// The final block at a height, `None` above the head.
+    /// The final block at a height, `None` above the head and below [`Consensus::oldest`].
     fn block(&self, height: Height) -> Result<Option<Block>, StoreError>;
+
+    /// The lowest height from which on every block is here, whole; 0 if all blocks are.
+    fn oldest(&self) -> Result<Height, StoreError>;
+
+    /// How many newest blocks are kept; nothing if all are.
+    fn bodies_kept(&self) -> Option<u64>;
+
+    /// What is here as of the newest final block, while blocks are made and forgotten. For
+    /// short use, as [`Consensus::read`].
+    fn history(&self) -> Result<History, StoreError>;
 
     /// The proof of an outcome, `None` if there is none at this place. It has no handovers:
     /// see [`Consensus::handovers`].
     fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError>;
 
-    /// What became of a transaction.
+    /// What became of a transaction. One whose block is not here any more is unknown.
     fn fate(&self, id: &Digest) -> Result<Fate, StoreError>;
 
     /// How the engine is.
@@ -51,7 +62,7 @@ pub trait Consensus: Send + Sync {
     fn conflicts(&self) -> watch::Receiver<Vec<Evidence>>;
 
     /// How the committees of the epochs from `since` up to `until` gave way to one another,
-    /// as far as the blocks are here.
+    /// as far as it is known here. It is kept when the blocks are not.
     fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError>;
 
     /// Refuses what waits, stops, and resolves when the store is closed.
@@ -102,7 +113,7 @@ pub enum Fate {
     },
     /// It was refused not long ago.
     Refused(Refusal),
-    /// Never seen, or refused too long ago to remember.
+    /// Never seen, or refused or final too long ago to remember.
     Unknown,
 }
 

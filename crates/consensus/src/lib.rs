@@ -25,6 +25,7 @@ mod epoch;
 pub mod error;
 mod execute;
 mod fates;
+mod history;
 pub mod limits;
 mod listing;
 pub mod machine;
@@ -47,6 +48,7 @@ pub use chain::Chain;
 pub use engine::{Committed, Consensus, Fate, Head, Status};
 pub use epoch::EPOCH_BLOCKS_MIN;
 pub use error::{Fault, OpenError, StoreError, SubmitError};
+pub use history::{Base, History};
 pub use machine::{
     Admission, Applied, BlockContext, Execution, Item, Lists, Need, NotAsked, ReadSet, Refusal,
     StateMachine, Step, Write, seats_outcome,

@@ -1,7 +1,8 @@
-//! Audit: executing all blocks again from genesis.
+//! Audit: executing blocks again, from genesis or from a block after which the state is known.
 //!
 //! **Invariant**: [`replay`] trusts nothing but the checkpoint, the genesis it is given
-//! and the machine; it needs no store. The commitment to the authenticated state is the one
+//! and the machine; it needs no store. [`replay_from`] trusts the state after its base and
+//! the committees that are given with it besides. The commitment to the authenticated state is the one
 //! thing it takes from headers: their digest of the writes says the same.
 
 use crate::block::{Block, Writes, genesis_writes};
@@ -10,6 +11,7 @@ use crate::draft::{self, Draft, Executed, Placing, at_once};
 use crate::engine::{Consensus, Head};
 use crate::error::{Fault, StoreError};
 use crate::execute::{Failure, Local};
+use crate::history::Base;
 use crate::limits::SCAN_ENTRIES_MAX;
 use crate::listing::{Listing, Lists};
 use crate::machine::{BlockContext, Refusal, StateMachine, admit_all};
@@ -131,13 +133,43 @@ pub fn replay(
     replayed.ok_or_else(|| StoreError::Corrupt("there is no genesis".into()).into())
 }
 
-/// Replays the chain of `engine` up to its head of now and compares the state key by key.
+/// Executes `blocks`, which start above the base, on the state after it, and checks everything
+/// about them. Stops at the first block that differs.
+pub fn replay_from(
+    origin: &Origin<'_>,
+    base: Base,
+    blocks: impl IntoIterator<Item = Result<Block, StoreError>>,
+) -> Result<Replayed, ReplayError> {
+    let Base { block, voters, committee, state } = base;
+    let head = Head::from(&block.header);
+    let trusted = Checkpoint { network: origin.rules.network(), committee: voters };
+    if block.verify(&trusted).is_err() {
+        return Err(differing(head.height, Difference::Votes));
+    }
+    let listing = Listing::of(origin.machine.lists(), &state)?;
+    let mut replayed = Replayed { head, state, transactions: 0, committee, listing };
+    let mut ids = HashSet::new();
+    for block in blocks {
+        replayed = follow(origin, replayed, &block?, &mut ids)?;
+    }
+    Ok(replayed)
+}
+
+/// Replays the blocks that `engine` has up to its head of now, from genesis if all are there,
+/// and compares the state key by key.
 pub fn audit(origin: &Origin<'_>, engine: &dyn Consensus) -> Result<Replayed, ReplayError> {
-    let view = engine.read()?;
+    let history = engine.history()?;
     let missing = |height| StoreError::Corrupt(format!("block {height} is missing"));
-    let block = |height| engine.block(Height(height))?.ok_or_else(|| missing(height));
-    let replayed = replay(origin, (0..=view.head().height.0).map(block))?;
-    compare(&replayed, &view)?;
+    let block = |height| history.block(Height(height))?.ok_or_else(|| missing(height));
+    let head = history.head().height.0;
+    let replayed = match history.base(&origin.rules)? {
+        None => replay(origin, (0..=head).map(block))?,
+        Some(base) => {
+            let first = base.block.header.height.0 + 1;
+            replay_from(origin, base, (first..=head).map(block))?
+        }
+    };
+    compare(&replayed, &history.state())?;
     Ok(replayed)
 }
 

@@ -69,11 +69,16 @@ impl AtRest {
         let snapshot = self.database.snapshot()?;
         let lowest = self.stored.0.saturating_sub(DESCENDANTS_MAX as u64 + 1);
         for height in (lowest..=self.stored.0).rev() {
-            if snapshot.block(Height(height))?.is_some() {
+            if snapshot.final_header(Height(height))?.is_some() {
                 return Ok(Height(height));
             }
         }
         Err(StoreError::Corrupt(format!("nobody voted for block {}", self.stored)))
+    }
+
+    /// The lowest height from which on every block is stored, whole; 0 if all are.
+    pub fn oldest(&self) -> Result<Height, StoreError> {
+        Ok(self.database.snapshot()?.oldest())
     }
 
     /// The final block at a height, nothing if it or its votes are not stored.
@@ -105,7 +110,7 @@ impl AtRest {
         let header = finality.header.clone();
         let height = header.height;
         let finalized = Finalized { header, executed, ids };
-        self.database.commit(&finalized, own)?;
+        self.database.commit(&finalized, own, None)?;
         listing.follow(&finalized.executed.writes);
         self.listing = Some(listing);
         self.stored = height;

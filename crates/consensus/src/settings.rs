@@ -145,6 +145,8 @@ pub struct Settings {
     pub fetch_state_behind: u64,
     /// Final blocks that peers can fetch from here, at least.
     pub blocks_kept: usize,
+    /// How many newest blocks the view keeps whole, at least one; nothing if all, for ever.
+    pub bodies_kept: Option<u64>,
     /// The other validators; nothing for a committee of one.
     pub peers: Option<PeerSettings>,
     /// Where it is kept in which epochs the key has voted, apart from the votes themselves:
@@ -171,6 +173,7 @@ impl Settings {
             cache_bytes: 128 << 20,
             fetch_state_behind: 2_048,
             blocks_kept: 4_096,
+            bodies_kept: None,
             peers: None,
             vote_mark: None,
         }

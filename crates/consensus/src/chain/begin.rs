@@ -119,8 +119,7 @@ fn check(trusted: Checkpoint, tip: &Tip, core: &Core) -> Result<Option<Committee
     let reaches = tip.handovers.last().map_or(trusted.committee.epoch(), |end| end.next.epoch());
     let epoch = tip.block.certificate.epoch;
     let reached = trusted.reach(reaches, &tip.handovers)?;
-    let learnt: Vec<_> = tip.handovers.iter().map(|handover| handover.next.clone()).collect();
-    if let Err(error) = core.learn(&learnt) {
+    if let Err(error) = core.learn(&tip.handovers) {
         tracing::warn!(%error, "committees cannot be stored");
         return Ok(None);
     }

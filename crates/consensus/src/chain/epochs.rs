@@ -183,8 +183,8 @@ where
         };
         let snapshot = self.core.latest()?;
         let height = self.core.settings.rules.epochs().last(before);
-        if let Some(stored) = snapshot.stored(height)? {
-            return Ok(Floor::Genesis(sha(&stored.header.digest())));
+        if let Some(header) = snapshot.last_header(before, height)? {
+            return Ok(Floor::Genesis(sha(&header.digest())));
         }
         let newest = snapshot.final_header(snapshot.head().height)?;
         let committee = snapshot.committee(epoch)?;

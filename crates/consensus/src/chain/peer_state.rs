@@ -138,7 +138,7 @@ fn tip(core: &Core, since: u64) -> Option<Vec<u8>> {
     let head = snapshot.head().height;
     let block = snapshot.final_header(head).ok().flatten().filter(|_| head.0 > 0)?;
     let until = block.certificate.epoch.min(since.saturating_add(HANDOVERS_SHOWN));
-    let handovers = core.handovers(&snapshot, since, until).ok()?;
+    let handovers = Core::handovers(&snapshot, since, until).ok()?;
     Some(Tip { block, handovers }.to_bytes())
 }
 

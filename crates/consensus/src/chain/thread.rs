@@ -13,6 +13,7 @@ use crate::database::{Beginning, Database};
 use crate::draft;
 use crate::engine::{Consensus, Fate, Head, Status};
 use crate::error::{OpenError, StoreError};
+use crate::history::History;
 use crate::machine::StateMachine;
 use crate::mempool::Answer;
 use crate::participation::Participation;
@@ -243,6 +244,18 @@ impl Consensus for Chain {
         self.core.snapshot()?.block(height)
     }
 
+    fn oldest(&self) -> Result<Height, StoreError> {
+        Ok(self.core.snapshot()?.oldest())
+    }
+
+    fn bodies_kept(&self) -> Option<u64> {
+        self.core.settings.bodies_kept
+    }
+
+    fn history(&self) -> Result<History, StoreError> {
+        Ok(History::new(self.core.snapshot()?))
+    }
+
     fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError> {
         Ok(self.block(height)?.and_then(|block| block.proof(index)))
     }
@@ -271,7 +284,7 @@ impl Consensus for Chain {
     }
 
     fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError> {
-        self.core.handovers(&*self.core.snapshot()?, since, until)
+        Core::handovers(&*self.core.snapshot()?, since, until)
     }
 
     fn shutdown(&self) -> BoxFuture<'static, ()> {

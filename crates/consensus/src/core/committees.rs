@@ -20,21 +20,20 @@ impl Core {
         newest.ok().flatten().unwrap_or_else(genesis)
     }
 
-    /// Remembers committees that others showed to follow on the known ones.
-    pub(crate) fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
-        locked(&self.stores).as_ref().ok_or(StoreError::Closed)?.database.learn(committees)
+    /// Remembers committees that others showed to follow on the known ones, and how.
+    pub(crate) fn learn(&self, handovers: &[Handover]) -> Result<(), StoreError> {
+        let stores = locked(&self.stores);
+        stores.as_ref().ok_or(StoreError::Closed)?.database.learn_handovers(handovers)
     }
 
     /// How the committees of these epochs gave way to one another, as far as it is known.
     pub(crate) fn handovers(
-        &self,
         snapshot: &Snapshot,
         since: u64,
         until: u64,
     ) -> Result<Vec<Handover>, StoreError> {
-        let epochs = self.settings.rules.epochs();
         let handover = |epoch| {
-            let Some(last) = snapshot.final_header(epochs.last(epoch))? else { return Ok(None) };
+            let Some(last) = snapshot.end(epoch)? else { return Ok(None) };
             Ok(snapshot.committee(epoch + 1)?.map(|next| Handover { last, next }))
         };
         (since..until).map(handover).filter_map(Result::transpose).collect()

@@ -97,10 +97,16 @@ pub fn reach(chain: &Chain, height: Height) {
     block_on(chain.watch().wait_for(|head| head.height >= height)).unwrap();
 }
 
-/// All chains have the same block at `height`, final by the committee of its epoch.
+/// All chains have the same block at `height`, final by the committee of its epoch; or at the
+/// first later height that none of them began at or behind.
 pub fn agree(network: &Network, chains: &[&Chain], height: Height) {
-    for chain in chains {
-        reach(chain, height);
+    let mut height = height;
+    loop {
+        chains.iter().for_each(|chain| reach(chain, height));
+        if chains.iter().all(|chain| chain.block(height).unwrap().is_some()) {
+            break;
+        }
+        height = height.after(1);
     }
     let header = |chain: &Chain| {
         let block = chain.block(height).unwrap().unwrap();

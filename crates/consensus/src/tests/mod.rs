@@ -10,4 +10,7 @@ mod mempool;
 mod order;
 mod replay;
 mod rest;
+mod retention;
 mod toy;
+
+pub(crate) use toy::{checkpoint, key};
