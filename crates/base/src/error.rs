@@ -94,6 +94,7 @@ codes! {
     GrantMissing "grant_missing" 403 3 "accept the terms with `ambar license`";
     GrantRevoked "grant_revoked" 403 3 "ask the owner";
     GrantTermOver "grant_term_over" 403 3 "accept the terms again with `ambar license`";
+    HistoryMissing "history_missing" 410 4 "ask an archive node, one with `archive = true` that has followed since genesis";
     HomeInUse "home_in_use" 409 6 "stop the other process or choose another --home";
     HomeMismatch "home_mismatch" 409 5 "this home belongs to another network or version";
     HomeTooNew "home_too_new" 409 5 "use the version of Ambar that wrote this home, or a newer one";
