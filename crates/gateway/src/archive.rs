@@ -1,14 +1,16 @@
 //! The archive: receipts that are final, for their parties and for retries; what was spent
-//! under each block of a certificate; the batches, for proofs.
+//! under each block of a certificate; the batches with the proofs that they settled.
 //!
 //! It is written once per final batch, durably, before the journal forgets the calls. What
 //! a full disk refuses is tried again when the batch is kept again.
 
 use crate::call::ReceiptId;
 use crate::record::{Batched, Metered};
+use crate::settled::Settled;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Price, record};
 use ambar_licence::decision::Spent;
+use ambar_receipt::Leaf;
 use ambar_tables::Tables;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use std::path::Path;
@@ -17,6 +19,8 @@ const RECEIPTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("r
 const CALLS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("calls");
 const BLOCKS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("blocks");
 const BATCHES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("batches");
+/// Batch → [`Settled`].
+const SETTLED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("settled");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: u64 = 1;
 
@@ -116,9 +120,15 @@ impl Archive {
         look(&self.tables.begin_read()?)
     }
 
-    /// Keeps a final batch and its calls, durably. Keeping it again changes nothing.
-    pub fn keep(&self, batch: &ArchivedBatch, calls: &[Metered]) -> Result<(), ArchiveError> {
-        self.tables.write(|write| keep(write, batch, calls))
+    /// Keeps a final batch, its calls and the proof that it settled, durably. Keeping it again
+    /// changes nothing.
+    pub fn keep(
+        &self,
+        batch: &ArchivedBatch,
+        calls: &[Metered],
+        settled: Option<&Settled>,
+    ) -> Result<(), ArchiveError> {
+        self.tables.write(|write| keep(write, batch, calls, settled))
     }
 
     /// A receipt by its id.
@@ -142,6 +152,27 @@ impl Archive {
         self.read(|read| {
             let value = read.open_table(BATCHES)?.get(number)?;
             value.map(|value| object(value.value())).transpose()
+        })
+    }
+
+    /// The proof that a batch settled.
+    pub fn settled(&self, number: u64) -> Result<Option<Settled>, ArchiveError> {
+        self.read(|read| {
+            let value = read.open_table(SETTLED)?.get(number)?;
+            value.map(|value| object(value.value())).transpose()
+        })
+    }
+
+    /// The leaves of a batch, in order; nothing if one of them is not here.
+    pub fn leaves(&self, batch: &ArchivedBatch) -> Result<Option<Vec<Leaf>>, ArchiveError> {
+        self.read(|read| {
+            let receipts = read.open_table(RECEIPTS)?;
+            let leaf = |id: &(u64, u64)| -> Result<Option<Leaf>, ArchiveError> {
+                let value = receipts.get(*id)?;
+                let archived = value.map(|value| object::<Archived>(value.value())).transpose();
+                Ok(archived?.map(|archived| archived.metered.leaf))
+            };
+            batch.batched.members.iter().map(leaf).collect()
         })
     }
 
@@ -180,6 +211,7 @@ fn prepare(write: &WriteTransaction) -> Result<(), ArchiveError> {
     write.open_table(CALLS)?;
     write.open_table(BLOCKS)?;
     write.open_table(BATCHES)?;
+    write.open_table(SETTLED)?;
     let mut meta = write.open_table(META)?;
     let format = meta.get("format")?.map(|value| value.value());
     match format {
@@ -194,6 +226,7 @@ fn keep(
     write: &WriteTransaction,
     batch: &ArchivedBatch,
     calls: &[Metered],
+    settled: Option<&Settled>,
 ) -> Result<(), ArchiveError> {
     let number = batch.batched.batch.header.number;
     let mut batches = write.open_table(BATCHES)?;
@@ -201,6 +234,9 @@ fn keep(
         return Ok(());
     }
     batches.insert(number, batch.to_bytes().as_slice())?;
+    if let Some(settled) = settled {
+        write.open_table(SETTLED)?.insert(number, settled.to_bytes().as_slice())?;
+    }
     let mut receipts = write.open_table(RECEIPTS)?;
     let mut ids = write.open_table(CALLS)?;
     let mut blocks = write.open_table(BLOCKS)?;

@@ -30,6 +30,7 @@ pub mod route;
 pub mod run;
 pub mod serving;
 pub mod settle;
+pub mod settled;
 pub mod view;
 
 pub use call::{

@@ -8,12 +8,13 @@ use crate::archive::{Archive, ArchiveError, ArchivedBatch};
 use crate::call::ReceiptId;
 use crate::journal::Position;
 use crate::record::{Batched, Metered, Record, Reserved};
+use crate::settled::{Settled, operation_of};
 use ambar_base::codec::{self, DecodeError};
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Height};
 use ambar_consensus::{Consensus, StoreError};
 use ambar_ledger::object::Batch;
 use ambar_ledger::query::State;
-use ambar_ledger::{Key, Operation, Refusal, SignedTransaction};
+use ambar_ledger::{Key, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -129,7 +130,7 @@ fn read(records: &[(Position, Vec<u8>)]) -> Result<Read, RecoveryError> {
 pub struct Place {
     /// The block.
     pub height: Height,
-    /// The place among the block's outcomes.
+    /// The place among the block's outcomes; 0 if the block is not kept any more.
     pub index: u64,
 }
 
@@ -145,14 +146,11 @@ pub fn place_of(
     if batch.header != Digest::of(&header.to_bytes()) {
         return Ok(None);
     }
-    let Some(block) = consensus.block(batch.height)? else { return Ok(None) };
-    let settles = |bytes: &[u8]| {
-        let Ok(transaction) = codec::decode::<SignedTransaction>(bytes) else { return false };
-        transaction.envelope.operations.iter().any(|operation| {
-            matches!(operation, Operation::Settle(settle) if settle.batch.header == *header)
-        })
+    let Some(block) = consensus.block(batch.height)? else {
+        // The state says that it is final.
+        return Ok(Some(Place { height: batch.height, index: 0 }));
     };
-    let place = block.transactions.iter().position(|bytes| settles(bytes));
+    let place = block.transactions.iter().position(|bytes| operation_of(bytes, header).is_some());
     Ok(place.map(|place| Place { height: batch.height, index: place as u64 + 1 }))
 }
 
@@ -163,7 +161,8 @@ fn archive_if_final(
     archive: &Archive,
     consensus: &dyn Consensus,
 ) -> Result<(), RecoveryError> {
-    let Some(Place { height, index }) = place_of(batched, consensus)? else { return Ok(()) };
+    let Some(place) = place_of(batched, consensus)? else { return Ok(()) };
+    let Place { height, index } = place;
     let mut calls = Vec::with_capacity(batched.members.len());
     for (channel, n) in &batched.members {
         let id = ReceiptId { channel: *channel, n: *n };
@@ -177,5 +176,6 @@ fn archive_if_final(
         }
     }
     let archived = ArchivedBatch { batched: batched.clone(), height, index };
-    Ok(archive.keep(&archived, &calls)?)
+    let settled = Settled::read(batched, place, consensus)?;
+    Ok(archive.keep(&archived, &calls, settled.as_ref())?)
 }

@@ -10,6 +10,7 @@ use crate::journal::Journal;
 use crate::pending::Pending;
 use crate::record::{Batched, Final, Metered, Record};
 use crate::recovery::{self, Place};
+use crate::settled::Settled;
 use crate::view::LedgerView;
 use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, Signature};
 use ambar_consensus::{Consensus, SubmitError};
@@ -274,7 +275,10 @@ impl Settler {
         let archived =
             ArchivedBatch { batched: batched.clone(), height: place.height, index: place.index };
         let list: Vec<Metered> = calls.iter().map(|call| Metered::clone(call)).collect();
-        self.archive.keep(&archived, &list).map_err(|error| error.to_string())?;
+        let settled = Settled::read(batched, place, &*self.consensus);
+        let settled = settled.map_err(|error| error.to_string())?;
+        let kept = self.archive.keep(&archived, &list, settled.as_ref());
+        kept.map_err(|error| error.to_string())?;
         for call in calls.iter().filter(|call| !call.blocks.is_empty()) {
             self.books.finalise(&call.claim(), call.price(), place.height);
         }
