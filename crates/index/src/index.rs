@@ -3,13 +3,14 @@
 //! What a full disk refuses is kept in memory and read from there; the next block is taken
 //! in once the disk has it.
 
+use crate::begin::fill;
 use crate::error::IndexError;
 use crate::movements::genesis_entries;
 use crate::tables::*;
 use crate::take::Take;
 use ambar_base::{AccountId, Encode, Height, Moment, NetworkId, codec};
-use ambar_ledger::Genesis;
 use ambar_ledger::query::State;
+use ambar_ledger::{Genesis, MemoryLedger};
 use ambar_tables::Tables;
 use redb::{ReadTransaction, StorageBackend, WriteTransaction};
 use std::fs;
@@ -42,8 +43,13 @@ pub struct BlockInput<'a> {
 /// The index.
 pub struct Index {
     tables: Tables,
+    /// The first block of which everything is known: 1 if it began at genesis.
+    first: u64,
     next: AtomicU64,
 }
+
+/// Where an index is: the first block of which it knows everything, and the last it took in.
+type Extent = (u64, u64);
 
 impl Index {
     /// Opens the index in `directory`, which is created if it does not exist.
@@ -72,8 +78,32 @@ impl Index {
         Ok(Self::of(Tables::open_on(backend, cache_bytes, |write| prepare(write, genesis))?))
     }
 
-    fn of((tables, cursor): (Tables, u64)) -> Self {
-        Self { tables, next: AtomicU64::new(cursor + 1) }
+    /// Begins an index in `directory`, where none is, after a block of which only the state is
+    /// known: what follows from the state is there, and movements are known from the next
+    /// block on.
+    ///
+    /// # Errors
+    /// [`IndexError::Mismatch`] if there is one that began elsewhere.
+    pub fn begin(
+        directory: &Path,
+        genesis: &Genesis,
+        ledger: &MemoryLedger,
+        cache_bytes: usize,
+    ) -> Result<Self, IndexError> {
+        fs::create_dir_all(directory).map_err(redb::Error::Io)?;
+        let file = directory.join(FILE_NAME);
+        let prepare = |write: &WriteTransaction| prepare_after(write, genesis, ledger);
+        Ok(Self::of(Tables::open(&file, cache_bytes, prepare)?))
+    }
+
+    fn of((tables, (first, cursor)): (Tables, Extent)) -> Self {
+        Self { tables, first, next: AtomicU64::new(cursor + 1) }
+    }
+
+    /// The first block whose movements and receipts are here; 1 if all are.
+    #[must_use]
+    pub fn first(&self) -> Height {
+        Height(self.first)
     }
 
     /// Removes the index in `directory`, to be built again.
@@ -140,18 +170,12 @@ fn number(write: &WriteTransaction, name: &str) -> Result<Option<u64>, IndexErro
     number.map_err(|error| IndexError::Store(error.to_string()))
 }
 
-/// Creates the tables of a new index, or checks whose an old one is; its cursor.
-fn prepare(write: &WriteTransaction, genesis: &Genesis) -> Result<u64, IndexError> {
-    let network = genesis.network();
-    if let Some(format) = number(write, "format")? {
-        let same = network_of(write)? == Some(network);
-        let cursor = number(write, "cursor")?.unwrap_or_default();
-        return if format == FORMAT && same { Ok(cursor) } else { Err(IndexError::Mismatch) };
+/// Creates the tables of a new index, or checks whose an old one is.
+fn prepare(write: &WriteTransaction, genesis: &Genesis) -> Result<Extent, IndexError> {
+    if let Some(extent) = extent(write, genesis)? {
+        return Ok(extent);
     }
-    create(write)?;
-    put_number(write, "format", FORMAT)?;
-    put_number(write, "cursor", 0)?;
-    write.open_table(META)?.insert("network", network.to_bytes().as_slice())?;
+    found(write, genesis, (1, 0))?;
     for allocation in &genesis.allocations {
         let id: AccountId = genesis.account(allocation.key);
         let row = crate::rows::AccountRow { first: allocation.key };
@@ -161,7 +185,47 @@ fn prepare(write: &WriteTransaction, genesis: &Genesis) -> Result<u64, IndexErro
         let key = entry_key(&account, Height(0), ordinal);
         write.open_table(STATEMENTS)?.insert(key.as_slice(), entry.to_bytes().as_slice())?;
     }
-    Ok(0)
+    Ok((1, 0))
+}
+
+/// The same for an index that begins after a block.
+fn prepare_after(
+    write: &WriteTransaction,
+    genesis: &Genesis,
+    ledger: &MemoryLedger,
+) -> Result<Extent, IndexError> {
+    let begins = (ledger.height().0 + 1, ledger.height().0);
+    match extent(write, genesis)? {
+        Some(extent) if extent.0 == begins.0 => return Ok(extent),
+        Some(_) => return Err(IndexError::Mismatch),
+        None => {}
+    }
+    found(write, genesis, begins)?;
+    fill(write, ledger)?;
+    Ok(begins)
+}
+
+/// Where an index is that is there already.
+fn extent(write: &WriteTransaction, genesis: &Genesis) -> Result<Option<Extent>, IndexError> {
+    let Some(format) = number(write, "format")? else { return Ok(None) };
+    if format != FORMAT || network_of(write)? != Some(genesis.network()) {
+        return Err(IndexError::Mismatch);
+    }
+    let first = number(write, "first")?.unwrap_or(1);
+    Ok(Some((first, number(write, "cursor")?.unwrap_or_default())))
+}
+
+fn found(
+    write: &WriteTransaction,
+    genesis: &Genesis,
+    (first, cursor): Extent,
+) -> Result<(), IndexError> {
+    create(write)?;
+    put_number(write, "format", FORMAT)?;
+    put_number(write, "first", first)?;
+    put_number(write, "cursor", cursor)?;
+    write.open_table(META)?.insert("network", genesis.network().to_bytes().as_slice())?;
+    Ok(())
 }
 
 fn network_of(write: &WriteTransaction) -> Result<Option<NetworkId>, IndexError> {

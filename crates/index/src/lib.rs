@@ -6,8 +6,11 @@
 //! may see a row is for the caller to say.
 //!
 //! **Invariant**: taking in the blocks from genesis gives the same rows however often the
-//! process stops in between, and the rows of an account sum to its balance on the ledger.
+//! process stops in between, and the rows of an account sum to its balance on the ledger. An
+//! index that begins after a later block has the same rows of all blocks after it, an opening
+//! row for what each account held, and the same catalogue.
 
+mod begin;
 mod catalogue;
 pub mod error;
 mod index;

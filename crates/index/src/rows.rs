@@ -32,6 +32,8 @@ choice! {
         Network = 11,
         /// What was burned of a call or fee, or of a validator that cheated.
         Burn = 12,
+        /// What the account held where the index begins: what came before is not known.
+        Opening = 13,
     }
 }
 
@@ -52,6 +54,7 @@ impl EntryKind {
             Self::Node => "node",
             Self::Network => "network",
             Self::Burn => "burn",
+            Self::Opening => "opening",
         }
     }
 }

@@ -6,7 +6,8 @@ use redb::TableDefinition;
 
 pub(crate) type Bytes = &'static [u8];
 
-/// `cursor`: the height of the last block taken in, and `format`.
+/// `first`: the first block of which everything is known, `cursor`: the last block taken in,
+/// `format` and `network`.
 pub(crate) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
 /// Account, height, ordinal → [`StatementEntry`](crate::StatementEntry).
 pub(crate) const STATEMENTS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("statements");

@@ -1,6 +1,8 @@
 //! The index over a ledger in memory: rows sum to balances, and building it again, or
 //! after a stop, gives the same.
 
+mod begun;
+
 use crate::{BlockInput, EntryKind, Index, IndexError};
 use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
 use ambar_base::{

@@ -50,6 +50,18 @@ impl MemoryLedger {
         Some(ledger)
     }
 
+    /// The ledger after a block, with all entries of its state.
+    #[must_use]
+    pub fn after(
+        network: NetworkId,
+        (height, time): (Height, Moment),
+        entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Self {
+        let mut ledger = Self { network, height, time, ..Self::default() };
+        ledger.write(entries.into_iter().map(|(key, value)| (key, Some(value))).collect());
+        ledger
+    }
+
     /// The height of the block that is being built.
     #[must_use]
     pub fn height(&self) -> Height {
