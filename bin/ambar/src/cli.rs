@@ -123,8 +123,7 @@ enum Command {
     /// Find whose records a text repeats word for word
     Trace(datanet::TraceArgs),
     /// Recompute every receipt and balance
-    #[command(after_help = "Example:\n  ambar audit")]
-    Audit,
+    Audit(status::AuditArgs),
 }
 
 /// The command that a command line means, as far as it names one.
@@ -178,7 +177,7 @@ impl Cli {
             Command::Account(command) => account::run(context, command).await,
             Command::Datanet(command) => datanet::run(context, command).await,
             Command::Trace(args) => datanet::trace(context, args).await,
-            Command::Audit => status::audit(context).await,
+            Command::Audit(args) => status::audit(context, args).await,
         }
     }
 }

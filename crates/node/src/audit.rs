@@ -1,8 +1,13 @@
-//! The audit: everything recomputed from genesis, and compared with what is stored.
+//! The audit: everything recomputed from genesis, or from the oldest state that is kept, and
+//! compared with what is stored.
 //!
 //! Blocks are executed again by the engine's own replay, the invariants of the whole state
 //! are checked with the ledger's own code, and every receipt that the gateway keeps is
-//! compared with the leaf that settled. Nothing here trusts the stored state.
+//! compared with the leaf that settled, or with the proof that was kept when it did. From
+//! genesis nothing here trusts the stored state; from a later block it trusts the state after
+//! that block, which the report says.
+
+mod proofs;
 
 use crate::api::dto::AuditReport;
 use crate::engine::settings;
@@ -13,7 +18,7 @@ use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
 use ambar_consensus::replay::{self, Origin, ReplayError, Replayed};
 use ambar_consensus::{
-    Block, Chain, Consensus, Patience, Settings, State, StoreError, system_clock,
+    Block, Chain, Consensus, History, Patience, Settings, State, StoreError, system_clock,
 };
 use ambar_gateway::archive::{Archive, ArchiveError};
 use ambar_gateway::{Gateway, ReceiptId};
@@ -22,6 +27,7 @@ use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
 use ambar_ledger::{Genesis, Key, invariants};
 use ambar_machine::{LedgerMachine, genesis_state, rules};
 use ambar_receipt::{CallOutcome, Leaf, bill};
+use proofs::Proofs;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -55,6 +61,8 @@ pub struct Audit<'a> {
     pub receipts: Receipts<'a>,
     /// Where it tells how far it is.
     pub gauge: &'a Gauge,
+    /// Whether only an audit from genesis will do.
+    pub archive: bool,
 }
 
 /// A leaf of the chain.
@@ -66,6 +74,8 @@ struct OnChain {
 
 #[derive(Default)]
 struct Findings {
+    /// The first block that is executed again; 0 if genesis is made again.
+    from: Height,
     height: Height,
     calls: u64,
     receipts: u64,
@@ -91,6 +101,7 @@ impl Findings {
         }
         AuditReport {
             ok: self.problems.is_empty(),
+            from: self.from.0,
             height: self.height.0,
             calls: self.calls,
             receipts: self.receipts,
@@ -105,6 +116,9 @@ impl Findings {
 impl Audit<'_> {
     /// Recomputes everything. What disagrees is in the report; an error means that
     /// something could not be read.
+    ///
+    /// # Errors
+    /// [`NodeError::NotKept`] if it has to begin at genesis, and blocks are not here any more.
     pub fn run(&self) -> Result<AuditReport, NodeError> {
         let busy = self.gauge.begin(None);
         let mut findings = Findings::default();
@@ -113,29 +127,23 @@ impl Audit<'_> {
         let genesis = genesis_state(self.genesis).ok_or(NodeError::GenesisUnsound)?;
         let rules = rules(self.genesis).ok_or(NodeError::GenesisUnsound)?;
         let origin = Origin { rules, machine: &machine, genesis };
-        match self.replayed(&origin, &busy) {
+        // Blocks are made and forgotten meanwhile.
+        let history = self.consensus.history()?;
+        if self.archive && history.oldest() > Height(0) {
+            let (oldest, what) = (history.oldest(), "an audit of the archive begins at genesis");
+            return Err(NodeError::NotKept { oldest, what });
+        }
+        match replayed(&history, &origin, &mut findings, &busy) {
             Err(ReplayError::Store(error)) => return Err(error.into()),
             Err(error) => findings.problem(error),
-            Ok(replayed) => self.recomputed(&replayed, &mut findings, &busy)?,
+            Ok(replayed) => self.recomputed(&history, &replayed, &mut findings, &busy)?,
         }
         Ok(findings.report())
     }
 
-    /// Executes every block up to the head of now, and compares the stored state.
-    fn replayed(&self, origin: &Origin<'_>, busy: &Busy<'_>) -> Result<Replayed, ReplayError> {
-        let view = self.consensus.read()?;
-        let head = view.head().height.0;
-        let block = |height| {
-            busy.at(Phase::Blocks, height, head);
-            block_at(self.consensus, height)
-        };
-        let replayed = replay::replay(origin, (0..=head).map(block))?;
-        busy.at(Phase::State, 0, 0);
-        replay::compare(&replayed, &view).map(|()| replayed)
-    }
-
     fn recomputed(
         &self,
+        history: &History,
         replayed: &Replayed,
         findings: &mut Findings,
         busy: &Busy<'_>,
@@ -145,8 +153,8 @@ impl Audit<'_> {
         if let Err(violation) = invariants::check(entries) {
             findings.problem(violation);
         }
-        for height in 1..=replayed.head.height.0 {
-            take_block(&block_at(self.consensus, height)?, replayed, findings);
+        for height in findings.from.0.max(1)..=replayed.head.height.0 {
+            take_block(&block_at(history, height)?, replayed, findings);
             busy.at(Phase::Calls, height, replayed.head.height.0);
         }
         self.compare_receipts(findings, busy)
@@ -163,16 +171,22 @@ impl Audit<'_> {
             Receipts::Gateway(gateway) => gateway.archive(),
             Receipts::Archive(archive) => archive,
         };
+        let mut proofs = Proofs::new(self.genesis, self.consensus, archive);
         let mut after = None;
         loop {
             let page = archive.receipts(after, ARCHIVE_PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.metered.receipt());
             for archived in page {
-                let height = archive.batch(archived.batch)?.map(|batch| batch.height);
-                // What settled after the audited block is for the next audit.
-                if height.is_none_or(|height| height <= findings.height) {
-                    compare(&archived.metered.leaf, findings);
+                let batch = archive.batch(archived.batch)?;
+                match batch {
+                    // What settled after the audited block is for the next audit.
+                    Some(batch) if batch.height > findings.height => {}
+                    Some(batch) if batch.height < findings.from => {
+                        let proven = proofs.settled(&batch)?;
+                        compare_proven(&archived.metered.leaf, proven, findings);
+                    }
+                    _ => compare(&archived.metered.leaf, findings),
                 }
             }
             busy.at(Phase::Receipts, findings.receipts, findings.calls);
@@ -202,9 +216,44 @@ impl Audit<'_> {
     }
 }
 
-fn block_at(consensus: &dyn Consensus, height: u64) -> Result<Block, StoreError> {
+/// Executes every block that is kept up to the head, and compares the stored state.
+fn replayed(
+    history: &History,
+    origin: &Origin<'_>,
+    findings: &mut Findings,
+    busy: &Busy<'_>,
+) -> Result<Replayed, ReplayError> {
+    let head = history.head().height.0;
+    let block = |height| {
+        busy.at(Phase::Blocks, height, head);
+        block_at(history, height)
+    };
+    let replayed = match history.base(&origin.rules)? {
+        None => replay::replay(origin, (0..=head).map(block))?,
+        Some(base) => {
+            findings.from = base.block.header.height.after(1);
+            replay::replay_from(origin, base, (findings.from.0..=head).map(block))?
+        }
+    };
+    busy.at(Phase::State, 0, 0);
+    replay::compare(&replayed, &history.state()).map(|()| replayed)
+}
+
+fn block_at(history: &History, height: u64) -> Result<Block, StoreError> {
     let missing = || StoreError::Corrupt(format!("block {height} is missing"));
-    consensus.block(Height(height))?.ok_or_else(missing)
+    history.block(Height(height))?.ok_or_else(missing)
+}
+
+/// Compares a receipt whose block is not kept with the proof that is.
+fn compare_proven(leaf: &Leaf, proven: Result<(), String>, findings: &mut Findings) {
+    if leaf.outcome == CallOutcome::Void {
+        return;
+    }
+    findings.receipts += 1;
+    match proven {
+        Ok(()) => findings.settled += 1,
+        Err(why) => findings.problem(format!("receipt {}-{}: {why}", leaf.channel, leaf.n)),
+    }
 }
 
 fn compare(leaf: &Leaf, findings: &mut Findings) {
@@ -306,7 +355,8 @@ pub async fn audit_home(home: &Home) -> Result<AuditReport, NodeError> {
     let genesis = genesis_state(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     let patience = Patience::with_heartbeat(NO_HEARTBEAT);
-    let settings = Settings { patience, ..settings(rules, &home.validator) };
+    let bodies_kept = home.config()?.retention.blocks();
+    let settings = Settings { patience, bodies_kept, ..settings(rules, &home.validator) };
     let machine = Arc::new(LedgerMachine::new(network));
     let clock = system_clock();
     let ledger = home.directory("ledger");
@@ -326,5 +376,6 @@ fn audit_closed(home: &Home, consensus: &dyn Consensus) -> Result<AuditReport, N
     let node: Option<u64> = view.object(&Key::NodeNumber(home.node_key.public()))?;
     let receipts = Receipts::Archive(&archive);
     let gauge = &Gauge::default();
-    Audit { genesis: &home.genesis, consensus, node, receipts, gauge }.run()
+    let genesis = &home.genesis;
+    Audit { genesis, consensus, node, receipts, gauge, archive: false }.run()
 }

@@ -1,9 +1,11 @@
-//! A node's own configuration, `node.toml`: where it listens, who its peers are, what it
-//! asks, and with what it serves which capsule. None of it is ever part of a capsule.
+//! A node's own configuration, `node.toml`: where it listens, who its peers are, how much of
+//! the past it keeps, what it asks, and with what it serves which capsule. None of it is ever part of a capsule.
 
 pub mod network;
+pub mod retention;
 
 pub use network::{NetworkConfig, NetworkConfigError, Peer};
+pub use retention::{Retention, RetentionError};
 
 use crate::error::NodeError;
 use crate::home::write_private;
@@ -41,6 +43,8 @@ pub struct Config {
     pub ask: Option<Price>,
     /// The other validators of its network; nothing on a network of one.
     pub network: Option<NetworkConfig>,
+    /// Which final blocks it keeps.
+    pub retention: Retention,
     /// With what it serves which version.
     pub serving: BTreeMap<Cid, Served>,
 }
@@ -54,6 +58,8 @@ struct Written {
     ask: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<network::Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<retention::Written>,
     #[serde(default)]
     serving: BTreeMap<String, String>,
 }
@@ -99,10 +105,12 @@ impl Config {
             Ok((id, served))
         });
         let network = written.network.as_ref().map(NetworkConfig::read).transpose();
+        let retention = Retention::read(written.ledger.as_ref());
         Ok(Self {
             listen: written.listen,
             ask: ask.map_err(|error| format!("ask: {error}"))?,
             network: network.map_err(|error| format!("[network] {error}"))?,
+            retention: retention.map_err(|error| format!("[ledger] {error}"))?,
             serving: serving.collect::<Result<_, String>>()?,
         })
     }
@@ -113,6 +121,7 @@ impl Config {
             listen: self.listen,
             ask: self.ask.map(|ask| ask.to_string()),
             network: self.network.as_ref().map(NetworkConfig::written),
+            ledger: self.retention.written(),
             serving: self.serving.iter().map(|(id, s)| (id.to_string(), s.to_string())).collect(),
         };
         let text = toml::to_string(&written).map_err(|error| NodeError::Config {
@@ -140,6 +149,7 @@ mod tests {
                 heartbeat: std::time::Duration::from_millis(250),
                 peers: vec![Peer { key, address: "192.0.2.2:7800".parse().unwrap() }],
             }),
+            retention: Retention::Newest(5_000),
             serving: [
                 (id("a"), Served::Datanet),
                 (id("b"), Served::Template),
@@ -152,6 +162,24 @@ mod tests {
         assert_eq!(Config::read(&path).unwrap(), Config::default());
         config.write(&path).unwrap();
         assert_eq!(Config::read(&path).unwrap(), config);
+        let config = Config { retention: Retention::Archive, ..config };
+        config.write(&path).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), config);
+    }
+
+    #[test]
+    fn a_window_that_is_too_small_is_refused() {
+        let rules = ambar_ledger::Genesis::development(
+            ambar_base::SecretKey::from_seed(&[1; 32]).public(),
+            [0; 32],
+        );
+        let least = rules.parameters.settlement_window + retention::BODIES_KEPT_MARGIN;
+        let check = |retention: Retention| retention.check(&rules.parameters);
+        assert_eq!(check(Retention::Archive), Ok(()));
+        assert_eq!(check(Retention::default()), Ok(()));
+        assert_eq!(check(Retention::Newest(least)), Ok(()));
+        let kept = least - 1;
+        assert_eq!(check(Retention::Newest(kept)), Err(RetentionError::TooFew { kept, least }));
     }
 
     #[test]
@@ -172,6 +200,8 @@ mod tests {
         let key = ambar_base::SecretKey::from_seed(&[1; 32]).public().did();
         let peer = format!("{{ key = \"{key}\", address = \"192.0.2.2:1\" }}");
         check(&format!("{network}\npeers = [{peer}, {peer}]"), "is named twice");
+        check("[ledger]\nbodies = 1", "bodies");
+        check("[ledger]\nbodies_kept = 9\narchive = true", "[ledger] bodies_kept and archive");
         check("[serving]\nx = \"null\"", "[serving] x");
         check(&format!("[serving]\n{} = \"foo\"", Cid::of(b"")), "engine spec `foo`");
     }

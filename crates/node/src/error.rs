@@ -1,5 +1,6 @@
 //! Why a node does not start or stop as it should.
 
+use crate::config::RetentionError;
 use crate::keys::KeyError;
 use ambar_base::{Coded, ErrorCode, Height};
 use ambar_consensus::{OpenError, StoreError, SubmitError};
@@ -35,6 +36,17 @@ pub enum NodeError {
     /// Another program listens where peers are to be heard.
     #[error("{0}, where this node listens for its peers, is in use")]
     PeerAddressInUse(SocketAddr),
+    /// The configuration keeps too few blocks.
+    #[error("[ledger] {0}")]
+    Retention(#[from] RetentionError),
+    /// What was asked needs blocks that are not here any more.
+    #[error("blocks before {oldest} are not kept here: {what}")]
+    NotKept {
+        /// The oldest that is.
+        oldest: Height,
+        /// What needs them.
+        what: &'static str,
+    },
     /// The configuration names the node itself as a peer.
     #[error("[network] names this home's own key {0} among its peers")]
     OwnPeer(String),
@@ -135,9 +147,11 @@ impl Coded for NodeError {
             }
             Self::File { .. } => ErrorCode::FileUnreadable,
             Self::Genesis(_) | Self::GenesisUnsound => ErrorCode::LedgerCorrupt,
-            Self::Config { .. } | Self::OwnPeer(_) | Self::Unconnected { .. } => {
-                ErrorCode::DocumentInvalid
-            }
+            Self::Config { .. }
+            | Self::Retention(_)
+            | Self::OwnPeer(_)
+            | Self::Unconnected { .. } => ErrorCode::DocumentInvalid,
+            Self::NotKept { .. } => ErrorCode::HistoryMissing,
             Self::NotRegistered => ErrorCode::NotAuthorised,
             Self::Key(error) => error.code(),
             Self::Ledger(error) => error.code(),
@@ -156,6 +170,10 @@ impl Coded for NodeError {
             Self::Ledger(error) => error.help(),
             Self::PeerAddressInUse(_) => {
                 Some("stop the other program, or change `listen` in [network] of node.toml".into())
+            }
+            Self::Retention(RetentionError::Both) => Some("keep one of them in node.toml".into()),
+            Self::Retention(RetentionError::TooFew { least, .. }) => {
+                Some(format!("set bodies_kept = {least} or more in [ledger] of node.toml"))
             }
             Self::OwnPeer(_) => Some("take it out of `peers` in node.toml".into()),
             Self::Unconnected { .. } => Some(

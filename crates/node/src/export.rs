@@ -38,6 +38,16 @@ pub enum ExportError {
         /// The newest final block.
         newest: Height,
     },
+    /// Blocks are not kept any more.
+    #[error(
+        "the chain cannot be exported from block {from}: the oldest that is kept here is {oldest}"
+    )]
+    NotKept {
+        /// The first that was asked for.
+        from: Height,
+        /// The oldest that is there.
+        oldest: Height,
+    },
     /// A block is not there.
     #[error("block {0} is not kept here")]
     Missing(Height),
@@ -50,6 +60,7 @@ impl Coded for ExportError {
             Self::Client(error) => error.code(),
             Self::Node(error) => error.code(),
             Self::Range { .. } => ErrorCode::RequestInvalid,
+            Self::NotKept { .. } => ErrorCode::HistoryMissing,
             Self::Missing(_) => ErrorCode::NotFound,
         }
     }
@@ -60,6 +71,9 @@ impl Coded for ExportError {
             Self::Client(error) => error.help(),
             Self::Node(error) => error.help(),
             Self::Range { .. } => None,
+            Self::NotKept { oldest, .. } => Some(format!(
+                "export from an archive node, or a part of the chain with --from {oldest}"
+            )),
             Self::Missing(_) => Some("export from a node that has followed since genesis".into()),
         }
     }
@@ -122,6 +136,13 @@ impl Blocks {
         }
     }
 
+    async fn oldest(&self) -> Result<Height, ExportError> {
+        match self {
+            Self::Node { client, .. } => Ok(Height(client.status().await?.oldest)),
+            Self::Home { ledger, .. } => Ok(ledger.oldest().map_err(NodeError::from)?),
+        }
+    }
+
     async fn block(&mut self, height: Height) -> Result<Block, ExportError> {
         let found = match self {
             Self::Home { ledger, .. } => ledger.block(height).map_err(NodeError::from)?,
@@ -160,6 +181,10 @@ impl Blocks {
         let to = to.unwrap_or(newest);
         if from > to || to > newest {
             return Err(ExportError::Range { from, to, newest });
+        }
+        let oldest = self.oldest().await?;
+        if from < oldest {
+            return Err(ExportError::NotKept { from, oldest });
         }
         let last = self.voted(to).await?;
         let mut file = ChainWriter::create(path, &Opening { genesis, first: from, last })?;

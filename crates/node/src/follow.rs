@@ -2,17 +2,19 @@
 //!
 //! The index needs what the ledger attested about a batch, which the state forgets after
 //! the settlement window. While the index is that close to the head, blocks are taken in
-//! with the engine's state; an index that fell behind is built again from genesis on a
-//! ledger of its own.
+//! with the engine's state; an index that fell behind, or whose next block is not kept any
+//! more, is built again on a ledger of its own: from genesis, or from the oldest block that is
+//! kept.
 
 use crate::error::NodeError;
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::Height;
-use ambar_consensus::{Block, Consensus, StoreError};
+use ambar_consensus::{Block, Consensus, History, StoreError};
 use ambar_gateway::view::LedgerView;
 use ambar_index::{BlockInput, Index, IndexError};
 use ambar_ledger::query::State;
 use ambar_ledger::{Genesis, MemoryLedger};
+use ambar_machine::rules;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,8 +35,15 @@ fn input(block: &Block) -> BlockInput<'_> {
 }
 
 fn block_at(consensus: &dyn Consensus, height: Height) -> Result<Block, NodeError> {
-    let missing = || StoreError::Corrupt(format!("block {height} is missing"));
-    Ok(consensus.block(height)?.ok_or_else(missing)?)
+    if let Some(block) = consensus.block(height)? {
+        return Ok(block);
+    }
+    let oldest = consensus.oldest()?;
+    if height < oldest {
+        let what = "the index lacks them, and is built again when the node is started";
+        return Err(NodeError::NotKept { oldest, what });
+    }
+    Err(StoreError::Corrupt(format!("block {height} is missing")).into())
 }
 
 /// Takes in every final block that the index lacks.
@@ -63,38 +72,67 @@ pub(crate) fn open(
 ) -> Result<Index, NodeError> {
     let busy = gauge.begin(None);
     let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
-    let view = LedgerView::latest(consensus)?;
-    let window = view.governance()?.parameters.latest().settlement_window;
-    if index.cursor().after(window) >= view.head().height {
+    if is_near(&index, consensus)? {
         return taken_in(&index, consensus, &busy).map(|()| index);
     }
-    tracing::info!(cursor = %index.cursor(), "building the index again from genesis");
     drop(index);
     Index::remove(directory)?;
-    let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
-    rebuild(&index, genesis, consensus, &busy)?;
+    let index = rebuild(directory, genesis, consensus, &busy)?;
     taken_in(&index, consensus, &busy).map(|()| index)
 }
 
-/// Takes in blocks from genesis with the state after each, until the settlement window of
-/// the head begins.
+/// Whether the state of now says all of the blocks that the index lacks, and they are here.
+fn is_near(index: &Index, consensus: &dyn Consensus) -> Result<bool, NodeError> {
+    let view = LedgerView::latest(consensus)?;
+    let window = view.governance()?.parameters.latest().settlement_window;
+    let known = index.cursor().after(window) >= view.head().height;
+    Ok(known && index.cursor().after(1) >= consensus.oldest()?)
+}
+
+/// Takes in blocks with the state after each, from where they begin, until the settlement
+/// window of the head begins.
 fn rebuild(
-    index: &Index,
+    directory: &std::path::Path,
     genesis: &Genesis,
     consensus: &dyn Consensus,
     busy: &Busy<'_>,
-) -> Result<(), NodeError> {
-    let mut ledger = MemoryLedger::new(genesis).ok_or(NodeError::GenesisUnsound)?;
+) -> Result<Index, NodeError> {
+    // Blocks are forgotten while they are taken in.
+    let mut history = consensus.history()?;
+    let (mut ledger, index) = beginning(directory, genesis, &history)?;
+    tracing::info!(first = %index.first(), "building the index again");
     loop {
-        let window = ledger.governance()?.parameters.latest().settlement_window;
-        if index.cursor().after(window) >= consensus.head().height {
-            return Ok(index.flush()?);
+        while ledger.height() < history.head().height {
+            let height = ledger.height().after(1);
+            let missing = || StoreError::Corrupt(format!("block {height} is missing"));
+            let block = history.block(height)?.ok_or_else(missing)?;
+            apply(&mut ledger, &block)?;
+            index.take(input(&block), &ledger)?;
+            busy.at(Phase::Index, height.0, history.head().height.0);
         }
-        let block = block_at(consensus, ledger.height().after(1))?;
-        apply(&mut ledger, &block)?;
-        index.take(input(&block), &ledger)?;
-        busy.at(Phase::Index, index.cursor().0, consensus.head().height.0);
+        if is_near(&index, consensus)? {
+            return Ok(index.flush().map(|()| index)?);
+        }
+        history = consensus.history()?;
     }
+}
+
+/// An index with the ledger on which the blocks that it lacks are executed.
+fn beginning(
+    directory: &std::path::Path,
+    genesis: &Genesis,
+    history: &History,
+) -> Result<(MemoryLedger, Index), NodeError> {
+    let rules = rules(genesis).ok_or(NodeError::GenesisUnsound)?;
+    let Some(base) = history.base(&rules)? else {
+        let ledger = MemoryLedger::new(genesis).ok_or(NodeError::GenesisUnsound)?;
+        return Ok((ledger, Index::open(directory, genesis, INDEX_CACHE_BYTES)?));
+    };
+    let header = &base.block.header;
+    let entries = base.state.entries().map(|(key, value)| (key.to_vec(), value.to_vec()));
+    let ledger = MemoryLedger::after(genesis.network(), (header.height, header.time), entries);
+    let index = Index::begin(directory, genesis, &ledger, INDEX_CACHE_BYTES)?;
+    Ok((ledger, index))
 }
 
 /// Executes a final block on a ledger in memory.
@@ -126,7 +164,11 @@ pub(crate) async fn follow(
                 () = tokio::time::sleep(RETRY_AFTER) => {}
                 () = stop.cancelled() => {}
             }
-            if matches!(error, NodeError::Index(IndexError::FactsForgotten(..))) {
+            let built_again = matches!(
+                error,
+                NodeError::NotKept { .. } | NodeError::Index(IndexError::FactsForgotten(..))
+            );
+            if built_again {
                 return;
             }
             continue;
@@ -145,7 +187,7 @@ mod tests {
     use crate::progress::Work;
     use ambar_base::SecretKey;
     use ambar_consensus::{Chain, Patience, Settings, system_clock};
-    use ambar_machine::{LedgerMachine, genesis_state, rules};
+    use ambar_machine::{LedgerMachine, genesis_state};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_index_that_fell_behind_is_built_again() {
@@ -171,6 +213,38 @@ mod tests {
         let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
         // What genesis gave, and the validator's bond.
         assert_eq!(rows.len(), 2);
+        chain.shutdown().await;
+    }
+
+    /// A chain whose first blocks are forgotten, and an index that was lost.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_begins_where_the_blocks_begin() {
+        let key = SecretKey::from_seed(&[5; 32]);
+        let mut genesis = Genesis::development(key.public(), [5; 32]);
+        genesis.parameters.settlement_window = 2;
+        genesis.epoch_blocks = 4;
+        let patience = Patience::with_heartbeat(Duration::from_millis(2));
+        let bodies_kept = Some(200);
+        let settings =
+            Settings { patience, bodies_kept, ..settings(rules(&genesis).unwrap(), &key) };
+        let machine = Arc::new(LedgerMachine::new(genesis.network()));
+        let ledger = tempfile::tempdir().unwrap();
+        let state = genesis_state(&genesis).unwrap();
+        let chain = Chain::open(ledger.path(), settings, machine, state, system_clock()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let gauge = Gauge::default();
+        let opened = || open(directory.path(), &genesis, &chain, &gauge).unwrap();
+        drop(opened());
+        chain.watch().wait_for(|head| head.height.0 > 220).await.unwrap();
+        // The index stands at blocks that are gone.
+        let index = opened();
+        assert!(index.first().0 > 10, "{}", index.first());
+        assert!(index.cursor().0 > 220);
+        let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
+        assert_eq!(rows[0].entry.kind, ambar_index::EntryKind::Opening);
+        let first = index.first();
+        drop(index);
+        assert_eq!(opened().first(), first, "and it goes on");
         chain.shutdown().await;
     }
 }

@@ -12,7 +12,7 @@ mod sites;
 
 pub use sites::{API_PORT_DEFAULT, Host, PEER_PORT_DEFAULT, Site, SiteError, sites};
 
-use crate::config::{Config, NetworkConfig, NetworkConfigError, Peer};
+use crate::config::{Config, NetworkConfig, NetworkConfigError, Peer, Retention};
 use crate::error::NodeError;
 use crate::home::{HomeKeys, found};
 use crate::keys::{KeyError, Passphrase, random};
@@ -50,6 +50,8 @@ pub struct Foundation {
     pub credits: Price,
     /// The longest time between blocks when nothing happens.
     pub heartbeat: Duration,
+    /// Which final blocks each node keeps.
+    pub retention: Retention,
     /// Where each validator is.
     pub sites: Vec<Site>,
 }
@@ -155,7 +157,7 @@ impl Foundation {
     }
 
     fn config(&self, site: &Site, peers: Vec<Peer>) -> Config {
-        config(site, self.heartbeat, peers)
+        Config { retention: self.retention, ..config(site, self.heartbeat, peers) }
     }
 
     fn genesis(&self, keys: &[HomeKeys], salt: [u8; 32]) -> Genesis {
@@ -221,6 +223,7 @@ pub fn join(
     home: &Path,
     genesis: &Genesis,
     (site, heartbeat, peers): (Site, Duration, Vec<Peer>),
+    retention: Retention,
     passphrase: Option<&Passphrase>,
 ) -> Result<Founded, FoundingError> {
     check_empty(home)?;
@@ -232,7 +235,8 @@ pub fn join(
     }
     let peers = crate::config::network::distinct(peers)?;
     let keys = HomeKeys::random(false)?;
-    found(home, genesis, &keys, &config(&site, heartbeat, peers), passphrase)?;
+    let config = Config { retention, ..config(&site, heartbeat, peers) };
+    found(home, genesis, &keys, &config, passphrase)?;
     Ok(Founded { home: home.to_owned(), validator: keys.validator.public(), site })
 }
 

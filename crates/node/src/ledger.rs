@@ -30,11 +30,13 @@ pub(crate) fn directory(home: &Home) -> Result<PathBuf, NodeError> {
 /// Opens the ledger and starts its engine.
 pub(crate) fn open(home: &Home, config: &Config) -> Result<Arc<dyn Consensus>, NodeError> {
     let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
+    config.retention.check(&home.genesis.parameters)?;
     let network = config.network.as_ref();
     check(home, &rules.genesis.committee, network)?;
     remembers(home, &rules, network)?;
     let alone = settings(rules, &home.validator);
-    let alone = Settings { vote_mark: Some(home.vote_mark()), ..alone };
+    let (vote_mark, bodies_kept) = (Some(home.vote_mark()), config.retention.blocks());
+    let alone = Settings { vote_mark, bodies_kept, ..alone };
     let settings = match network {
         Some(network) => connected(alone, network),
         None => alone,

@@ -17,6 +17,7 @@ use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Gateway, GatewaySettings, Serving};
 use ambar_index::Index;
+use ambar_ledger::query::State as _;
 use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -151,6 +152,8 @@ fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepa
     let serving = Arc::new(Serving::default());
     let config = home.config()?;
     let view = LedgerView::latest(consensus)?;
+    // The council may have widened the window since genesis.
+    config.retention.check(view.governance()?.parameters.latest())?;
     let kitchen = Kitchen { home: &home, store: &store, serving: &serving, view, gauge };
     kitchen.serve_all(&config.serving);
     Ok(Prepared { home, store, index, serving })

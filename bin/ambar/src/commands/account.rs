@@ -103,21 +103,29 @@ async fn statement(context: &Context, args: &AccountArgs) -> Outcome {
     let signer = context.signer(args.key.as_deref()).await?;
     let account = args.did.clone().unwrap_or_else(|| signer.account.to_string());
     let (mut rows, mut after) = (Vec::new(), None::<String>);
-    loop {
+    let first = loop {
         let part =
             signer.client().statement(&account, after.as_deref(), Some(ROWS_PER_REQUEST)).await?;
         rows.extend(part.rows);
         after = part.next;
         if after.is_none() {
-            break;
+            break part.first;
         }
         if rows.len() >= ROWS_MAX {
             let message = format!("the statement has more than {ROWS_MAX} rows");
             return Err(Failure::new(ErrorCode::LimitExceeded, message));
         }
-    }
-    let document = json!({ "account": account, "rows": rows });
-    context.print(&document, || rows_of(&rows))
+    };
+    let document = json!({ "account": account, "first": first, "rows": rows });
+    context.print(&document, || rows_of(&rows) + &first.map(before).unwrap_or_default())
+}
+
+/// What a statement lacks that begins later than the network.
+fn before(first: u64) -> String {
+    format!(
+        "\nthis node knows movements from block {first} on; `opening` is what was there before. An \
+         archive node knows all.\n"
+    )
 }
 
 fn rows_of(rows: &[StatementRow]) -> String {

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::failure::Outcome;
 use crate::files;
 use ambar_base::{Checkpoint, PublicKey};
+use ambar_node::config::Retention;
 use ambar_node::founding::Founded;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -48,6 +49,11 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
         Command::Join(args) => join::run(context, args),
         Command::Checkpoint(args) => checkpoint(context, args).await,
     }
+}
+
+/// Which blocks a new home keeps.
+fn retention(archive: bool) -> Retention {
+    if archive { Retention::Archive } else { Retention::default() }
 }
 
 async fn checkpoint(context: &Context, args: &CheckpointArgs) -> Outcome {

@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::progress::Progress;
 use ambar_base::ErrorCode;
 use ambar_node::client::Client;
-use ambar_node::config::Config;
+use ambar_node::config::{Config, Retention};
 use ambar_node::home::CONFIG_FILE;
 use clap::Args;
 use serde_json::json;
@@ -28,6 +28,7 @@ Examples:
   ambar start
   ambar start --home other --listen 127.0.0.1:7701
   ambar start --home network/1        # one of the homes of `ambar network init`
+  ambar start --archive               # keep all blocks, not only the newest 65,536
 
 The node prints its address when it answers; with --json as one JSON document, and runs until
 SIGINT or SIGTERM. A home with [network] in its node.toml joins the validators named there; its
@@ -40,6 +41,9 @@ pub struct StartArgs {
     /// A configuration that becomes the home's
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Keep all blocks for ever; from now on, as `archive = true` in node.toml says
+    #[arg(long)]
+    archive: bool,
 }
 
 /// Runs the node.
@@ -47,6 +51,9 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
     log_to_stderr(context.progress());
     if let Some(file) = &args.config {
         configure(context.home(), file)?;
+    }
+    if args.archive {
+        keep_all(context.home())?;
     }
     interrupt::advise("what was not built is built at the next start");
     let (home, progress) = (context.home(), context.progress());
@@ -98,6 +105,18 @@ fn configure(home: &Path, file: &Path) -> Outcome {
     let config = Config::read(file)?;
     files::private_directory(home)?;
     Ok(config.write(&home.join(CONFIG_FILE))?)
+}
+
+/// Writes into the home's configuration that all blocks are kept, so that the next start does
+/// not forget them.
+fn keep_all(home: &Path) -> Outcome {
+    let path = home.join(CONFIG_FILE);
+    let config = Config::read(&path)?;
+    if config.retention == Retention::Archive {
+        return Ok(());
+    }
+    files::private_directory(home)?;
+    Ok(Config { retention: Retention::Archive, ..config }.write(&path)?)
 }
 
 async fn announce(context: &Context, node: &Embedded) -> Outcome {

@@ -7,6 +7,7 @@ use crate::progress::watch;
 use crate::table::{Side, Table, pairs};
 use ambar_base::ErrorCode;
 use ambar_node::api::dto::{AuditReport, DiskPart, Finality, Status};
+use clap::Args;
 
 /// Shows how the node is.
 pub async fn run(context: &Context) -> Outcome {
@@ -31,6 +32,7 @@ fn describe(status: &Status) -> String {
         ("asks", format!("{} credits per MU", status.node.ask)),
         ("roles", status.roles.join(", ")),
         ("peers", format!("{} validators heard", status.peers)),
+        ("blocks kept", kept(status)),
         ("disk", disk(status)),
         ("serving", format!("{} capsules", status.serving.len())),
         ("version", status.version.clone()),
@@ -60,6 +62,18 @@ fn consensus(status: &Status) -> String {
 
 fn finality(finality: &Finality) -> String {
     format!("{} ms median, {} ms at 99%, last minute", finality.p50_ms, finality.p99_ms)
+}
+
+/// Which blocks are here, and which will be.
+fn kept(status: &Status) -> String {
+    let from = match status.oldest {
+        0 => "all from genesis".into(),
+        oldest => format!("from {oldest}"),
+    };
+    match status.blocks_kept {
+        Some(kept) => format!("{from}; the newest {kept} stay"),
+        None => format!("{from}; all stay (archive)"),
+    }
 }
 
 fn disk(status: &Status) -> String {
@@ -94,10 +108,27 @@ fn ago(ms: u64) -> String {
     }
 }
 
-/// Lets the node recompute everything from genesis.
-pub async fn audit(context: &Context) -> Outcome {
+/// How much is audited.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ambar audit
+  ambar audit --archive
+
+The node executes again every block that it keeps, from the oldest state that is kept; receipts
+of older blocks are compared with the proofs that were kept of them. With --archive it begins at
+genesis and trusts no stored state; a node that does not keep all blocks refuses.")]
+pub struct AuditArgs {
+    /// From genesis, or not at all
+    #[arg(long)]
+    archive: bool,
+}
+
+/// Lets the node recompute everything that it keeps.
+pub async fn audit(context: &Context, args: &AuditArgs) -> Outcome {
     let client = context.client()?;
-    let auditing = client.audit();
+    let auditing =
+        async { if args.archive { client.audit_archive().await } else { client.audit().await } };
     let looking = || client.audit_progress();
     let report =
         watch::asking(context.progress(), "waiting for the node", auditing, looking).await?;
@@ -111,7 +142,14 @@ pub async fn audit(context: &Context) -> Outcome {
 
 /// An audit as people read it.
 pub fn audited(report: &AuditReport) -> String {
+    let from = match report.from {
+        0 => "genesis".to_owned(),
+        from => format!(
+            "block {from}, the oldest that is kept; run on an archive node to begin at genesis"
+        ),
+    };
     let mut out = pairs(&[
+        ("from", from),
         ("up to block", report.height.to_string()),
         ("charged calls", report.calls.to_string()),
         ("receipts kept", report.receipts.to_string()),

@@ -252,6 +252,7 @@ mod tests {
             paid: Amount(1_000_000_000),
             audit: AuditReport {
                 ok: true,
+                from: 0,
                 height: 9,
                 calls: 1,
                 receipts: 1,

@@ -51,7 +51,8 @@ pub(super) async fn statement(
     let rows: Vec<_> = placed.iter().map(row).collect();
     let full = rows.len() >= limit;
     let next = rows.last().filter(|_| full).map(|row| row.cursor.clone());
-    Ok(Json(Statement { account: account.to_string(), rows, next }))
+    let first = Some(app.index.first().0).filter(|first| *first > 1);
+    Ok(Json(Statement { account: account.to_string(), first, rows, next }))
 }
 
 fn cursor(text: &str) -> Result<(Height, u32), Failure> {

@@ -7,7 +7,7 @@ use super::failure::{Answer, Failure, blocking};
 use super::views::{corrupt, limit, number, operation, progress, time};
 use crate::audit::{Audit, Receipts};
 use crate::submit::results;
-use ambar_base::{Encode, Height, codec};
+use ambar_base::{Encode, ErrorCode, Height, codec};
 use ambar_ledger::transaction::{Actor, Operation, SignedTransaction};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -32,7 +32,9 @@ pub(super) async fn list(
     Asked(page): Asked<Page>,
 ) -> Answer<Vec<BlockRow>> {
     let (head, limit) = (app.consensus.head().height.0, limit(page.limit).min(BLOCKS_MAX) as u64);
-    let after = page.after.unwrap_or(head.saturating_sub(limit));
+    let oldest = app.consensus.oldest()?.0;
+    let newest = head.saturating_sub(limit).max(oldest.saturating_sub(1));
+    let after = page.after.unwrap_or(newest);
     let last = head.min(after.saturating_add(limit));
     let mut rows = Vec::new();
     for height in after.saturating_add(1)..=last {
@@ -49,8 +51,15 @@ pub(super) async fn list(
 }
 
 fn block_at(app: &App, height: u64) -> Result<ambar_consensus::Block, Failure> {
-    let missing = || Failure::not_found(format!("there is no block {height}"));
-    app.consensus.block(Height(height))?.ok_or_else(missing)
+    if let Some(block) = app.consensus.block(Height(height))? {
+        return Ok(block);
+    }
+    let oldest = app.consensus.oldest()?;
+    if height < oldest.0 {
+        let message = format!("block {height} is not kept here; the oldest that is, is {oldest}");
+        return Err(Failure::new(ErrorCode::HistoryMissing, message));
+    }
+    Err(Failure::not_found(format!("there is no block {height}")))
 }
 
 /// A block.
@@ -119,9 +128,19 @@ fn name_of(operation: &Operation) -> &'static str {
     }
 }
 
-/// Recomputes everything from genesis. One audit runs at a time.
-#[utoipa::path(get, path = "/api/v1/audit", responses((status = 200, body = AuditReport)))]
-pub(super) async fn audit(State(app): State<Arc<App>>) -> Answer<AuditReport> {
+#[derive(Deserialize)]
+pub(super) struct How {
+    archive: Option<bool>,
+}
+
+/// Recomputes everything from the oldest block that is kept; with `archive` from genesis or not
+/// at all. One audit runs at a time.
+#[utoipa::path(get, path = "/api/v1/audit", params(("archive" = Option<bool>, Query)),
+    responses((status = 200, body = AuditReport)))]
+pub(super) async fn audit(
+    State(app): State<Arc<App>>,
+    Asked(how): Asked<How>,
+) -> Answer<AuditReport> {
     let auditing = Arc::clone(&app);
     let turn = Arc::clone(&app.auditing).lock_owned().await;
     let report = blocking(move || {
@@ -132,6 +151,7 @@ pub(super) async fn audit(State(app): State<Arc<App>>) -> Answer<AuditReport> {
             node: Some(auditing.node),
             receipts: Receipts::Gateway(&auditing.gateway),
             gauge: &auditing.audit_gauge,
+            archive: how.archive.unwrap_or_default(),
         };
         Ok(audit.run()?)
     });

@@ -4,7 +4,7 @@ use super::App;
 use super::extract::Asked;
 use super::failure::{Failure, blocking};
 use crate::chain_file::frame;
-use ambar_base::{Encode, Height};
+use ambar_base::{Encode, ErrorCode, Height};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ pub(super) async fn genesis(State(app): State<Arc<App>>) -> Vec<u8> {
     app.home.genesis.to_bytes()
 }
 
-/// Final blocks from a height on, as frames of a chain file; nothing above the newest.
+/// Final blocks from a height on, as frames of a chain file; nothing above the newest. Those
+/// that are not kept any more are refused.
 #[utoipa::path(get, path = "/api/v1/chain", params(("from" = u64, Query)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn chain(
@@ -37,6 +38,11 @@ pub(super) async fn chain(
 }
 
 fn frames(app: &App, from: u64) -> Result<Vec<u8>, Failure> {
+    let oldest = app.consensus.oldest()?;
+    if Height(from) < oldest {
+        let message = format!("block {from} is not kept here; the oldest that is, is {oldest}");
+        return Err(Failure::new(ErrorCode::HistoryMissing, message));
+    }
     let mut frames = Vec::new();
     for height in (from..).take(BLOCKS_MAX) {
         if frames.len() >= ANSWER_BYTES {

@@ -97,6 +97,11 @@ fn state(registry: &mut Registry, app: &App) {
     };
     let lag = head.height.0.saturating_sub(app.index.cursor().0);
     gauge("ledger_height", "The newest final block", head.height.0);
+    if let Ok(oldest) = app.consensus.oldest() {
+        gauge("ledger_oldest_height", "The oldest block that is kept with all after it", oldest.0);
+    }
+    let kept = app.consensus.bodies_kept().unwrap_or_default();
+    gauge("ledger_blocks_kept", "How many newest blocks are kept; 0 if all are", kept);
     gauge("ledger_age_milliseconds", "Age of the newest final block", health.age_ms);
     gauge("index_lag_blocks", "Blocks that the index has not taken in", lag);
     gauge("receipts_unsettled", "Receipts that wait to be final", app.gateway.unsettled() as u64);

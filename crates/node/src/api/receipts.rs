@@ -9,10 +9,10 @@ use super::failure::{Answer, Failure};
 use super::party::Party;
 use super::views::{self, account_id, ledger, limit, named, number, payment, time};
 use ambar_base::{AccountId, ErrorCode, Height};
-use ambar_gateway::ReceiptId;
 use ambar_gateway::certificate::Opened;
 use ambar_gateway::record::Metered;
 use ambar_gateway::view::LedgerView;
+use ambar_gateway::{ReceiptId, StoredReceipt};
 use ambar_index::{Facts, Payout, ReceiptEntry, payouts};
 use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
@@ -48,8 +48,12 @@ pub(super) fn find(
 }
 
 fn known(app: &App, view: &LedgerView, id: ReceiptId) -> Result<Known, Failure> {
-    let settled = app.index.receipt(id.channel, id.n)?;
-    let metered = app.gateway.receipt(id)?.map(|stored| stored.metered);
+    let stored = app.gateway.receipt(id)?;
+    let settled = match (app.index.receipt(id.channel, id.n)?, &stored) {
+        (None, Some(stored)) => archived(app, stored)?,
+        (indexed, _) => indexed,
+    };
+    let metered = stored.map(|stored| stored.metered);
     let leaf = settled.as_ref().map(|entry| &entry.leaf).or(metered.as_ref().map(|m| &m.leaf));
     let unknown = || Failure::not_found(format!("there is no receipt {id}"));
     let leaf = leaf.cloned().ok_or_else(unknown)?;
@@ -61,6 +65,32 @@ fn known(app: &App, view: &LedgerView, id: ReceiptId) -> Result<Known, Failure> 
         }
     };
     Ok(Known { id, leaf, payer, metered, settled })
+}
+
+/// Where a call of this node's gateway settled, if it was before the index begins.
+fn archived(app: &App, stored: &StoredReceipt) -> Result<Option<ReceiptEntry>, Failure> {
+    let Some((batch, index)) = &stored.settled else { return Ok(None) };
+    let (height, number) = (batch.height, batch.batched.batch.header.number);
+    if height >= app.index.first() {
+        return Ok(None);
+    }
+    let Some(settled) = app.gateway.archive().settled(number)? else { return Ok(None) };
+    let leaf = stored.metered.leaf.clone();
+    let Some(payer) = Facts::read(&settled.facts)?.payer(leaf.channel) else { return Ok(None) };
+    let batch = (batch.batched.batch.header.gateway, number);
+    Ok(Some(ReceiptEntry { leaf, payer, batch, index: *index, height }))
+}
+
+/// What the ledger attested about a batch.
+fn facts_of(app: &App, (gateway, number): (u64, u64)) -> Result<Option<Facts>, Failure> {
+    let facts = match app.index.batch(gateway, number)? {
+        Some(batch) => Some(batch.facts),
+        None if gateway == app.node => {
+            app.gateway.archive().settled(number)?.map(|settled| settled.facts)
+        }
+        None => None,
+    };
+    Ok(facts.map(|facts| Facts::read(&facts)).transpose()?)
 }
 
 /// Whoever paid or was paid, and the holder of the certificate that called. A certificate
@@ -87,9 +117,7 @@ pub(super) fn holds(opened: &Opened, known: &Known) -> bool {
 /// Who was paid, once it settled.
 fn payments(app: &App, view: &LedgerView, known: &Known) -> Result<Vec<Payout>, Failure> {
     let Some(settled) = &known.settled else { return Ok(Vec::new()) };
-    let (gateway, number) = settled.batch;
-    let Some(batch) = app.index.batch(gateway, number)? else { return Ok(Vec::new()) };
-    let facts = Facts::read(&batch.facts)?;
+    let Some(facts) = facts_of(app, settled.batch)? else { return Ok(Vec::new()) };
     let plan = |number| {
         let version: Result<ambar_ledger::object::Version, _> =
             view.must("version", number, &Key::Version(number));

@@ -36,6 +36,8 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
         validators,
         height: head.height.0,
         time: time(head.time),
+        oldest: app.consensus.oldest()?.0,
+        blocks_kept: app.consensus.bodies_kept(),
         indexed: app.index.cursor().0,
         node: NodeView {
             number: app.node.to_string(),

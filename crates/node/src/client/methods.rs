@@ -304,9 +304,14 @@ impl Client {
         self.get(self.url(&format!("blocks/{height}"), &[])).await
     }
 
-    /// Recomputes everything from genesis.
+    /// Recomputes everything from the oldest block that the node keeps.
     pub async fn audit(&self) -> Result<AuditReport, ClientError> {
         self.get(self.url("audit", &[])).await
+    }
+
+    /// Recomputes everything from genesis, if the node keeps all blocks.
+    pub async fn audit_archive(&self) -> Result<AuditReport, ClientError> {
+        self.get(self.url("audit", &[("archive", Some("true"))])).await
     }
 
     /// How far the audit under way is.

@@ -11,6 +11,7 @@ fn foundation(count: usize, development: bool) -> Foundation {
         epoch_blocks: 64,
         credits: Price(5 * Price::CREDIT.0),
         heartbeat: Duration::from_millis(250),
+        retention: Retention::Newest(5_000),
         sites: sites(count, &[], (PEER_PORT_DEFAULT, API_PORT_DEFAULT)).unwrap(),
     }
 }
@@ -101,7 +102,10 @@ fn a_home_joins_without_a_seat() {
     let home = directory.path().join("fifth");
     let site = sites(1, &[], (7_900, 7_910)).unwrap()[0];
     let peer = homes[0].config().unwrap().network.unwrap().peers[0];
-    let joining = |peers| join(&home, genesis, (site, Duration::from_secs(1), peers), None);
+    let joining = |peers| {
+        let place = (site, Duration::from_secs(1), peers);
+        join(&home, genesis, place, Retention::Archive, None)
+    };
     assert!(matches!(joining(Vec::new()), Err(FoundingError::NoPeers)));
     assert!(matches!(joining(vec![peer, peer]), Err(FoundingError::Peer(_))));
     let founded = joining(vec![peer]).unwrap();
@@ -109,4 +113,6 @@ fn a_home_joins_without_a_seat() {
     assert_eq!(opened.genesis, *genesis);
     assert!(!genesis.committee().unwrap().seats().contains(&founded.validator));
     assert_eq!(opened.config().unwrap().network.unwrap().peers, [peer]);
+    assert_eq!(opened.config().unwrap().retention, Retention::Archive);
+    assert_eq!(homes[0].config().unwrap().retention, Retention::Newest(5_000));
 }

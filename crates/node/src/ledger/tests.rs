@@ -16,6 +16,7 @@ fn home(directory: &Path, validators: usize) -> Home {
         epoch_blocks: 64,
         credits: OPERATOR_CREDITS_DEFAULT,
         heartbeat: HEARTBEAT_DEFAULT,
+        retention: crate::config::Retention::default(),
         sites: sites(validators, &[], (7_800, 7_700)).unwrap(),
     };
     network.found(directory, None, |_| ()).unwrap();

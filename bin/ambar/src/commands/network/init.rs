@@ -67,6 +67,9 @@ pub struct InitArgs {
     /// What each operator can spend at first, in credits
     #[arg(long, value_name = "C", default_value_t = OPERATOR_CREDITS_DEFAULT)]
     credits: Price,
+    /// Let every node keep all blocks for ever, not only the newest 65,536
+    #[arg(long)]
+    archive: bool,
 }
 
 /// Runs the command.
@@ -97,6 +100,7 @@ fn foundation(args: &InitArgs) -> Outcome<Foundation> {
         epoch_blocks: epoch_blocks(args.epoch_blocks)?,
         credits: args.credits,
         heartbeat: longest,
+        retention: super::retention(args.archive),
         sites: sites(args.validators, &args.hosts, (args.port, args.api_port))?,
     })
 }

@@ -49,6 +49,9 @@ pub struct JoinArgs {
     /// The network's heartbeat, milliseconds
     #[arg(long, value_name = "MS", default_value_t = HEARTBEAT_DEFAULT.as_millis() as u64)]
     heartbeat: u64,
+    /// Keep all blocks from where it begins, not only the newest 65,536
+    #[arg(long)]
+    archive: bool,
 }
 
 /// Runs the command.
@@ -58,7 +61,8 @@ pub fn run(context: &Context, args: &JoinArgs) -> Outcome {
     let heartbeat = heartbeat(args.heartbeat).or_fail(ErrorCode::RequestInvalid)?;
     let passphrase = context.passphrase();
     let place = (site[0], heartbeat, args.peers.clone());
-    let founded = founding::join(&args.out, &genesis, place, passphrase.as_ref())?;
+    let retention = super::retention(args.archive);
+    let founded = founding::join(&args.out, &genesis, place, retention, passphrase.as_ref())?;
     let document = super::home_document(&founded);
     context.print(&document, || describe(&genesis, &founded))
 }

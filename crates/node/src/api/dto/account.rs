@@ -52,6 +52,10 @@ pub struct FaucetAnswer {
 pub struct Statement {
     /// The account's id.
     pub account: String,
+    /// The first block whose movements this node knows; absent if it knows all. What the account
+    /// held before is one row of kind `opening`.
+    #[serde(default)]
+    pub first: Option<u64>,
     /// The rows.
     pub rows: Vec<StatementRow>,
     /// What to ask for as `after` next; absent at the end.
@@ -68,7 +72,7 @@ pub struct StatementRow {
     /// The block's time.
     pub time: String,
     /// Why: `genesis`, `fee`, `transfer`, `channel`, `deposit`, `refund`, `bond`,
-    /// `royalty`, `contribution`, `treasury`, `node`, `network` or `burn`.
+    /// `royalty`, `contribution`, `treasury`, `node`, `network`, `burn` or `opening`.
     pub kind: String,
     /// Whether money came (`in`) or went (`out`).
     pub direction: String,

@@ -54,6 +54,9 @@ pub struct BlockTransaction {
 pub struct AuditReport {
     /// Whether everything agrees.
     pub ok: bool,
+    /// The first block that was executed again; 0 if that began with genesis itself.
+    #[serde(default)]
+    pub from: u64,
     /// The block up to which was audited.
     pub height: u64,
     /// Calls that settled with a charge.

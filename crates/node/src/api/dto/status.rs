@@ -23,6 +23,12 @@ pub struct Status {
     pub height: u64,
     /// Its consensus time.
     pub time: String,
+    /// The oldest block that is kept here with all after it; 0 if all are, from genesis.
+    #[serde(default)]
+    pub oldest: u64,
+    /// How many newest blocks are kept; nothing on an archive node.
+    #[serde(default)]
+    pub blocks_kept: Option<u64>,
     /// The last block that the index has taken in.
     pub indexed: u64,
     /// This node.

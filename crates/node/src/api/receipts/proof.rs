@@ -7,15 +7,16 @@ use crate::api::failure::{Failure, blocking};
 use crate::api::party::Party;
 use crate::api::views::{corrupt, ledger};
 use crate::serve::signed_manifest;
-use ambar_base::finality::HANDOVERS_MAX;
+use ambar_base::finality::{HANDOVERS_MAX, OutcomeProof};
 use ambar_base::{Encode, ErrorCode, codec};
+use ambar_gateway::settled::Settled;
 use ambar_gateway::view::LedgerView;
-use ambar_index::BatchRow;
+use ambar_index::ReceiptEntry;
 use ambar_ledger::Key;
 use ambar_ledger::query::State as _;
 use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
-use ambar_receipt::ReceiptDocument;
 use ambar_receipt::export::{ByteBuf, Parts, Preimages, Settlement};
+use ambar_receipt::{Leaf, ReceiptDocument, SignedBatch};
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -49,18 +50,15 @@ fn seal(app: &App, view: &LedgerView, party: &Party, known: &Known) -> Result<Ve
         let help = Some("try again in a moment".into());
         return Err(Failure { help, ..Failure::new(ErrorCode::NotFound, message) });
     };
-    let (gateway, number) = entry.batch;
-    let batch = app.index.batch(gateway, number)?;
-    let batch = batch.ok_or_else(|| corrupt(format!("batch {number} is not indexed")))?;
-    let (settle, settlement) = settled(app, &batch)?;
+    let Shown { batch, leaves, facts, settlement } = shown(app, entry)?;
     let details = known.metered.as_ref().and_then(|metered| metered.details.as_ref());
     let document = ReceiptDocument::assemble(Parts {
         network: app.network,
-        batch: &settle.batch,
-        leaves: &settle.leaves,
+        batch: &batch,
+        leaves: &leaves,
         index: usize::try_from(entry.index).unwrap_or(usize::MAX),
         details: details.filter(|_| sees_details(view, party, known)),
-        facts: &batch.facts,
+        facts: &facts,
         settlement: Some(settlement),
         preimages: &preimages(view, known)?,
     })?;
@@ -75,23 +73,83 @@ fn sees_details(view: &LedgerView, party: &Party, known: &Known) -> bool {
     }
 }
 
-/// The transaction that settled a batch, and the proof that it is final.
-fn settled(app: &App, batch: &BatchRow) -> Result<(Settle, Settlement), Failure> {
-    let missing = || corrupt(format!("block {} lacks the batch", batch.height));
-    let block = app.consensus.block(batch.height)?.ok_or_else(missing)?;
-    let at = usize::try_from(batch.outcome).unwrap_or(usize::MAX);
-    let outcome = block.outcomes.get(at).ok_or_else(missing)?;
+/// A settled batch, and what is shown of it.
+struct Shown {
+    batch: SignedBatch,
+    leaves: Vec<Leaf>,
+    facts: Vec<Vec<u8>>,
+    settlement: Settlement,
+}
+
+/// What this node's gateway kept when the batch settled; else what its block says.
+fn shown(app: &App, entry: &ReceiptEntry) -> Result<Shown, Failure> {
+    let (gateway, number) = entry.batch;
+    if gateway == app.node
+        && let Some(kept) = kept(app, number)?
+    {
+        return Ok(kept);
+    }
+    let row = app.index.batch(gateway, number)?;
+    let row = row.ok_or_else(|| forgotten(app, entry))?;
+    let block = app.consensus.block(row.height)?.ok_or_else(|| forgotten(app, entry))?;
+    let missing = || corrupt(format!("block {} lacks the batch", row.height));
+    let at = usize::try_from(row.outcome).unwrap_or(usize::MAX);
+    let outcome = block.outcomes.get(at).ok_or_else(missing)?.clone();
     let transaction = at.checked_sub(1).and_then(|at| block.transactions.get(at));
-    let transaction: SignedTransaction = codec::decode(transaction.ok_or_else(missing)?)
-        .map_err(|error| corrupt(error.to_string()))?;
-    let operation = usize::try_from(batch.operation).unwrap_or(usize::MAX);
-    let operation = transaction.envelope.operations.into_iter().nth(operation);
-    let Some(Operation::Settle(settle)) = operation else { return Err(missing()) };
-    let mut proof = block.proof(batch.outcome).ok_or_else(missing)?;
+    let Settle { batch, leaves, .. } =
+        operation(transaction.ok_or_else(missing)?, row.operation)?.ok_or_else(missing)?;
+    let proof = block.proof(row.outcome).ok_or_else(missing)?;
+    let settlement = settlement(app, outcome, proof, row.operation)?;
+    Ok(Shown { batch, leaves, facts: row.facts, settlement })
+}
+
+/// The operation of a transaction that settles a batch.
+fn operation(transaction: &[u8], at: u64) -> Result<Option<Settle>, Failure> {
+    let transaction: SignedTransaction =
+        codec::decode(transaction).map_err(|error| corrupt(error.to_string()))?;
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    Ok(match transaction.envelope.operations.into_iter().nth(at) {
+        Some(Operation::Settle(settle)) => Some(settle),
+        _ => None,
+    })
+}
+
+/// A batch of this node, from its archive.
+fn kept(app: &App, number: u64) -> Result<Option<Shown>, Failure> {
+    let archive = app.gateway.archive();
+    let (Some(settled), Some(batch)) = (archive.settled(number)?, archive.batch(number)?) else {
+        return Ok(None);
+    };
+    let Some(leaves) = archive.leaves(&batch)? else { return Ok(None) };
+    let Settled { operation, outcome, proof, facts } = settled;
+    let settlement = settlement(app, outcome, proof, operation)?;
+    Ok(Some(Shown { batch: batch.batched.batch, leaves, facts, settlement }))
+}
+
+/// The proof as a receipt shows it: with how the committees gave way to one another.
+fn settlement(
+    app: &App,
+    outcome: Vec<u8>,
+    mut proof: OutcomeProof,
+    result: u64,
+) -> Result<Settlement, Failure> {
     let epoch = proof.block.certificate.epoch;
     proof.handovers = app.consensus.handovers(epoch.saturating_sub(EPOCHS_SHOWN), epoch)?;
-    let (outcome, result) = (outcome.clone(), batch.operation);
-    Ok((settle, Settlement { outcome, proof: proof.to_bytes(), result }))
+    Ok(Settlement { outcome, proof: proof.to_bytes(), result })
+}
+
+/// Neither the block is here nor a proof that was kept.
+fn forgotten(app: &App, entry: &ReceiptEntry) -> Failure {
+    let (height, (gateway, _)) = (entry.height, entry.batch);
+    let message = format!("the receipt settled in block {height}, which is not kept here");
+    let help = if gateway == app.node {
+        "ask an archive node, one with `archive = true` that has followed since genesis".into()
+    } else {
+        format!(
+            "ask node {gateway}, whose call it is and which keeps the proof, or an archive node"
+        )
+    };
+    Failure { help: Some(help), ..Failure::new(ErrorCode::HistoryMissing, message) }
 }
 
 /// Every document that the leaf can refer to; the assembly keeps those it does.
