@@ -133,7 +133,7 @@ fn what_a_node_forgets_is_still_proved() {
     assert!(statement["first"].as_u64().unwrap() > settled, "{statement}");
     assert_eq!(statement["rows"][0]["kind"], "opening", "{statement}");
     let found = operator.json(&["search", "M"]);
-    assert!(found.to_string().contains("A model."), "{found}");
+    assert_eq!(found["hits"][0]["name"], "M", "{found}");
     proved(directory.path(), &operator, &receipt, &key);
     audited(&operator, settled);
     drop(node);
