@@ -32,7 +32,7 @@ pub(crate) mod types;
 mod votes;
 pub(crate) mod wire;
 
-pub use app::AHEAD_MS_MAX;
+pub use on_demand::AHEAD_MS_MAX;
 pub(crate) use state::genesis_commitment;
 #[cfg(feature = "chain")]
 pub use thread::Chain;

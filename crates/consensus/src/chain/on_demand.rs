@@ -1,10 +1,17 @@
-//! Proposing when there is something to propose, or when the heartbeat is due.
+//! Proposing when there is something to propose, or when the heartbeat is due; voting for
+//! blocks whose time the clock allows.
 //!
 //! The wait stands before the application, not in it: while an application builds a block,
-//! its parent cannot become final.
+//! its parent cannot become final. The clock is asked before the vote and never after: what a
+//! quorum has voted for is certified by what the block says alone, so that all who are honest
+//! certify it or nobody does, however their clocks differ. A leader whose block only some of
+//! them certify would end the chain.
 
-use super::types::{Context, Sha, our_digest};
+use super::app::Marshal;
+use super::types::{ChainBlock, Context, Sha, our_digest};
 use crate::core::Core;
+use ambar_base::finality::BlockHeader;
+use commonware_consensus::marshal::core::DigestFallback;
 use commonware_consensus::types::Round;
 use commonware_consensus::{Automaton, CertifiableAutomaton};
 use commonware_runtime::{Clock, Spawner, Supervisor};
@@ -13,24 +20,29 @@ use futures::future::{Either, select};
 use std::pin::pin;
 use std::sync::Arc;
 
-/// An automaton that takes its time.
+/// How far a block's time may be ahead of a validator's clock, ms.
+pub const AHEAD_MS_MAX: u64 = 2_000;
+
+/// An automaton that takes its time, and looks at that of others.
 pub(crate) struct OnDemand<E, A> {
     runtime: Arc<E>,
     core: Arc<Core>,
+    marshal: Marshal,
     inner: A,
 }
 
 impl<E, A: Clone> Clone for OnDemand<E, A> {
     fn clone(&self) -> Self {
         let (runtime, core) = (Arc::clone(&self.runtime), Arc::clone(&self.core));
-        Self { runtime, core, inner: self.inner.clone() }
+        let (marshal, inner) = (self.marshal.clone(), self.inner.clone());
+        Self { runtime, core, marshal, inner }
     }
 }
 
 impl<E, A> OnDemand<E, A> {
     /// In front of `inner`.
-    pub(crate) fn new(runtime: E, core: Arc<Core>, inner: A) -> Self {
-        Self { runtime: Arc::new(runtime), core, inner }
+    pub(crate) fn new(runtime: E, core: Arc<Core>, marshal: Marshal, inner: A) -> Self {
+        Self { runtime: Arc::new(runtime), core, marshal, inner }
     }
 }
 
@@ -52,6 +64,16 @@ async fn demand<E: Clock>(runtime: &E, core: &Core, context: &Context) {
             return;
         }
     }
+}
+
+/// Whether this validator's clock allows a vote for the block.
+fn is_timely(core: &Core, block: &ChainBlock) -> bool {
+    let BlockHeader { height, time, .. } = *block.header();
+    let timely = time <= (core.clock)().after(AHEAD_MS_MAX);
+    if !timely {
+        tracing::warn!(%height, "no vote for a block whose time is too far ahead");
+    }
+    timely
 }
 
 impl<E, A> Automaton for OnDemand<E, A>
@@ -84,7 +106,27 @@ where
     }
 
     async fn verify(&mut self, context: Context, payload: Sha) -> oneshot::Receiver<bool> {
-        self.inner.verify(context, payload).await
+        let (mut sender, receiver) = oneshot::channel();
+        let block = self.marshal.subscribe_by_digest(payload, DigestFallback::Wait);
+        let sound = self.inner.verify(context, payload).await;
+        let core = Arc::clone(&self.core);
+        self.runtime.child("verification").spawn(move |_| async move {
+            let verified = async {
+                // Whose context is sound is here.
+                let sound = sound.await.ok()?;
+                Some(sound && is_timely(&core, block.await.ok()?.inner()))
+            };
+            let verified = match select(pin!(verified), pin!(sender.closed())).await {
+                Either::Left((verified, _)) => verified,
+                // Consensus has left the view.
+                Either::Right(_) => return,
+            };
+            if let Some(verified) = verified {
+                // Whoever left meanwhile does not want to know.
+                let _ = sender.send(verified);
+            }
+        });
+        receiver
     }
 }
 

@@ -168,8 +168,8 @@ where
         marshal.clone(),
         parts::epocher(epochs),
     );
-    let core = Arc::clone(&app.core);
-    let automaton = OnDemand::new(runtime.child("proposer"), Arc::clone(&core), follower.clone());
+    let (core, proposer) = (Arc::clone(&app.core), runtime.child("proposer"));
+    let automaton = OnDemand::new(proposer, Arc::clone(&core), marshal.clone(), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
     super::catch_up::catch_up(&app, &marshal).await;
     let parts = epochs::Parts {
