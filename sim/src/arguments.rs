@@ -14,6 +14,7 @@ pub const HELP: &str = "usage: cargo xtask sim [OPTION]...
   --first S         the first seed (1)
   --adversary NAME  only this one; may be said more than once
   --jobs J          trials at a time (as many as there are cores)
+  --twice           every seed twice, which must give the same, not only the first
   --log FILTER      what engines log, on standard error, as in RUST_LOG: for one seed
 
   adversaries: none, bad-root, equivocator, inventor, proposer, replayer, spammer, withholder
@@ -30,6 +31,8 @@ pub struct Arguments {
     pub adversaries: Vec<(&'static str, Option<Adversary>)>,
     /// Trials at a time.
     pub jobs: usize,
+    /// Whether every seed is tried twice.
+    pub twice: bool,
     /// What is logged.
     pub log: Option<String>,
 }
@@ -43,7 +46,8 @@ impl Arguments {
     /// Reads the words after the program's name; nothing if help is asked for.
     pub fn read(words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut read = Self { seeds: SEEDS, first: 1, adversaries: Vec::new(), jobs, log: None };
+        let (adversaries, log, twice) = Default::default();
+        let mut read = Self { seeds: SEEDS, first: 1, adversaries, jobs, twice, log };
         let mut words = words;
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -52,6 +56,7 @@ impl Arguments {
                 "--seeds" => read.seeds = number(&value()?)?,
                 "--first" => read.first = number(&value()?)?,
                 "--jobs" => read.jobs = number(&value()?)?.clamp(1, 256) as usize,
+                "--twice" => read.twice = true,
                 "--log" => read.log = Some(value()?),
                 "--adversary" => read.adversaries.push(adversary(&value()?)?),
                 other => return Err(format!("no option `{other}`")),

@@ -1,7 +1,8 @@
 //! `cargo xtask sim`: tries seeds of each adversary and says what was broken.
 //!
 //! It knows arguments, threads and lines; what a trial is and how it is judged is the
-//! library's. The first seed of each adversary is tried twice and must give the same.
+//! library's. The first seed of each adversary, or every one, is tried twice and must give the
+//! same.
 
 mod arguments;
 
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
     };
     prepare(&arguments);
     println!(
-        "{:<12} {:>6} {:>8} {:>8} {:>9} {:>9} {:>8}",
-        "adversary", "seeds", "blocks", "final", "recovery", "wall", "failures"
+        "{:<12} {:>6} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}",
+        "adversary", "seeds", "blocks", "final", "unseated", "recovery", "wall", "failures"
     );
     let failed = arguments.adversaries.iter().map(|(name, adversary)| {
         let failed = try_seeds(&arguments, name, *adversary);
@@ -61,7 +62,8 @@ fn try_seeds(arguments: &Arguments, name: &str, adversary: Option<Adversary>) ->
                     if number >= arguments.seeds {
                         return;
                     }
-                    let trial = twice_if(number == 0, arguments.first + number, adversary);
+                    let twice = arguments.twice || number == 0;
+                    let trial = twice_if(twice, arguments.first + number, adversary);
                     trials.lock().unwrap_or_else(PoisonError::into_inner).push(trial);
                 }
             });
@@ -85,11 +87,12 @@ fn report(name: &str, trials: &[Trial], wall: Duration) -> usize {
     let failed: Vec<_> = trials.iter().filter(|trial| !trial.broken.is_empty()).collect();
     let recovery = trials.iter().map(|trial| trial.recovered).max().unwrap_or_default();
     println!(
-        "{:<12} {:>6} {:>8} {:>8} {:>7.1} s {:>7.1} s {:>8}",
+        "{:<12} {:>6} {:>8} {:>8} {:>8} {:>7.1} s {:>7.1} s {:>8}",
         name,
         trials.len(),
         trials.iter().map(|trial| trial.blocks).sum::<usize>(),
         trials.iter().map(|trial| trial.transactions).sum::<usize>(),
+        trials.iter().map(|trial| trial.unseated).sum::<usize>(),
         recovery.as_secs_f64(),
         wall.as_secs_f64(),
         failed.len()

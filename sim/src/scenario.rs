@@ -12,12 +12,17 @@ use std::time::Duration;
 const MEMBERS: std::ops::RangeInclusive<u64> = 4..=7;
 /// Heights of an epoch: several end within a run, or none.
 const EPOCH_BLOCKS: std::ops::RangeInclusive<u64> = 10..=100;
+/// The same where somebody can be caught: a seat is lost at the end of an epoch.
+const EPOCH_BLOCKS_CAUGHT: std::ops::RangeInclusive<u64> = 10..=24;
 /// When the last fault is over, s.
 const HEALING_S: std::ops::RangeInclusive<u64> = 8..=14;
 /// How long after healing everybody has to be far enough.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// The most that a clock is ahead of another, ms: less than what validators accept.
 const AHEAD_MS_MAX: u64 = 1_000;
+/// The most that the clock of whoever proposes wrong blocks is ahead, ms: some honest clocks
+/// allow a vote for its sound blocks and others do not.
+const AHEAD_MS_WRONG: u64 = 3_000;
 /// Longest transaction, bytes.
 const TRANSACTION_BYTES_MAX: usize = 32 << 10;
 
@@ -57,13 +62,16 @@ fn members(cast: &Cast, draw: &mut Draw, adversary: Option<Adversary>) -> Vec<Me
     let size = cast.members.len();
     let bad = adversary.map_or(0, |_| (size - 1) / 3);
     let bad: Vec<_> = draw.shuffled((0..size).collect()).into_iter().take(bad).collect();
-    let member = |(number, key): (usize, &ambar_base::SecretKey)| Member {
-        key: key.clone(),
-        ahead_ms: draw.below(AHEAD_MS_MAX),
-        part: match adversary.filter(|_| bad.contains(&number)) {
+    let member = |(number, key): (usize, &ambar_base::SecretKey)| {
+        let part = match adversary.filter(|_| bad.contains(&number)) {
             Some(adversary) => Part::Adversary(adversary),
             None => Part::Honest,
-        },
+        };
+        let ahead_max = match part {
+            Part::Adversary(Adversary::BadRoot) => AHEAD_MS_WRONG,
+            _ => AHEAD_MS_MAX,
+        };
+        Member { key: key.clone(), ahead_ms: draw.below(ahead_max), part }
     };
     cast.members.iter().enumerate().map(member).collect()
 }
@@ -74,7 +82,9 @@ impl Scenario {
     pub fn draw(seed: u64, adversary: Option<Adversary>) -> Self {
         let draw = Draw::new(seed);
         let size = draw.fork(1).within(MEMBERS) as usize;
-        let epoch_blocks = draw.fork(9).within(EPOCH_BLOCKS);
+        let caught = adversary.is_some_and(Adversary::leaves_evidence);
+        let epoch_blocks = if caught { EPOCH_BLOCKS_CAUGHT } else { EPOCH_BLOCKS };
+        let epoch_blocks = draw.fork(9).within(epoch_blocks);
         let cast = Cast::new(seed, size, epoch_blocks);
         let healing = Duration::from_secs(draw.fork(2).within(HEALING_S));
         let link = faults::link(&mut draw.fork(3));

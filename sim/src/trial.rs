@@ -1,7 +1,7 @@
 //! One trial: a seed lived through and judged.
 
 use crate::clients::clients;
-use crate::judge::{Case, judge};
+use crate::judge::{Case, judge, unseated};
 use crate::scenario::Scenario;
 use crate::told::Told;
 use ambar_base::{Digest, Encode};
@@ -22,6 +22,8 @@ pub struct Trial {
     pub blocks: usize,
     /// Final transactions.
     pub transactions: usize,
+    /// Adversaries that were ejected and have lost their seat.
+    pub unseated: usize,
     /// How long the run was, of its own time.
     pub lasted: Duration,
     /// How long after healing it went on, of its own time.
@@ -62,6 +64,7 @@ fn lost(seed: u64, panic: &(dyn std::any::Any + Send)) -> Trial {
         seed,
         blocks: 0,
         transactions: 0,
+        unseated: 0,
         lasted: zero,
         recovered: zero,
         took: zero,
@@ -75,13 +78,15 @@ fn live(seed: u64, adversary: Option<Adversary>) -> Trial {
     let told = Told::default();
     let ended = run(scenario.plan.clone(), clients(&scenario.cast, &told));
     let record = told.take();
-    let broken = judge(&Case { scenario: &scenario, ended: &ended, record: &record });
+    let case = Case { scenario: &scenario, ended: &ended, record: &record };
+    let broken = judge(&case);
     let longest = ended.witnesses.iter().max_by_key(|witness| witness.blocks.len());
     let blocks = longest.map_or(&[][..], |witness| &witness.blocks);
     Trial {
         seed,
         blocks: blocks.len().saturating_sub(1),
         transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
+        unseated: unseated(&case),
         lasted: ended.lasted,
         recovered: ended.lasted.saturating_sub(scenario.plan.healing),
         took: Duration::ZERO,

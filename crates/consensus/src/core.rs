@@ -17,20 +17,19 @@ use crate::pending::{Doubtful, Pending};
 use crate::settings::{Clock, Settings};
 use crate::state::Entry;
 use ambar_base::finality::{BlockHeader, Certificate, Evidence};
-use ambar_base::{Coded, Committee, Digest, Height};
+use ambar_base::{Coded, Committee, Digest, Height, Moment};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 mod committees;
 
 use committees::committee_in;
 
-/// How long the view may be ahead of its disk.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+/// How long the view may be ahead of its disk, ms.
+const FLUSH_AFTER_MS: u64 = 1_000;
 
 /// Most transactions on their way to peers; more are spread when somebody asks again.
 const SPREAD_MAX: usize = 4_096;
@@ -74,7 +73,7 @@ pub(crate) struct Core {
 /// The view's store, and how far it is.
 struct Stores {
     database: Database,
-    flushed: Instant,
+    flushed: Moment,
     /// The newest block in it.
     height: Height,
     /// Blocks in it that wait for the votes of a later one.
@@ -109,7 +108,7 @@ impl Core {
         let hearing = Hearing::of(&committee, &settings.key.public());
         let (spread, to_spread) = mpsc::channel(SPREAD_MAX);
         let queue = Queue { pool: Mempool::new(settings.pool), status: Status::Running };
-        let (flushed, height) = (Instant::now(), snapshot.head().height);
+        let (flushed, height) = (clock(), snapshot.head().height);
         let stores = Stores { database, flushed, height, uncertified: Vec::new() };
         let core = Self {
             machine,
@@ -221,7 +220,7 @@ impl Core {
         admit_all(&*self.machine, transactions)
     }
 
-    pub(crate) fn transaction_bytes_max(&self) -> usize {
+    fn transaction_bytes_max(&self) -> usize {
         self.settings.pool.transaction_bytes_max.min(self.settings.rules.block.bytes_max)
     }
 
@@ -298,7 +297,7 @@ impl Core {
             self.turn_to(committee);
         }
         stores.uncertified.push(block);
-        stores.flush_in_time();
+        stores.flush_in_time((self.clock)());
         if certificate.is_none() {
             return Ok(());
         }
@@ -424,14 +423,15 @@ impl Core {
 
 impl Stores {
     /// A disk that refuses now is asked again later: the engine's blocks are durable.
-    fn flush_in_time(&mut self) {
-        if self.flushed.elapsed() < FLUSH_AFTER {
+    fn flush_in_time(&mut self, now: Moment) {
+        // A clock that was set back flushes once too often, never too late.
+        if self.flushed.distance_ms(now) < FLUSH_AFTER_MS {
             return;
         }
         if let Err(error) = self.database.flush() {
             tracing::warn!(%error, "the view waits for the disk");
         }
-        self.flushed = Instant::now();
+        self.flushed = now;
     }
 }
 

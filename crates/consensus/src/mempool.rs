@@ -138,9 +138,9 @@ impl Mempool {
         }
     }
 
-    /// Answers everybody with `error` and forgets all.
+    /// Answers everybody with `error`, in the order of arrival, and forgets all.
     pub(crate) fn fail_all(&mut self, error: &SubmitError) {
-        let ids: Vec<_> = self.tickets.keys().copied().collect();
+        let ids: Vec<_> = self.waiting.values().map(|waiting| waiting.admission.id).collect();
         for id in ids {
             self.resolve(&id, &Err(error.clone()));
         }

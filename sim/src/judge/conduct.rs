@@ -1,4 +1,5 @@
-//! Engines end when they are stopped or their disk fails, and otherwise not.
+//! Engines end when they are stopped or their disk fails, and otherwise not; no ledger waits
+//! for a person.
 
 use super::Case;
 use ambar_consensus::simulation::{DiskFaults, Event};
@@ -7,8 +8,11 @@ use std::time::Duration;
 /// How long after a disk's fault an engine may still end of it.
 const AFTERMATH: Duration = Duration::from_secs(5);
 
-/// No honest member's engine ended by itself while disks were sound.
+/// No honest member's engine ended by itself while disks were sound, and none has halted.
 pub(super) fn judge(case: &Case<'_>, broken: &mut Vec<String>) {
+    for member in &case.ended.halted {
+        broken.push(format!("conduct: member {member}'s ledger halted"));
+    }
     let faulty = faulty(case);
     for end in &case.ended.ends {
         let excused = faulty.iter().any(|(from, until)| *from <= end.at && end.at <= *until);

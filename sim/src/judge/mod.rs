@@ -36,9 +36,15 @@ pub fn judge(case: &Case<'_>) -> Vec<String> {
     broken
 }
 
-impl Case<'_> {
+/// How many adversaries were ejected and have lost their seat.
+#[must_use]
+pub fn unseated(case: &Case<'_>) -> usize {
+    evidence::unseated(case)
+}
+
+impl<'a> Case<'a> {
     /// The witness with the longest chain that begins at genesis.
-    fn longest(&self) -> Option<&Witness> {
+    fn longest(&self) -> Option<&'a Witness> {
         self.ended.witnesses.iter().max_by_key(|witness| witness.blocks.len())
     }
 

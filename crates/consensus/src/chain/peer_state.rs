@@ -22,7 +22,7 @@ use commonware_storage::qmdb::sync::source::{Feedback, Response};
 use commonware_storage::qmdb::sync::{Request, Source, source};
 use commonware_utils::channel::{mpsc, oneshot};
 use futures::future::{Either, select};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,8 @@ type StateResponse = Response<mmr::Family, StateOp, Sha>;
 /// What the actor and those who ask share.
 struct Desk<E: Storing> {
     database: Option<Shared<StateDb<E>>>,
-    asked: HashMap<u64, (Key, oneshot::Sender<Answer>)>,
+    /// In order, so that those who wait hear of the end in the order in which they asked.
+    asked: BTreeMap<u64, (Key, oneshot::Sender<Answer>)>,
     next: u64,
     /// Peers that say that they are further, in the order in which they are asked.
     ahead: Vec<Key>,
@@ -77,7 +78,7 @@ where
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
 {
-    let desk = Desk { database: None, asked: HashMap::new(), next: 0, ahead: Vec::new() };
+    let desk = Desk { database: None, asked: BTreeMap::new(), next: 0, ahead: Vec::new() };
     let desk = Arc::new(Mutex::new(desk));
     let (outbox, mut letters) = mpsc::unbounded_channel();
     let asking = Arc::new(runtime.child("asking"));

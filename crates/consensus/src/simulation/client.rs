@@ -30,6 +30,8 @@ pub(super) struct Shared {
     /// Members that run.
     pub(super) open: Mutex<Vec<Option<Open>>>,
     pub(super) healed: AtomicBool,
+    /// Whether every honest member has got far enough.
+    pub(super) reached: AtomicBool,
     pub(super) forged: Forged,
 }
 
@@ -85,6 +87,12 @@ impl Net {
     #[must_use]
     pub fn healed(&self) -> bool {
         self.shared.healed.load(Ordering::SeqCst)
+    }
+
+    /// Whether every honest member has got far enough after healing.
+    #[must_use]
+    pub fn reached(&self) -> bool {
+        self.shared.reached.load(Ordering::SeqCst)
     }
 
     /// The state at a member that runs.

@@ -19,6 +19,7 @@ mod reach;
 mod run;
 mod tap;
 mod validator;
+mod ward;
 mod witness;
 
 pub use adversary::Adversary;

@@ -12,6 +12,7 @@ use crate::chain::genesis_commitment;
 use crate::chain::types::{ChainBlock, Key};
 use crate::chain::wire::message_bytes_max;
 use crate::draft;
+use crate::engine::Status;
 use ambar_base::Height;
 use ambar_base::finality::Evidence;
 use commonware_p2p::simulated::{self, Network};
@@ -54,6 +55,8 @@ pub struct Ended {
     pub evidence: Vec<(usize, Evidence)>,
     /// How many contradictions adversaries sent to one and the same member after healing.
     pub contradictions: u64,
+    /// Honest members whose ledger waits for a person.
+    pub halted: Vec<usize>,
     /// Engines that ended without being stopped.
     pub ends: Vec<EngineEnd>,
     /// How long the run was, of its own time.
@@ -115,6 +118,7 @@ impl Scene {
             context: context.child("clients"),
             open: Mutex::new(vec![None; keys.len()]),
             healed: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
             forged: forged.clone(),
         };
         let (blocked, ends, fame) = Default::default();
@@ -139,6 +143,7 @@ impl Scene {
         let mut reached = false;
         while self.since_start() < plan.healing + plan.grace {
             reached = self.lowest_honest() >= goal;
+            self.shared.reached.store(reached, Ordering::SeqCst);
             if reached && left.load(Ordering::SeqCst) == 0 {
                 break;
             }
@@ -256,6 +261,7 @@ impl Scene {
             blocked: blocked.collect(),
             evidence: self.evidence(),
             contradictions: self.common.fame.contradictions(),
+            halted: self.halted(),
             ends: ends.collect(),
             lasted: self.since_start(),
             trace: self.context.auditor().state(),
@@ -270,6 +276,16 @@ impl Scene {
             found.into_iter().map(move |evidence| (number, evidence))
         };
         (0..self.validators.len()).filter(honest).flat_map(seen).collect()
+    }
+
+    fn halted(&self) -> Vec<usize> {
+        let members = self.common.plan.members.iter().zip(&self.validators).enumerate();
+        let halted = members.filter(|(_, (member, validator))| {
+            let core = validator.open().and_then(Open::core);
+            member.is_honest()
+                && core.is_some_and(|core| matches!(core.status(), Status::Halted(_)))
+        });
+        halted.map(|(number, _)| number).collect()
     }
 
     fn witnesses(&self) -> Vec<Witness> {

@@ -10,6 +10,7 @@ use super::mark::MemoryMark;
 use super::plan::{Member, Part, Plan, ViewLoss};
 use super::reach::{Blocked, Reach};
 use super::tap::{Plain, Stage, TapReceiver, TapSender};
+use super::ward::{Alarm, Ward};
 use crate::block::Writes;
 use crate::chain::app::App;
 use crate::chain::mark::VoteMark;
@@ -27,7 +28,8 @@ use commonware_p2p::simulated::{self, Oracle, SplitTarget};
 use commonware_runtime::deterministic::Context;
 use commonware_runtime::{Clock as _, Handle, Quota, Spawner as _, Supervisor as _};
 use commonware_utils::NZU32;
-use futures::future::select_all;
+use futures::future::{select, select_all};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -172,8 +174,13 @@ impl Life {
         ends.push((self.number, since));
     }
 
-    /// Runs the engine until a part of it ends.
+    /// Runs the engine until a part of it ends or panics.
     async fn run(&self, context: Context) {
+        let alarm = Alarm::default();
+        select(pin!(self.run_parts(&context, &alarm)), pin!(alarm.heard())).await;
+    }
+
+    async fn run_parts(&self, context: &Context, alarm: &Alarm) {
         let me = member_key(&self.common.plan.members[self.number]);
         let mut ends = Vec::new();
         for channel in 0..CHANNELS {
@@ -181,8 +188,8 @@ impl Life {
             ends.push(registered.unwrap_or_else(|error| panic!("a channel: {error}")));
         }
         let mut running = match self.common.plan.members[self.number].part {
-            Part::Adversary(Adversary::Proposer) => self.twins(&context, me, ends).await,
-            part => self.one(&context, me, (ends, part)).await,
+            Part::Adversary(Adversary::Proposer) => self.twins(context, alarm, (me, ends)).await,
+            part => self.one(context, alarm, (me, ends, part)).await,
         };
         self.core.run();
         self.caught_up.store(true, Ordering::SeqCst);
@@ -190,7 +197,12 @@ impl Life {
     }
 
     /// One engine, behind an adversary if the member is one.
-    async fn one(&self, context: &Context, me: Key, (ends, part): (Vec<Ends>, Part)) -> Running {
+    async fn one(
+        &self,
+        context: &Context,
+        alarm: &Alarm,
+        (me, ends, part): (Key, Vec<Ends>, Part),
+    ) -> Running {
         let (senders, receivers): (Vec<Plain>, Vec<Receiver>) = ends.into_iter().unzip();
         let stage = match part {
             Part::Honest => None,
@@ -202,7 +214,8 @@ impl Life {
         };
         let channels = channels(senders, receivers, stage.as_ref());
         let (seat, app) = (self.seat(me, ""), self.app(Arc::clone(&self.core)));
-        let mut running = wire::start(context.child("engine"), seat, app, channels).await;
+        let engine = Ward::new(context.child("engine"), alarm.clone());
+        let mut running = wire::start(engine, seat, app, channels).await;
         if let Some(stage) = stage {
             running.push(tick(context, stage));
         }
@@ -211,7 +224,12 @@ impl Life {
 
     /// Two engines with one key, each speaking to one half of the others and hearing all:
     /// both are honest, and together they propose two blocks in each view that they lead.
-    async fn twins(&self, context: &Context, me: Key, ends: Vec<Ends>) -> Running {
+    async fn twins(
+        &self,
+        context: &Context,
+        alarm: &Alarm,
+        (me, ends): (Key, Vec<Ends>),
+    ) -> Running {
         let mut hand = self.hand(me.clone());
         let peers = hand.peers.clone();
         let peers = hand.draw.shuffled(peers);
@@ -236,6 +254,7 @@ impl Life {
             let channels = channels(senders, receivers, Some(&stage));
             let (seat, app) = (self.seat(me.clone(), name), self.app(core));
             let engine = context.child("engine").with_attribute("twin", name.len());
+            let engine = Ward::new(engine, alarm.clone());
             running.extend(wire::start(engine, seat, app, channels).await);
         }
         running

@@ -7,6 +7,8 @@ use crate::mempool::Mempool;
 use crate::settings::{BlockLimits, PoolLimits};
 use ambar_base::{Digest, Height, Moment};
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashSet;
 
 const POOL: PoolLimits = PoolLimits {
@@ -105,4 +107,19 @@ fn a_failure_is_told_to_all_and_what_waits_may_wait_on() {
     pool.fail_all(&error);
     assert_eq!(second.try_recv(), Ok(Err(error)));
     assert!(!pool.has_besides(&HashSet::new()));
+}
+
+#[test]
+fn everybody_hears_of_the_end_in_the_order_of_arrival() {
+    let mut pool = Mempool::new(PoolLimits { transactions_max: 32, ..POOL });
+    let mut waits = FuturesUnordered::new();
+    for number in 0..32_u8 {
+        let wait = pool.insert(admission(number.reverse_bits(), 0), bytes(0)).unwrap();
+        waits.push(wait.map(move |_| number));
+    }
+    // Each is asked once, so that from now on it is asked in the order in which it is woken.
+    assert!(waits.next().now_or_never().is_none());
+    pool.fail_all(&SubmitError::ShuttingDown);
+    let heard: Vec<_> = waits.collect().now_or_never().unwrap();
+    assert_eq!(heard, (0..32).collect::<Vec<_>>());
 }
