@@ -65,7 +65,6 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Roster => read::<Roster>(value),
         Key::Validator(_) => read::<Validator>(value),
         Key::Serve(_) => read::<Serve>(value),
-        Key::Call(_) => read::<Height>(value),
         Key::Agenda(_) => read::<Agenda>(value),
         Key::Time(_) => read::<Moment>(value),
         Key::Batch(_) => read::<Batch>(value),
