@@ -10,7 +10,7 @@
 use crate::block::Writes;
 use crate::error::StoreError;
 use crate::limits::SCAN_ENTRIES_MAX;
-use crate::state::{Entry, State};
+use crate::state::State;
 use ambar_base::Digest;
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -95,18 +95,13 @@ impl Listing {
             let entries = state.scan(prefix, after.as_deref(), SCAN_ENTRIES_MAX)?;
             let Some((last, _)) = entries.last() else { return Ok(listing) };
             after = Some(last.clone());
-            entries.iter().for_each(|entry| listing.add(entry));
+            entries.iter().for_each(|(key, value)| listing.write(key, Some(value)));
         }
     }
 
     /// Which entries it is about.
     pub(crate) fn lists(&self) -> Option<Lists> {
         self.lists
-    }
-
-    /// Adds an entry of the state.
-    pub(crate) fn add(&mut self, (key, value): &Entry) {
-        self.write(key, Some(value));
     }
 
     /// Follows the writes of a block.
@@ -233,8 +228,6 @@ mod tests {
         ids.map(|ids| ids.iter().copied().map(id).collect::<Vec<_>>().to_bytes())
     }
 
-    type Written = (u8, Option<Vec<u8>>);
-
     fn places<'a>(found: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
         let mut found: Vec<_> = found.map(<[u8]>::to_vec).collect();
         found.sort();
@@ -263,7 +256,7 @@ mod tests {
                 let mut layer = layered.layer();
                 for (at, ids) in block {
                     let ids: Option<Vec<u8>> = ids.map(|ids| ids.into_iter().collect());
-                    let (at, bytes): (u8, _) = (at, value(ids.as_deref()));
+                    let bytes = value(ids.as_deref());
                     direct.write(&key(at), bytes.as_deref());
                     layer.write(&key(at), bytes.as_deref());
                     match ids {
@@ -271,8 +264,6 @@ mod tests {
                         None => state.remove(&at),
                     };
                 }
-                let written: Written = (0, None);
-                direct.write(b"other", written.1.as_deref());
                 layered.absorb(&layer);
                 for number in 0..9 {
                     let expect = listed(&state, number);

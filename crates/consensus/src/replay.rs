@@ -1,9 +1,9 @@
 //! Audit: executing blocks again, from genesis or from a block after which the state is known.
 //!
 //! **Invariant**: [`replay`] trusts nothing but the checkpoint, the genesis it is given
-//! and the machine; it needs no store. [`replay_from`] trusts the state after its base and
-//! the committees that are given with it besides. The commitment to the authenticated state is the one
-//! thing it takes from headers: their digest of the writes says the same.
+//! and the machine; it needs no store. [`replay_from`] trusts the state after its base and the
+//! committees that are given with it besides. The commitment to the authenticated state is the
+//! one thing that is taken from headers: their digest of the writes says the same.
 
 use crate::block::{Block, Writes, genesis_writes};
 use crate::chain::genesis_commitment;

@@ -1,5 +1,6 @@
 //! A node's own configuration, `node.toml`: where it listens, who its peers are, how much of
-//! the past it keeps, what it asks, and with what it serves which capsule. None of it is ever part of a capsule.
+//! the past it keeps, what it asks, and with what it serves which capsule. None of it is ever
+//! part of a capsule.
 
 pub mod network;
 pub mod retention;
