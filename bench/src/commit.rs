@@ -3,8 +3,9 @@
 use crate::plan::Plan;
 use crate::table::Table;
 use ambar_base::{Checkpoint, Committee, Digest, Height, NetworkId, SecretKey};
+use ambar_chain::Chain;
 use ambar_consensus::{
-    Admission, Applied, BlockContext, Chain, Consensus, Execution, Item, ReadSet, Refusal, Rules,
+    Admission, Applied, BlockContext, Consensus, Execution, Item, ReadSet, Refusal, Rules,
     Settings, StateMachine, Step, seats_outcome, system_clock,
 };
 use anyhow::{Result, anyhow};

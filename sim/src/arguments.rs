@@ -1,6 +1,6 @@
 //! The command line of the simulator.
 
-use ambar_consensus::simulation::Adversary;
+use ambar_sim::simulation::Adversary;
 
 /// How many seeds of each adversary unless told otherwise.
 const SEEDS: u64 = 25;

@@ -4,9 +4,9 @@ use crate::cast::{Cast, PAYERS};
 use crate::market::Market;
 use crate::payer::pay;
 use crate::person::Person;
+use crate::simulation::{Client, Net};
 use crate::told::Told;
 use crate::watchman::watch;
-use ambar_consensus::simulation::{Client, Net};
 use ambar_ledger::Actor;
 use futures::FutureExt;
 

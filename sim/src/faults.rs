@@ -1,6 +1,6 @@
 //! What befalls a committee, drawn from a seed.
 
-use ambar_consensus::simulation::{DiskFaults, Draw, Event, Link, ViewLoss};
+use crate::simulation::{DiskFaults, Draw, Event, Link, ViewLoss};
 use std::time::Duration;
 
 /// How long nothing happens at first, ms.

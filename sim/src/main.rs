@@ -6,7 +6,7 @@
 
 mod arguments;
 
-use ambar_consensus::simulation::Adversary;
+use ambar_sim::simulation::Adversary;
 use ambar_sim::trial::{Trial, try_seed};
 use arguments::{Arguments, HELP};
 use std::process::ExitCode;

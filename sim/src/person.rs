@@ -1,9 +1,9 @@
 //! An account or a node that acts on the ledger, one transaction after another, whatever
 //! becomes of the member that it asked.
 
+use crate::simulation::Net;
 use crate::told::{Answer, Told};
 use ambar_base::{Digest, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, codec};
-use ambar_consensus::simulation::Net;
 use ambar_consensus::{Committed, StateView, StoreError, SubmitError};
 use ambar_ledger::object::{Account, Node};
 use ambar_ledger::query::State;

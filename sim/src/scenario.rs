@@ -2,7 +2,7 @@
 
 use crate::cast::Cast;
 use crate::faults;
-use ambar_consensus::simulation::{Adversary, Draw, Member, Part, Plan};
+use crate::simulation::{Adversary, Draw, Member, Part, Plan};
 use ambar_consensus::{BlockLimits, Patience, PoolLimits, Rules, Settings};
 use ambar_machine::{LedgerMachine, genesis_state, rules};
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 use crate::clients::clients;
 use crate::judge::{Case, judge, unseated};
 use crate::scenario::Scenario;
+use crate::simulation::{Adversary, Ended, run};
 use crate::told::Told;
 use ambar_base::{Digest, Encode};
-use ambar_consensus::simulation::{Adversary, Ended, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
 //! Whoever reports validators that vote against themselves, as every node does.
 
 use crate::person::Seen;
+use crate::simulation::Net;
 use crate::told::Told;
 use ambar_base::finality::Evidence;
 use ambar_base::{Encode, NetworkId, PublicKey};
-use ambar_consensus::simulation::Net;
 use ambar_ledger::query::State;
 use ambar_ledger::roster::Roster;
 use ambar_ledger::{Key, Refusal, SignedTransaction};

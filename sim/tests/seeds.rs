@@ -1,6 +1,6 @@
 //! Seeds that once broke something, and one that shows what a cheat comes to.
 
-use ambar_consensus::simulation::Adversary;
+use ambar_sim::simulation::Adversary;
 use ambar_sim::trial::try_seed;
 
 #[test]

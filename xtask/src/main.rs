@@ -7,9 +7,9 @@
 //! Invariant: a task is one module and one row of [`TASKS`], so that the help
 //! text always lists exactly what exists.
 
-mod apart;
 mod bench;
 mod fuzz;
+mod program;
 mod sim;
 mod tidy;
 

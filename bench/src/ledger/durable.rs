@@ -3,7 +3,8 @@
 use super::batches::Market;
 use crate::plan::Plan;
 use ambar_base::{Checkpoint, Committee, Moment, SecretKey};
-use ambar_consensus::{Chain, Clock, Consensus, Patience, Rules, Settings};
+use ambar_chain::Chain;
+use ambar_consensus::{Clock, Consensus, Patience, Rules, Settings};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use ambar_machine::LedgerMachine;
 use anyhow::{Result, anyhow};

@@ -1,6 +1,5 @@
 //! What gateways settle, signed before the clock runs.
 
-use super::GATEWAYS;
 use crate::ledger::batches::Market;
 
 /// Accounts opened with each batch.
@@ -16,16 +15,16 @@ pub struct Load {
 }
 
 impl Load {
-    /// About so many calls in batches of `size`.
-    pub fn prepare(market: &Market, calls: u64, size: u64) -> Self {
-        let each = calls / GATEWAYS as u64 / size * size;
+    /// About so many calls of so many gateways, in batches of `size`.
+    pub fn prepare(market: &Market, gateways: usize, calls: u64, size: u64) -> Self {
+        let each = calls / gateways as u64 / size * size;
         let batches: Vec<_> =
-            (0..GATEWAYS).map(|gateway| market.batches(gateway, each, size)).collect();
+            (0..gateways).map(|gateway| market.batches(gateway, each, size)).collect();
         let openings = |gateway: usize| {
             (0..each / size).map(|number| market.opening(gateway, number, ACCOUNTS)).collect()
         };
-        let openings = (0..GATEWAYS).map(openings).collect();
-        Self { batches, openings, calls: each * GATEWAYS as u64 }
+        let openings = (0..gateways).map(openings).collect();
+        Self { batches, openings, calls: each * gateways as u64 }
     }
 
     /// The number of calls.

@@ -6,9 +6,8 @@ use crate::ledger::batches::Market;
 use crate::plan::Plan;
 use crate::world::key;
 use ambar_base::{Checkpoint, Committee, Height, Moment, SecretKey};
-use ambar_consensus::{
-    Chain, Clock, Consensus, Patience, PeerSettings, Rules, Settings, SubmitError,
-};
+use ambar_chain::Chain;
+use ambar_consensus::{Clock, Consensus, Patience, PeerSettings, Rules, Settings, SubmitError};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use ambar_machine::LedgerMachine;
 use anyhow::{Result, anyhow};

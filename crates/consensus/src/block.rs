@@ -76,12 +76,12 @@ pub(crate) fn from_store<T: ambar_base::Decode>(bytes: &[u8]) -> Result<T, Store
 }
 
 /// The state at height 0 as the writes with which block 1 begins.
-pub(crate) fn genesis_writes(genesis: Vec<(Vec<u8>, Vec<u8>)>) -> Writes {
+pub fn genesis_writes(genesis: Vec<(Vec<u8>, Vec<u8>)>) -> Writes {
     genesis.into_iter().map(|(key, value)| (key, Some(Bytes::from(value)))).collect()
 }
 
 /// The RFC 9162 root over items in order.
-pub(crate) fn root_of<T: AsRef<[u8]>>(items: &[T]) -> Digest {
+pub fn root_of<T: AsRef<[u8]>>(items: &[T]) -> Digest {
     root_over(items.iter().map(AsRef::as_ref))
 }
 

@@ -41,13 +41,16 @@ struct Queue {
 }
 
 /// The shared part of an engine.
-pub(crate) struct Core {
-    pub(crate) machine: Arc<dyn StateMachine>,
-    pub(crate) settings: Settings,
-    pub(crate) clock: Clock,
+pub struct Core {
+    /// The ledger.
+    pub machine: Arc<dyn StateMachine>,
+    /// What the operator chose.
+    pub settings: Settings,
+    /// Where consensus time comes from.
+    pub clock: Clock,
     queue: Mutex<Queue>,
     /// Rung when something new waits.
-    pub(crate) fresh: Notify,
+    pub fresh: Notify,
     pending: Mutex<Pending>,
     /// `None` once the engine is closed.
     stores: Mutex<Option<Stores>>,
@@ -57,15 +60,17 @@ pub(crate) struct Core {
     hearing: Mutex<Hearing>,
     head: watch::Sender<Head>,
     /// The epoch of the next block that the view lacks.
-    pub(crate) epoch: watch::Sender<u64>,
+    pub epoch: watch::Sender<u64>,
     /// How the engine's first start ended: the view is up to it, or why it is not.
     started: watch::Sender<Option<Result<(), StoreError>>>,
-    pub(crate) stop: watch::Sender<bool>,
+    /// Set when the engine must stop.
+    pub stop: watch::Sender<bool>,
     /// Evidence against validators, one for a key.
-    pub(crate) conflicts: watch::Sender<Vec<Evidence>>,
+    pub conflicts: watch::Sender<Vec<Evidence>>,
     /// Set when the engine must begin at its peers' state.
-    pub(crate) begin_anew: AtomicBool,
-    pub(crate) closed: watch::Sender<bool>,
+    pub begin_anew: AtomicBool,
+    /// Set when nothing more is written.
+    pub closed: watch::Sender<bool>,
     spread: mpsc::Sender<Bytes>,
     to_spread: Arc<tokio::sync::Mutex<mpsc::Receiver<Bytes>>>,
 }
@@ -81,7 +86,7 @@ struct Stores {
 }
 
 /// How a submission begins.
-pub(crate) enum Submitted {
+pub enum Submitted {
     /// It was final before.
     Final(Committed),
     /// It waits.
@@ -96,7 +101,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Core {
     /// Around an open view.
-    pub(crate) fn new(
+    pub fn new(
         machine: Arc<dyn StateMachine>,
         settings: Settings,
         clock: Clock,
@@ -137,35 +142,40 @@ impl Core {
     // ----- reading
 
     /// The newest published block's state.
-    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
         snapshot.as_ref().map(Arc::clone).ok_or(StoreError::Closed)
     }
 
-    pub(crate) fn head(&self) -> Head {
+    /// The newest final block.
+    pub fn head(&self) -> Head {
         *self.head.borrow()
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<Head> {
+    /// Follows [`Core::head`].
+    pub fn watch(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
 
-    pub(crate) fn status(&self) -> Status {
+    /// How the engine is.
+    pub fn status(&self) -> Status {
         locked(&self.queue).status.clone()
     }
 
-    pub(crate) fn waits(&self, id: &Digest) -> bool {
+    /// Whether a transaction waits.
+    pub fn waits(&self, id: &Digest) -> bool {
         locked(&self.queue).pool.contains(id)
     }
 
-    pub(crate) fn refusal(&self, id: &Digest) -> Option<Refusal> {
+    /// Why a transaction was refused not long ago.
+    pub fn refusal(&self, id: &Digest) -> Option<Refusal> {
         locked(&self.refusals).get(id).cloned()
     }
 
     // ----- submitting
 
     /// Everything a submission goes through before it waits.
-    pub(crate) fn enqueue(&self, transaction: Vec<u8>) -> Result<Submitted, SubmitError> {
+    pub fn enqueue(&self, transaction: Vec<u8>) -> Result<Submitted, SubmitError> {
         let admission = self.admit(&transaction)?;
         let snapshot = self.snapshot().map_err(|_| SubmitError::ShuttingDown)?;
         if let Some(committed) = committed(&snapshot, &admission.id)? {
@@ -189,7 +199,7 @@ impl Core {
     }
 
     /// Takes in transactions that peers spread; what is not admitted is dropped.
-    pub(crate) fn hear(&self, transactions: &[Bytes]) {
+    pub fn hear(&self, transactions: &[Bytes]) {
         let Ok(snapshot) = self.snapshot() else { return };
         let next = snapshot.head().height.after(1);
         for (transaction, admission) in transactions.iter().zip(self.admit_all(transactions)) {
@@ -216,7 +226,7 @@ impl Core {
     }
 
     /// Admits many at once.
-    pub(crate) fn admit_all(&self, transactions: &[Bytes]) -> Vec<Result<Admission, Refusal>> {
+    pub fn admit_all(&self, transactions: &[Bytes]) -> Vec<Result<Admission, Refusal>> {
         admit_all(&*self.machine, transactions)
     }
 
@@ -227,13 +237,13 @@ impl Core {
     // ----- proposing and executing
 
     /// Candidates for a child of `parent`.
-    pub(crate) fn candidates(&self, parent: &Digest) -> Vec<crate::mempool::Candidate> {
+    pub fn candidates(&self, parent: &Digest) -> Vec<crate::mempool::Candidate> {
         let taken = self.taken(parent);
         locked(&self.queue).pool.select(&self.settings.rules.block, &taken)
     }
 
     /// Whether there are candidates for a child of `parent`.
-    pub(crate) fn has_candidates(&self, parent: &Digest) -> bool {
+    pub fn has_candidates(&self, parent: &Digest) -> bool {
         let taken = self.taken(parent);
         locked(&self.queue).pool.has_besides(&taken)
     }
@@ -243,12 +253,12 @@ impl Core {
     }
 
     /// Keeps an executed block until it is final or cannot be.
-    pub(crate) fn executed(&self, block: Finalized) {
+    pub fn executed(&self, block: Finalized) {
         locked(&self.pending).insert(block);
     }
 
     /// Notes refusals on top of `parent`. They reach submitters once it is final.
-    pub(crate) fn refused(&self, parent: &Head, refused: Vec<Doubtful>) {
+    pub fn refused(&self, parent: &Head, refused: Vec<Doubtful>) {
         if self.head().digest == parent.digest {
             return self.refuse(refused);
         }
@@ -266,24 +276,24 @@ impl Core {
     // ----- finality
 
     /// The executed form of a final block, if it was executed here.
-    pub(crate) fn take_pending(&self, digest: &Digest) -> Option<Finalized> {
+    pub fn take_pending(&self, digest: &Digest) -> Option<Finalized> {
         locked(&self.pending).take(digest)
     }
 
     /// The height of the next block that the view lacks.
-    pub(crate) fn next_height(&self) -> Height {
+    pub fn next_height(&self) -> Height {
         let stores = locked(&self.stores);
         let height = stores.as_ref().map(|stores| stores.height);
         height.unwrap_or(self.head().height).after(1)
     }
 
     /// The newest state, even if the votes for its block have not come yet.
-    pub(crate) fn latest(&self) -> Result<Snapshot, StoreError> {
+    pub fn latest(&self) -> Result<Snapshot, StoreError> {
         locked(&self.stores).as_ref().ok_or(StoreError::Closed)?.database.snapshot()
     }
 
     /// Takes in the next final block; it is published with the next votes.
-    pub(crate) fn finalized(
+    pub fn finalized(
         &self,
         block: Finalized,
         certificate: Option<&Certificate>,
@@ -309,7 +319,7 @@ impl Core {
     }
 
     /// Replaces the view by the state after a block: see [`Database::replace`].
-    pub(crate) fn replace(
+    pub fn replace(
         &self,
         header: &BlockHeader,
         certificate: &Certificate,
@@ -330,7 +340,7 @@ impl Core {
     }
 
     /// Transactions to spread; one at a time may take them.
-    pub(crate) async fn to_spread(&self) -> tokio::sync::OwnedMutexGuard<mpsc::Receiver<Bytes>> {
+    pub async fn to_spread(&self) -> tokio::sync::OwnedMutexGuard<mpsc::Receiver<Bytes>> {
         Arc::clone(&self.to_spread).lock_owned().await
     }
 
@@ -360,7 +370,7 @@ impl Core {
     // ----- ending
 
     /// Nothing moves until a person has looked.
-    pub(crate) fn halt(&self, fault: Fault) {
+    pub fn halt(&self, fault: Fault) {
         tracing::error!(code = %fault.code(), %fault, "the ledger halted");
         let mut queue = locked(&self.queue);
         queue.pool.fail_all(&fault.clone().into());
@@ -368,7 +378,7 @@ impl Core {
     }
 
     /// Waits for the engine's first start.
-    pub(crate) fn wait_for_start(&self) -> Result<(), StoreError> {
+    pub fn wait_for_start(&self) -> Result<(), StoreError> {
         let mut started = self.started.subscribe();
         let started = futures::executor::block_on(started.wait_for(Option::is_some));
         // The sender is this core's own, so waiting does not fail.
@@ -386,7 +396,7 @@ impl Core {
     }
 
     /// The engine cannot write; it is tried again.
-    pub(crate) fn stall(&self, error: StoreError) {
+    pub fn stall(&self, error: StoreError) {
         self.note_start(Err(error.clone()));
         let mut queue = locked(&self.queue);
         if matches!(queue.status, Status::Running | Status::Stalled(_)) {
@@ -396,7 +406,7 @@ impl Core {
     }
 
     /// The engine runs (again).
-    pub(crate) fn run(&self) {
+    pub fn run(&self) {
         self.note_start(Ok(()));
         let mut queue = locked(&self.queue);
         if matches!(queue.status, Status::Stalled(_)) {
@@ -405,7 +415,7 @@ impl Core {
     }
 
     /// Ends everything. Views that are out go on only as far as they are cached.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut queue = locked(&self.queue);
         queue.pool.fail_all(&SubmitError::ShuttingDown);
         queue.status = Status::Stopped;
@@ -446,7 +456,7 @@ fn refuses_all(status: &Status) -> Option<SubmitError> {
 }
 
 /// Refuses a transaction whose expiry lies before the next block.
-pub(crate) fn unexpired(expiry: Height, next: Height) -> Result<(), SubmitError> {
+pub fn unexpired(expiry: Height, next: Height) -> Result<(), SubmitError> {
     if next <= expiry { Ok(()) } else { Err(SubmitError::TransactionExpired { expiry, next }) }
 }
 

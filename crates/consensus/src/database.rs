@@ -18,16 +18,18 @@ mod prune;
 mod snapshot;
 mod write;
 
-pub(crate) use snapshot::Snapshot;
+pub use snapshot::Snapshot;
 
 use crate::block::{Stored, Writes, from_store};
-use crate::draft::Executed;
+use crate::draft::{self, Executed};
 use crate::error::{OpenError, StoreError};
+use crate::settings::Rules;
 use crate::state::Entry;
 use ambar_base::finality::{BlockHeader, Certificate, Handover};
 use ambar_base::{Committee, Digest};
 use ambar_tables::Tables;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use write::{certify, write_block, write_committee, write_end, write_header, write_state};
 
@@ -53,32 +55,55 @@ const BEGAN_KEY: &str = "began";
 /// The version of these tables and of what is in them.
 const FORMAT: u64 = 4;
 
+/// The view's file in a ledger's directory.
+pub const VIEW: &str = "view.redb";
+
 /// The open store.
-pub(crate) struct Database {
+pub struct Database {
     tables: Tables,
 }
 
 /// What a view begins with.
 #[derive(Clone, Copy)]
-pub(crate) struct Beginning<'a> {
-    pub(crate) header: &'a BlockHeader,
-    pub(crate) writes: &'a Writes,
-    pub(crate) committee: &'a Committee,
+pub struct Beginning<'a> {
+    /// Genesis.
+    pub header: &'a BlockHeader,
+    /// The state at height 0.
+    pub writes: &'a Writes,
+    /// The committee of epoch 0.
+    pub committee: &'a Committee,
 }
 
 /// An executed block on its way into the view.
 #[derive(Clone, Debug)]
-pub(crate) struct Finalized {
-    pub(crate) header: BlockHeader,
-    pub(crate) executed: Executed,
+pub struct Finalized {
+    /// Its header.
+    pub header: BlockHeader,
+    /// What executing it gave.
+    pub executed: Executed,
     /// Its transactions' ids, in order.
-    pub(crate) ids: Vec<Digest>,
+    pub ids: Vec<Digest>,
 }
 
 impl Database {
+    /// Opens the view of the ledger in `dir`, whose state at height 0 is `writes`.
+    pub fn open_in(
+        dir: &Path,
+        rules: &Rules,
+        writes: &Writes,
+        cache_bytes: usize,
+    ) -> Result<Self, OpenError> {
+        let header = draft::genesis(rules, writes);
+        let genesis = Beginning { header: &header, writes, committee: &rules.genesis.committee };
+        let open = || Self::open(&dir.join(VIEW), cache_bytes, genesis);
+        // The embedded store panics on some damaged files: that is damage, not our fault.
+        let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
+        catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
+    }
+
     /// Opens the store in `file`, writes genesis into an empty one, and checks that another
     /// holds this genesis.
-    pub(crate) fn open(
+    pub fn open(
         file: &Path,
         cache_bytes: usize,
         genesis: Beginning<'_>,
@@ -89,8 +114,7 @@ impl Database {
     }
 
     /// Opens the store on another back end than a file.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn open_on(
+    pub fn open_on(
         backend: Box<dyn redb::StorageBackend>,
         cache_bytes: usize,
         genesis: Beginning<'_>,
@@ -103,7 +127,7 @@ impl Database {
     /// Stores the next block, and the votes for it if it was voted final itself, and prunes
     /// what is older than the newest `kept` blocks, if that is a number. It is readable at once
     /// and durable by the next [`Self::flush`].
-    pub(crate) fn commit(
+    pub fn commit(
         &self,
         block: &Finalized,
         certificate: Option<&Certificate>,
@@ -125,14 +149,14 @@ impl Database {
     }
 
     /// Makes every commit so far durable.
-    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+    pub fn flush(&self) -> Result<(), StoreError> {
         Ok(self.tables.flush()?)
     }
 
     /// Replaces the whole state by that after the block `header`, whose body and past are not
     /// there: how a view begins whose engine fetched its state from peers. Blocks of before
     /// would not lead to it, so they go.
-    pub(crate) fn replace(
+    pub fn replace(
         &self,
         header: &BlockHeader,
         certificate: &Certificate,
@@ -155,14 +179,14 @@ impl Database {
     }
 
     /// Remembers committees.
-    pub(crate) fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
+    pub fn learn(&self, committees: &[Committee]) -> Result<(), StoreError> {
         self.tables.write(|transaction| {
             committees.iter().try_for_each(|committee| write_committee(transaction, committee))
         })
     }
 
     /// Remembers how committees gave way to one another, as others showed it.
-    pub(crate) fn learn_handovers(&self, handovers: &[Handover]) -> Result<(), StoreError> {
+    pub fn learn_handovers(&self, handovers: &[Handover]) -> Result<(), StoreError> {
         self.tables.write(|transaction| {
             handovers.iter().try_for_each(|Handover { last, next }| {
                 write_end(transaction, last)?;
@@ -172,7 +196,7 @@ impl Database {
     }
 
     /// The newest commit, unchanging.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         Snapshot::of(&self.tables.begin_read()?)
     }
 }

@@ -15,7 +15,7 @@ use ambar_base::{Committee, Digest, ErrorCode, Height, Moment, PublicKey};
 use bytes::Bytes;
 
 /// A block in the making.
-pub(crate) struct Draft<'a, F> {
+pub struct Draft<'a, F> {
     machine: &'a dyn StateMachine,
     context: BlockContext,
     overlay: Overlay<'a, F>,
@@ -25,27 +25,34 @@ pub(crate) struct Draft<'a, F> {
 
 /// What executing a block gives.
 #[derive(Clone, Debug)]
-pub(crate) struct Executed {
-    pub(crate) context: BlockContext,
-    pub(crate) transactions: Vec<Bytes>,
-    pub(crate) outcomes: Vec<Vec<u8>>,
-    pub(crate) writes: Writes,
+pub struct Executed {
+    /// Where it stands.
+    pub context: BlockContext,
+    /// Its transactions in their order.
+    pub transactions: Vec<Bytes>,
+    /// The beginning's outcome, then each transaction's, then the epoch's end's if it is one.
+    pub outcomes: Vec<Vec<u8>>,
+    /// Its net writes.
+    pub writes: Writes,
     /// Who votes in the next epoch, if this is the last block of one.
-    pub(crate) next_committee: Option<Committee>,
+    pub next_committee: Option<Committee>,
 }
 
 /// What consensus says about a block, besides what executing it gives.
 #[derive(Clone, Debug)]
-pub(crate) struct Placing {
-    pub(crate) parent: Digest,
-    pub(crate) round: Round,
-    pub(crate) state: StateCommitment,
+pub struct Placing {
+    /// The digest of its parent.
+    pub parent: Digest,
+    /// In which view it was proposed, and by whom.
+    pub round: Round,
+    /// The state after it.
+    pub state: StateCommitment,
 }
 
 impl<'a, F: Fetch> Draft<'a, F> {
     /// Begins a block over the state `base`. `writes` are those of genesis in block 1, whose
     /// state begins with them, and none in any other.
-    pub(crate) async fn begin(
+    pub async fn begin(
         machine: &'a dyn StateMachine,
         context: BlockContext,
         base: &'a F,
@@ -61,22 +68,22 @@ impl<'a, F: Fetch> Draft<'a, F> {
     }
 
     /// The block's height.
-    pub(crate) fn height(&self) -> Height {
+    pub fn height(&self) -> Height {
         self.context.height
     }
 
     /// The number of net writes so far.
-    pub(crate) fn writes(&self) -> usize {
+    pub fn writes(&self) -> usize {
         self.overlay.writes().len()
     }
 
     /// Whether it holds no transaction.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.transactions.is_empty()
     }
 
     /// Executes and adds a transaction; yields the place of its outcome.
-    pub(crate) async fn push(&mut self, transaction: Bytes) -> Result<u64, Failure> {
+    pub async fn push(&mut self, transaction: Bytes) -> Result<u64, Failure> {
         let item = Item::Transaction(&transaction);
         let outcome = execute(self.machine, &self.context, item, &mut self.overlay).await?;
         let index = self.outcomes.len() as u64;
@@ -86,7 +93,7 @@ impl<'a, F: Fetch> Draft<'a, F> {
     }
 
     /// What executing it gave. The last block of an epoch elects the next committee.
-    pub(crate) async fn finish(mut self, epochs: Epochs) -> Result<Executed, Fault> {
+    pub async fn finish(mut self, epochs: Epochs) -> Result<Executed, Fault> {
         let next_committee = match epochs.ending_at(self.context.height) {
             Some(epoch) => Some(self.end(epoch).await?),
             None => None,
@@ -119,7 +126,7 @@ fn committee_of(epoch: u64, outcome: &[u8]) -> Result<Committee, Refusal> {
 
 impl Executed {
     /// The header of a block of this content at this place.
-    pub(crate) fn header(&self, placing: Placing) -> BlockHeader {
+    pub fn header(&self, placing: Placing) -> BlockHeader {
         let Placing { parent, round, state } = placing;
         BlockHeader {
             network: self.context.network,
@@ -139,9 +146,18 @@ impl Executed {
     }
 }
 
+/// What genesis commits to: the engine's database without an entry, whose log holds one empty
+/// commit. Nothing is proved from its root.
+pub const STATE_BEFORE: StateCommitment =
+    StateCommitment { root: Digest::ZERO, operations_root: NO_OPERATIONS, first: 0, end: 1 };
+const NO_OPERATIONS: Digest = Digest([
+    0xbe, 0x75, 0x41, 0x84, 0xd4, 0xeb, 0x5c, 0x92, 0xad, 0xa0, 0x3e, 0xee, 0x3c, 0xe6, 0x41, 0x81,
+    0x8b, 0xb9, 0x01, 0x40, 0xd7, 0x43, 0x59, 0x3e, 0xab, 0xdd, 0x03, 0xa7, 0xb7, 0x4a, 0x43, 0x69,
+]);
+
 /// The block of height 0. Its writes are applied by block 1, whose state commitment is the
 /// first to cover them.
-pub(crate) fn genesis(rules: &Rules, writes: &Writes, state: StateCommitment) -> BlockHeader {
+pub fn genesis(rules: &Rules, writes: &Writes) -> BlockHeader {
     let executed = Executed {
         context: rules.context(Height(0), Moment(0)),
         transactions: Vec::new(),
@@ -151,11 +167,11 @@ pub(crate) fn genesis(rules: &Rules, writes: &Writes, state: StateCommitment) ->
     };
     let leader = rules.genesis.committee.seats()[0];
     let round = Round { epoch: 0, view: 0, parent_view: 0, leader };
-    executed.header(Placing { parent: Digest::ZERO, round, state })
+    executed.header(Placing { parent: Digest::ZERO, round, state: STATE_BEFORE })
 }
 
 /// Awaits what reads only [`Local`](crate::execute::Local) state, which never waits.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
+pub fn at_once<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
     use futures::FutureExt;
     future.now_or_never().ok_or_else(|| StoreError::Io("a read of local state waited".into()))
 }

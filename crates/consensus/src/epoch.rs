@@ -11,31 +11,31 @@ pub const EPOCH_BLOCKS_MIN: u64 = 2;
 
 /// How heights fall into epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Epochs(NonZeroU64);
+pub struct Epochs(NonZeroU64);
 
 impl Epochs {
     /// Epochs of `blocks` heights each, at least [`EPOCH_BLOCKS_MIN`].
-    pub(crate) fn of_length(blocks: u64) -> Self {
+    pub fn of_length(blocks: u64) -> Self {
         Self(NonZeroU64::new(blocks.max(EPOCH_BLOCKS_MIN)).unwrap_or(NonZeroU64::MIN))
     }
 
     /// Heights of an epoch.
-    pub(crate) fn length(self) -> NonZeroU64 {
+    pub fn length(self) -> NonZeroU64 {
         self.0
     }
 
     /// The epoch of a height.
-    pub(crate) fn containing(self, height: Height) -> u64 {
+    pub fn containing(self, height: Height) -> u64 {
         height.0 / self.0
     }
 
     /// The last height of an epoch.
-    pub(crate) fn last(self, epoch: u64) -> Height {
+    pub fn last(self, epoch: u64) -> Height {
         Height(epoch.saturating_add(1).saturating_mul(self.0.get()) - 1)
     }
 
     /// The epoch that ends with `height`, if one does.
-    pub(crate) fn ending_at(self, height: Height) -> Option<u64> {
+    pub fn ending_at(self, height: Height) -> Option<u64> {
         let epoch = self.containing(height);
         (self.last(epoch) == height).then_some(epoch)
     }

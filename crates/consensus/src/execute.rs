@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why an item was not executed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The machine, or a limit, refused it.
     Refused(Refusal),
     /// The state could not be read.
@@ -53,7 +53,7 @@ impl From<StoreError> for Failure {
 }
 
 /// The state before a block, wherever it is kept.
-pub(crate) trait Fetch: Send + Sync {
+pub trait Fetch: Send + Sync {
     /// The values of keys, in their order.
     fn fetch<'a>(
         &'a self,
@@ -65,9 +65,11 @@ pub(crate) trait Fetch: Send + Sync {
 }
 
 /// State that is read at once: its futures are ready.
-pub(crate) struct Local<'s> {
-    pub(crate) state: &'s dyn State,
-    pub(crate) listing: &'s Listing,
+pub struct Local<'s> {
+    /// The state.
+    pub state: &'s dyn State,
+    /// Its index.
+    pub listing: &'s Listing,
 }
 
 impl Fetch for Local<'_> {
@@ -82,7 +84,7 @@ impl Fetch for Local<'_> {
 }
 
 /// A block's net writes so far, over the state before the block.
-pub(crate) struct Overlay<'a, F> {
+pub struct Overlay<'a, F> {
     base: &'a F,
     /// What was read of the base.
     known: HashMap<Vec<u8>, Option<Bytes>>,
@@ -93,17 +95,19 @@ pub(crate) struct Overlay<'a, F> {
 
 impl<'a, F: Fetch> Overlay<'a, F> {
     /// Over `base`; `writes` are there from the start.
-    pub(crate) fn new(base: &'a F, writes: Writes, lists: Option<Lists>) -> Self {
+    pub fn new(base: &'a F, writes: Writes, lists: Option<Lists>) -> Self {
         let mut listing = Listing::new(lists);
         listing.follow(&writes);
         Self { base, known: HashMap::new(), writes, listing }
     }
 
-    pub(crate) fn writes(&self) -> &Writes {
+    /// The writes so far.
+    pub fn writes(&self) -> &Writes {
         &self.writes
     }
 
-    pub(crate) fn into_writes(self) -> Writes {
+    /// The writes.
+    pub fn into_writes(self) -> Writes {
         self.writes
     }
 
@@ -146,7 +150,7 @@ impl<'a, F: Fetch> Overlay<'a, F> {
 }
 
 /// Executes `item` over the overlay and yields its outcome.
-pub(crate) async fn execute<F: Fetch>(
+pub async fn execute<F: Fetch>(
     machine: &dyn StateMachine,
     context: &BlockContext,
     item: Item<'_>,

@@ -31,7 +31,8 @@ pub struct Base {
 }
 
 impl History {
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+    /// What a snapshot holds.
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
         Self(snapshot)
     }
 

@@ -27,7 +27,7 @@ pub struct Lists {
 
 impl Lists {
     /// Whether an entry lists an id.
-    pub(crate) fn has(&self, value: Option<&[u8]>, id: &Digest) -> bool {
+    pub fn has(&self, value: Option<&[u8]>, id: &Digest) -> bool {
         value.and_then(|value| (self.ids)(value)).is_some_and(|ids| ids.contains(id))
     }
 
@@ -65,7 +65,7 @@ const PARTS: usize = 64;
 
 /// The index of one state.
 #[derive(Clone, Debug)]
-pub(crate) struct Listing {
+pub struct Listing {
     lists: Option<Lists>,
     marks: RandomState,
     parts: Vec<HashTable<Place>>,
@@ -76,7 +76,7 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// The index of a state without entries.
-    pub(crate) fn new(lists: Option<Lists>) -> Self {
+    pub fn new(lists: Option<Lists>) -> Self {
         Self::marked(lists, RandomState::new())
     }
 
@@ -87,7 +87,7 @@ impl Listing {
     }
 
     /// The index of a stored state.
-    pub(crate) fn of(lists: Option<Lists>, state: &dyn State) -> Result<Self, StoreError> {
+    pub fn of(lists: Option<Lists>, state: &dyn State) -> Result<Self, StoreError> {
         let mut listing = Self::new(lists);
         let Some(Lists { prefix, .. }) = lists else { return Ok(listing) };
         let mut after: Option<Vec<u8>> = None;
@@ -100,17 +100,17 @@ impl Listing {
     }
 
     /// Which entries it is about.
-    pub(crate) fn lists(&self) -> Option<Lists> {
+    pub fn lists(&self) -> Option<Lists> {
         self.lists
     }
 
     /// Follows the writes of a block.
-    pub(crate) fn follow(&mut self, writes: &Writes) {
+    pub fn follow(&mut self, writes: &Writes) {
         writes.iter().for_each(|(key, value)| self.write(key, value.as_deref()));
     }
 
     /// Follows a write.
-    pub(crate) fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
+    pub fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some(lists) = self.lists else { return };
         if let Some(list) = lists.written(&self.marks, key, value) {
             self.put(list);
@@ -118,18 +118,18 @@ impl Listing {
     }
 
     /// Follows the lists that a layer wrote.
-    pub(crate) fn absorb(&mut self, layer: &Layer) {
+    pub fn absorb(&mut self, layer: &Layer) {
         layer.written.iter().cloned().for_each(|list| self.put(list));
     }
 
     /// A layer without writes over a state with this index.
-    pub(crate) fn layer(&self) -> Layer {
+    pub fn layer(&self) -> Layer {
         let index = Self::marked(self.lists, self.marks.clone());
         Layer { written: Vec::new(), index }
     }
 
     /// Keys of entries that may list an id.
-    pub(crate) fn places(&self, id: &Digest) -> impl Iterator<Item = &[u8]> {
+    pub fn places(&self, id: &Digest) -> impl Iterator<Item = &[u8]> {
         let mark = mark(&self.marks, id);
         let found = self.part(mark).iter_hash(spread(mark)).filter(move |place| place.mark == mark);
         found
@@ -184,14 +184,14 @@ fn spread(mark: u32) -> u64 {
 
 /// What a block that is not final changes of an index.
 #[derive(Clone, Debug)]
-pub(crate) struct Layer {
+pub struct Layer {
     written: Vec<List>,
     index: Listing,
 }
 
 impl Layer {
     /// Follows a write.
-    pub(crate) fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
+    pub fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some(lists) = self.index.lists else { return };
         if let Some(list) = lists.written(&self.index.marks, key, value) {
             self.index.put(list.clone());
@@ -200,7 +200,7 @@ impl Layer {
     }
 
     /// See [`Listing::places`].
-    pub(crate) fn places(&self, id: &Digest) -> impl Iterator<Item = &[u8]> {
+    pub fn places(&self, id: &Digest) -> impl Iterator<Item = &[u8]> {
         self.index.places(id)
     }
 }

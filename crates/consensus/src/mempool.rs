@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::sync::oneshot;
 
 /// What a submitter hears.
-pub(crate) type Answer = Result<Committed, SubmitError>;
+pub type Answer = Result<Committed, SubmitError>;
 
 /// A transaction's place in the order of arrival.
 type Ticket = u64;
@@ -27,14 +27,17 @@ struct Waiting {
 }
 
 /// A transaction that may go into a block.
-pub(crate) struct Candidate {
-    pub(crate) id: Digest,
-    pub(crate) expiry: Height,
-    pub(crate) bytes: Bytes,
+pub struct Candidate {
+    /// Its id.
+    pub id: Digest,
+    /// The last height at which it may be final.
+    pub expiry: Height,
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 /// The pool.
-pub(crate) struct Mempool {
+pub struct Mempool {
     limits: PoolLimits,
     waiting: BTreeMap<Ticket, Waiting>,
     by_fee: BTreeSet<(Reverse<u64>, Ticket)>,
@@ -45,13 +48,13 @@ pub(crate) struct Mempool {
 
 impl Mempool {
     /// An empty pool.
-    pub(crate) fn new(limits: PoolLimits) -> Self {
+    pub fn new(limits: PoolLimits) -> Self {
         let (waiting, by_fee, tickets) = Default::default();
         Self { limits, waiting, by_fee, tickets, bytes: 0, next: 0 }
     }
 
     /// Adds a transaction, or joins those who wait for it already.
-    pub(crate) fn insert(
+    pub fn insert(
         &mut self,
         admission: Admission,
         bytes: Bytes,
@@ -89,7 +92,7 @@ impl Mempool {
 
     /// The transactions for a block in the order of arrival, without those in `taken`; when
     /// not all fit, those that offer most.
-    pub(crate) fn select(&self, limits: &BlockLimits, taken: &HashSet<Digest>) -> Vec<Candidate> {
+    pub fn select(&self, limits: &BlockLimits, taken: &HashSet<Digest>) -> Vec<Candidate> {
         let mut bytes = 0;
         let mut chosen = BTreeSet::new();
         for (_, ticket) in &self.by_fee {
@@ -109,12 +112,12 @@ impl Mempool {
     }
 
     /// Whether [`Self::select`] would find something.
-    pub(crate) fn has_besides(&self, taken: &HashSet<Digest>) -> bool {
+    pub fn has_besides(&self, taken: &HashSet<Digest>) -> bool {
         self.tickets.keys().any(|id| !taken.contains(id))
     }
 
     /// Answers those whose transactions can no longer be in a block of height `next`.
-    pub(crate) fn expire(&mut self, next: Height) {
+    pub fn expire(&mut self, next: Height) {
         let late: Vec<_> = self
             .waiting
             .values()
@@ -127,7 +130,7 @@ impl Mempool {
     }
 
     /// Removes a transaction and answers those who wait for it.
-    pub(crate) fn resolve(&mut self, id: &Digest, answer: &Answer) {
+    pub fn resolve(&mut self, id: &Digest, answer: &Answer) {
         let Some(ticket) = self.tickets.remove(id) else { return };
         let Some(waiting) = self.waiting.remove(&ticket) else { return };
         self.bytes -= waiting.bytes.len();
@@ -139,7 +142,7 @@ impl Mempool {
     }
 
     /// Answers everybody with `error`, in the order of arrival, and forgets all.
-    pub(crate) fn fail_all(&mut self, error: &SubmitError) {
+    pub fn fail_all(&mut self, error: &SubmitError) {
         let ids: Vec<_> = self.waiting.values().map(|waiting| waiting.admission.id).collect();
         for id in ids {
             self.resolve(&id, &Err(error.clone()));
@@ -147,7 +150,7 @@ impl Mempool {
     }
 
     /// Answers everybody with `error`; their transactions wait on.
-    pub(crate) fn tell_all(&mut self, error: &SubmitError) {
+    pub fn tell_all(&mut self, error: &SubmitError) {
         for waiting in self.waiting.values_mut() {
             for submitter in waiting.submitters.drain(..) {
                 let _ = submitter.send(Err(error.clone()));
@@ -156,7 +159,7 @@ impl Mempool {
     }
 
     /// Whether a transaction waits.
-    pub(crate) fn contains(&self, id: &Digest) -> bool {
+    pub fn contains(&self, id: &Digest) -> bool {
         self.tickets.contains_key(id)
     }
 }
@@ -165,3 +168,6 @@ fn candidate(waiting: &Waiting) -> Candidate {
     let Admission { id, expiry, .. } = waiting.admission;
     Candidate { id, expiry, bytes: waiting.bytes.clone() }
 }
+
+#[cfg(test)]
+mod tests;

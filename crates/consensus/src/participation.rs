@@ -38,21 +38,21 @@ pub struct SeatStatus {
 
 /// What is heard of an epoch.
 #[derive(Debug)]
-pub(crate) struct Hearing {
+pub struct Hearing {
     now: Participation,
     /// When a block became final, and after how long, ms.
     latencies: VecDeque<(Moment, u64)>,
 }
 
 impl Hearing {
-    pub(crate) fn of(committee: &Committee, me: &PublicKey) -> Self {
+    pub fn of(committee: &Committee, me: &PublicKey) -> Self {
         let mut hearing = Self { now: nobody(), latencies: VecDeque::new() };
         hearing.turn_to(committee, me);
         hearing
     }
 
     /// Begins with an epoch.
-    pub(crate) fn turn_to(&mut self, committee: &Committee, me: &PublicKey) {
+    pub fn turn_to(&mut self, committee: &Committee, me: &PublicKey) {
         let seats = committee.seats().iter().map(|key| SeatStatus { key: *key, voted: None });
         let own = committee.seats().iter().position(|key| key == me);
         self.now = Participation {
@@ -63,12 +63,12 @@ impl Hearing {
         };
     }
 
-    pub(crate) fn sit_out(&mut self, epoch: u64) {
+    pub fn sit_out(&mut self, epoch: u64) {
         self.now.sits_out = self.now.epoch == epoch;
     }
 
     /// A seat's vote was heard.
-    pub(crate) fn voted(&mut self, epoch: u64, seat: usize, view: u64, at: Moment) {
+    pub fn voted(&mut self, epoch: u64, seat: usize, view: u64, at: Moment) {
         let seat = self.now.seats.get_mut(seat).filter(|_| self.now.epoch == epoch);
         if let Some(seat) = seat.filter(|seat| seat.voted.is_none_or(|(newest, _)| newest <= view))
         {
@@ -77,7 +77,7 @@ impl Hearing {
     }
 
     /// A block of this consensus time became final.
-    pub(crate) fn finalized(&mut self, time: Moment, at: Moment) {
+    pub fn finalized(&mut self, time: Moment, at: Moment) {
         self.latencies.push_back((at, at.0.saturating_sub(time.0)));
         if self.latencies.len() > LATENCIES_MAX {
             self.latencies.pop_front();
@@ -85,7 +85,7 @@ impl Hearing {
     }
 
     /// What is known at a moment.
-    pub(crate) fn at(&self, now: Moment) -> Participation {
+    pub fn at(&self, now: Moment) -> Participation {
         let since = now.0.saturating_sub(LATENCY_WINDOW_MS);
         let recent = self.latencies.iter().filter(|(at, _)| at.0 >= since);
         let mut recent: Vec<u64> = recent.map(|(_, latency)| *latency).collect();

@@ -8,9 +8,7 @@
 //! header, and its committee made it final.
 
 use crate::block::{Block, genesis_writes};
-use crate::chain::{VIEW, genesis_commitment};
-use crate::database::{Beginning, Database, Finalized};
-use crate::draft;
+use crate::database::{Database, Finalized};
 use crate::error::{OpenError, StoreError};
 use crate::listing::Listing;
 use crate::replay::{Origin, Parent, ReplayError, execute_next};
@@ -20,7 +18,6 @@ use ambar_base::Height;
 use ambar_base::finality::DESCENDANTS_MAX;
 use bytes::Bytes;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Blocks between two moments at which what was restored becomes durable.
@@ -49,11 +46,7 @@ impl AtRest {
         cache_bytes: usize,
     ) -> Result<Self, OpenError> {
         fs::create_dir_all(dir)?;
-        let writes = genesis_writes(genesis);
-        let header = draft::genesis(rules, &writes, genesis_commitment());
-        let committee = &rules.genesis.committee;
-        let genesis = Beginning { header: &header, writes: &writes, committee };
-        let database = open_view(&dir.join(VIEW), cache_bytes, genesis)?;
+        let database = Database::open_in(dir, rules, &genesis_writes(genesis), cache_bytes)?;
         let stored = database.snapshot()?.head().height;
         Ok(Self { database, stored, unflushed: 0, listing: None })
     }
@@ -123,15 +116,4 @@ impl AtRest {
         self.unflushed = 0;
         self.database.flush()
     }
-}
-
-/// The embedded store panics on some damaged files: that is damage, not our fault.
-fn open_view(
-    file: &Path,
-    cache_bytes: usize,
-    genesis: Beginning<'_>,
-) -> Result<Database, OpenError> {
-    let open = || Database::open(file, cache_bytes, genesis);
-    let damaged = |_| Err(StoreError::Corrupt("the view cannot be opened".into()).into());
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
 }

@@ -82,12 +82,14 @@ impl Rules {
         self.genesis.network
     }
 
-    pub(crate) fn epochs(&self) -> Epochs {
+    /// How its heights fall into epochs.
+    #[must_use]
+    pub fn epochs(&self) -> Epochs {
         Epochs::of_length(self.epoch_blocks)
     }
 
     /// The context of the block at a height.
-    pub(crate) fn context(&self, height: Height, time: Moment) -> BlockContext {
+    pub fn context(&self, height: Height, time: Moment) -> BlockContext {
         let (network, protocol) = (self.network(), self.protocols.at(height));
         BlockContext { network, height, time, protocol }
     }

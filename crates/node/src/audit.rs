@@ -16,9 +16,10 @@ use crate::home::Home;
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{Amount, Digest, Height, Weight, codec};
 use ambar_capsule::Plan;
+use ambar_chain::Chain;
 use ambar_consensus::replay::{self, Origin, ReplayError, Replayed};
 use ambar_consensus::{
-    Block, Chain, Consensus, History, Patience, Settings, State, StoreError, system_clock,
+    Block, Consensus, History, Patience, Settings, State, StoreError, system_clock,
 };
 use ambar_gateway::archive::{Archive, ArchiveError};
 use ambar_gateway::{Gateway, ReceiptId};

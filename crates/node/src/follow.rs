@@ -186,7 +186,8 @@ mod tests {
     use crate::engine::settings;
     use crate::progress::Work;
     use ambar_base::SecretKey;
-    use ambar_consensus::{Chain, Patience, Settings, system_clock};
+    use ambar_chain::Chain;
+    use ambar_consensus::{Patience, Settings, system_clock};
     use ambar_machine::{LedgerMachine, genesis_state};
 
     #[tokio::test(flavor = "multi_thread")]
@@ -222,9 +223,9 @@ mod tests {
         let key = SecretKey::from_seed(&[5; 32]);
         let mut genesis = Genesis::development(key.public(), [5; 32]);
         genesis.parameters.settlement_window = 2;
-        genesis.epoch_blocks = 4;
+        genesis.epoch_blocks = 64;
         let patience = Patience::with_heartbeat(Duration::from_millis(2));
-        let bodies_kept = Some(200);
+        let bodies_kept = Some(100);
         let settings =
             Settings { patience, bodies_kept, ..settings(rules(&genesis).unwrap(), &key) };
         let machine = Arc::new(LedgerMachine::new(genesis.network()));
@@ -235,11 +236,11 @@ mod tests {
         let gauge = Gauge::default();
         let opened = || open(directory.path(), &genesis, &chain, &gauge).unwrap();
         drop(opened());
-        chain.watch().wait_for(|head| head.height.0 > 220).await.unwrap();
+        chain.watch().wait_for(|head| head.height.0 > 130).await.unwrap();
         // The index stands at blocks that are gone.
         let index = opened();
         assert!(index.first().0 > 10, "{}", index.first());
-        assert!(index.cursor().0 > 220);
+        assert!(index.cursor().0 > 130);
         let rows = index.statement(&genesis.account(key.public()), None, 10).unwrap();
         assert_eq!(rows[0].entry.kind, ambar_index::EntryKind::Opening);
         let first = index.first();

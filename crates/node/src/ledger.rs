@@ -8,9 +8,8 @@ use crate::engine::{LEDGER_CACHE_BYTES, settings};
 use crate::error::NodeError;
 use crate::home::{Home, private_directory};
 use ambar_base::{Committee, Height};
-use ambar_consensus::{
-    AtRest, Chain, Consensus, Patience, PeerSettings, Rules, Settings, system_clock,
-};
+use ambar_chain::Chain;
+use ambar_consensus::{AtRest, Consensus, Patience, PeerSettings, Rules, Settings, system_clock};
 use ambar_machine::{LedgerMachine, genesis_state, rules};
 use std::io;
 use std::net::{SocketAddr, TcpListener};

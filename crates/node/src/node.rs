@@ -21,6 +21,8 @@ use ambar_ledger::query::State as _;
 use ambar_store::Store;
 use axum::Router;
 use axum::serve::ListenerExt;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -47,7 +49,8 @@ pub struct NodeSettings {
     pub passphrase: Option<Passphrase>,
 }
 
-/// The node.
+/// The node. Its futures come boxed: an `async fn` is compiled where it is awaited, and all of a
+/// node's server would be, in every program that starts one.
 pub struct Node;
 
 /// A running node.
@@ -64,13 +67,22 @@ pub struct Running {
 
 impl Node {
     /// Starts a node and returns when it answers.
-    pub async fn start(given: NodeSettings) -> Result<Running, NodeError> {
-        Self::start_telling(given, &Gauge::default()).await
+    #[must_use]
+    pub fn start(given: NodeSettings) -> BoxFuture<'static, Result<Running, NodeError>> {
+        async move { Self::start_telling(given, &Gauge::default()).await }.boxed()
     }
 
     /// The same, telling how far it is with what may take long: an index or a corpus that
     /// has to be built again, engines that are opened.
-    pub async fn start_telling(given: NodeSettings, gauge: &Gauge) -> Result<Running, NodeError> {
+    #[must_use]
+    pub fn start_telling(
+        given: NodeSettings,
+        gauge: &Gauge,
+    ) -> BoxFuture<'_, Result<Running, NodeError>> {
+        Self::start_all(given, gauge).boxed()
+    }
+
+    async fn start_all(given: NodeSettings, gauge: &Gauge) -> Result<Running, NodeError> {
         let home = Home::open(&given.home, given.passphrase)?;
         let config = home.config()?;
         let listen = given.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
@@ -175,7 +187,12 @@ impl Running {
     }
 
     /// Takes no more requests, finishes those under way, settles and closes.
-    pub async fn shutdown(self) {
+    #[must_use]
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        self.end().boxed()
+    }
+
+    async fn end(self) {
         self.app.ready.store(false, std::sync::atomic::Ordering::Release);
         self.stop.cancel();
         let mut server = self.server;

@@ -1,8 +1,8 @@
 //! One chain, one state, everywhere, and both follow from genesis.
 
 use super::Case;
+use crate::simulation::Witness;
 use ambar_consensus::replay::{Origin, Replayed, replay};
-use ambar_consensus::simulation::Witness;
 
 /// Nobody holds another block at a height, another outcome or another state.
 pub(super) fn judge(case: &Case<'_>, broken: &mut Vec<String>) {

@@ -2,7 +2,7 @@
 //! for a person.
 
 use super::Case;
-use ambar_consensus::simulation::{DiskFaults, Event};
+use crate::simulation::{DiskFaults, Event};
 use std::time::Duration;
 
 /// How long after a disk's fault an engine may still end of it.

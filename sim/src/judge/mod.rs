@@ -10,8 +10,8 @@ mod liveness;
 mod money;
 
 use crate::scenario::Scenario;
+use crate::simulation::{Ended, Witness};
 use crate::told::Record;
-use ambar_consensus::simulation::{Ended, Witness};
 
 /// What there is to judge.
 #[derive(Clone, Copy)]

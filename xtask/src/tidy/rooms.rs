@@ -15,7 +15,7 @@ pub(super) enum Layer {
     Ground,
     /// Disk, network, threads, foreign libraries.
     Io,
-    /// Two rooms fitted to each other, and nothing else.
+    /// A room fitted to another, or to a foreign engine, and nothing else.
     Seam,
     /// The layers brought together.
     Wiring,
@@ -40,14 +40,16 @@ pub(super) struct Room {
 const ATTRIBUTION: &str = "ambar-attribution";
 const BASE: &str = "ambar-base";
 const CAPSULE: &str = "ambar-capsule";
-const ENGINE: &str = "ambar-consensus";
+const CHAIN: &str = "ambar-chain";
+const CONSENSUS: &str = "ambar-consensus";
 const LEDGER: &str = "ambar-ledger";
 const LICENCE: &str = "ambar-licence";
 const RECEIPT: &str = "ambar-receipt";
+const SIM: &str = "ambar-sim";
 const TABLES: &str = "ambar-tables";
 
 /// Every crate of the workspace, from the ground up.
-pub(super) const ROOMS: [Room; 18] = [
+pub(super) const ROOMS: [Room; 20] = [
     Room { package: BASE, layer: Layer::Base, sees: &[] },
     Room { package: CAPSULE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: LICENCE, layer: Layer::Pure, sees: &[BASE] },
@@ -59,7 +61,7 @@ pub(super) const ROOMS: [Room; 18] = [
         sees: &[BASE, ATTRIBUTION, CAPSULE, LICENCE, RECEIPT],
     },
     Room { package: TABLES, layer: Layer::Ground, sees: &[] },
-    Room { package: ENGINE, layer: Layer::Io, sees: &[BASE, TABLES] },
+    Room { package: CONSENSUS, layer: Layer::Io, sees: &[BASE, TABLES] },
     Room { package: "ambar-store", layer: Layer::Io, sees: &[BASE, CAPSULE] },
     Room {
         package: "ambar-index",
@@ -68,11 +70,13 @@ pub(super) const ROOMS: [Room; 18] = [
     },
     Room { package: "ambar-corpus", layer: Layer::Io, sees: &[BASE, ATTRIBUTION, CAPSULE] },
     Room { package: "ambar-compute", layer: Layer::Io, sees: &[BASE] },
-    Room { package: "ambar-machine", layer: Layer::Seam, sees: &[BASE, LEDGER, ENGINE] },
+    Room { package: CHAIN, layer: Layer::Seam, sees: &[BASE, CONSENSUS] },
+    Room { package: "ambar-machine", layer: Layer::Seam, sees: &[BASE, LEDGER, CONSENSUS] },
     Room { package: "ambar-gateway", layer: Layer::Wiring, sees: &[] },
     Room { package: "ambar-node", layer: Layer::Wiring, sees: &["ambar-gateway"] },
     Room { package: "ambar", layer: Layer::Binary, sees: &[] },
     Room { package: "ambar-bench", layer: Layer::Task, sees: &[] },
+    Room { package: SIM, layer: Layer::Task, sees: &[] },
     Room { package: "xtask", layer: Layer::Task, sees: &[] },
 ];
 
@@ -104,7 +108,7 @@ pub(super) struct Owned {
 }
 
 const INFERENCE: &[&str] = &["ambar-compute"];
-const CONSENSUS: &[&str] = &[ENGINE];
+const ORDERING: &[&str] = &[CHAIN, SIM];
 const TOP: &[&str] = &["ambar", "ambar-bench", "xtask"];
 
 /// Libraries with an owner.
@@ -113,13 +117,13 @@ pub(super) const OWNED: [Owned; 13] = [
     Owned { package: "biscuit-auth", owners: &["ambar-gateway"] },
     Owned { package: "candle-*", owners: INFERENCE },
     Owned { package: "clap", owners: TOP },
-    Owned { package: "commonware-*", owners: CONSENSUS },
+    Owned { package: "commonware-*", owners: ORDERING },
     // One rule for accepting a signature: nobody else calls a library that has another.
     Owned { package: "curve25519-*", owners: &["ambar-base"] },
     Owned { package: "ed25519-*", owners: &["ambar-base"] },
     Owned { package: "indicatif", owners: TOP },
     Owned { package: "llama-cpp-*", owners: INFERENCE },
-    Owned { package: "malachitebft-*", owners: CONSENSUS },
+    Owned { package: "malachitebft-*", owners: ORDERING },
     // The gateway calls models through `compute` only; others are HTTP clients of a node.
     Owned { package: "reqwest", owners: &["ambar", "ambar-compute", "ambar-node", "xtask"] },
     Owned { package: "tokenizers", owners: INFERENCE },

@@ -9,25 +9,25 @@ use ambar_base::finality::{Ballot, Evidence, Handover};
 
 impl Core {
     /// The committee of an epoch, if it is known here.
-    pub(crate) fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
+    pub fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
         self.latest()?.committee(epoch)
     }
 
     /// The committee of the newest epoch that is known here.
-    pub(crate) fn newest_committee(&self) -> Committee {
+    pub fn newest_committee(&self) -> Committee {
         let newest = self.latest().and_then(|snapshot| snapshot.newest_committee());
         let genesis = || self.settings.rules.genesis.committee.clone();
         newest.ok().flatten().unwrap_or_else(genesis)
     }
 
     /// Remembers committees that others showed to follow on the known ones, and how.
-    pub(crate) fn learn(&self, handovers: &[Handover]) -> Result<(), StoreError> {
+    pub fn learn(&self, handovers: &[Handover]) -> Result<(), StoreError> {
         let stores = locked(&self.stores);
         stores.as_ref().ok_or(StoreError::Closed)?.database.learn_handovers(handovers)
     }
 
     /// How the committees of these epochs gave way to one another, as far as it is known.
-    pub(crate) fn handovers(
+    pub fn handovers(
         snapshot: &Snapshot,
         since: u64,
         until: u64,
@@ -40,25 +40,26 @@ impl Core {
     }
 
     /// A vote was heard.
-    pub(crate) fn voted(&self, epoch: u64, seat: usize, view: u64) {
+    pub fn voted(&self, epoch: u64, seat: usize, view: u64) {
         locked(&self.hearing).voted(epoch, seat, view, (self.clock)());
     }
 
     /// This node does not use its seat in this epoch. Without its vote a committee of one is
     /// at its end.
-    pub(crate) fn sit_out(&self, epoch: u64) {
+    pub fn sit_out(&self, epoch: u64) {
         locked(&self.hearing).sit_out(epoch);
         if self.participation().seats.len() == 1 {
             self.halt(Fault::VotesLost { epoch });
         }
     }
 
-    pub(crate) fn participation(&self) -> Participation {
+    /// Who takes part in ordering, as it is heard here.
+    pub fn participation(&self) -> Participation {
         locked(&self.hearing).at((self.clock)())
     }
 
     /// A seat cast two votes that contradict one another. One proof against a key is enough.
-    pub(crate) fn conflict(&self, seat: usize, round: (u64, u64), [one, other]: [Ballot; 2]) {
+    pub fn conflict(&self, seat: usize, round: (u64, u64), [one, other]: [Ballot; 2]) {
         let Ok(Some(committee)) = self.committee(round.0) else { return };
         let Some(key) = committee.seats().get(seat) else { return };
         let network = self.settings.rules.network();
@@ -77,7 +78,7 @@ impl Core {
     }
 
     /// The state is fetched towards a block of this epoch.
-    pub(crate) fn begin_in(&self, epoch: u64) {
+    pub fn begin_in(&self, epoch: u64) {
         if let Ok(Some(committee)) = self.committee(epoch)
             && epoch > *self.epoch.borrow()
         {

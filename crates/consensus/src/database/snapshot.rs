@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 type Rows = ReadOnlyTable<u64, &'static [u8]>;
 
 /// One commit, unchanging.
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     head: Head,
     /// The block of which only header and votes are here; 0 if all blocks are.
     base: Height,
@@ -50,6 +50,10 @@ fn row<T: Decode>(rows: &Rows, key: u64) -> Result<Option<T>, StoreError> {
 
 impl Snapshot {
     pub(super) fn of(transaction: &ReadTransaction) -> Result<Self, StoreError> {
+        guarded(|| Self::open(transaction))
+    }
+
+    fn open(transaction: &ReadTransaction) -> Result<Self, StoreError> {
         let blocks = transaction.open_table(BLOCKS)?;
         let head = {
             let last = blocks.last()?.ok_or_else(|| StoreError::Corrupt("no blocks".into()))?;
@@ -72,12 +76,13 @@ impl Snapshot {
         })
     }
 
-    pub(crate) fn head(&self) -> Head {
+    /// The newest block.
+    pub fn head(&self) -> Head {
         self.head
     }
 
     /// The lowest height from which on every block is here, whole.
-    pub(crate) fn oldest(&self) -> Height {
+    pub fn oldest(&self) -> Height {
         if self.base == Height(0) { self.base } else { self.base.after(1) }
     }
 
@@ -95,13 +100,13 @@ impl Snapshot {
     }
 
     /// The last block of an epoch, once it is final.
-    pub(crate) fn end(&self, epoch: u64) -> Result<Option<FinalHeader>, StoreError> {
+    pub fn end(&self, epoch: u64) -> Result<Option<FinalHeader>, StoreError> {
         row(&self.ends, epoch)
     }
 
     /// The last header of an epoch, which is at `height`, even before the votes for it come;
     /// nothing if the view began later.
-    pub(crate) fn last_header(
+    pub fn last_header(
         &self,
         epoch: u64,
         height: Height,
@@ -114,8 +119,9 @@ impl Snapshot {
     }
 
     /// The lowest block above genesis after which the state can be told; nothing if all
-    /// blocks are here, from genesis.
-    pub(crate) fn base(&self) -> Result<Option<(FinalHeader, MemoryState)>, StoreError> {
+    /// blocks are here, from genesis. While the newest block waits for votes, which readers
+    /// do not see, there may be none that is final.
+    pub fn base(&self) -> Result<Option<(FinalHeader, MemoryState)>, StoreError> {
         if self.base == Height(0) {
             return Ok(None);
         }
@@ -146,7 +152,7 @@ impl Snapshot {
     }
 
     /// The final block at a height, nothing if it or the votes for it are not here.
-    pub(crate) fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
+    pub fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
         let Some(Stored { header, transactions, outcomes, .. }) = self.stored(height)? else {
             return Ok(None);
         };
@@ -155,7 +161,7 @@ impl Snapshot {
     }
 
     /// The committee of the newest epoch that is known.
-    pub(crate) fn newest_committee(&self) -> Result<Option<Committee>, StoreError> {
+    pub fn newest_committee(&self) -> Result<Option<Committee>, StoreError> {
         guarded(|| {
             let newest = self.committees.last()?;
             newest.map(|(_, bytes)| from_store(bytes.value())).transpose()
@@ -163,12 +169,12 @@ impl Snapshot {
     }
 
     /// The header at a height and what makes it final.
-    pub(crate) fn final_header(&self, height: Height) -> Result<Option<FinalHeader>, StoreError> {
+    pub fn final_header(&self, height: Height) -> Result<Option<FinalHeader>, StoreError> {
         self.header(height)?.map_or(Ok(None), |header| self.finality(header))
     }
 
     /// The committee of an epoch, if it has begun or is about to.
-    pub(crate) fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
+    pub fn committee(&self, epoch: u64) -> Result<Option<Committee>, StoreError> {
         row(&self.committees, epoch)
     }
 
@@ -193,7 +199,7 @@ impl Snapshot {
     }
 
     /// Where a transaction is final.
-    pub(crate) fn place(&self, id: &Digest) -> Result<Option<(Height, u64)>, StoreError> {
+    pub fn place(&self, id: &Digest) -> Result<Option<(Height, u64)>, StoreError> {
         guarded(|| {
             let place = self.places.get(&id.0)?.map(|place| place.value());
             Ok(place.map(|(height, index)| (Height(height), index)))

@@ -5,6 +5,8 @@ use crate::signing::{
     ACCOUNT_HEADER, DIGEST_HEADER, KEY_HEADER, RequestStamp, SIGNATURE_HEADER, TIME_HEADER,
 };
 use ambar_base::{Digest, Moment, NetworkId, SecretKey};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, Url};
@@ -101,12 +103,7 @@ impl Client {
     }
 
     pub(super) async fn get_bytes(&self, url: Url) -> Result<Vec<u8>, ClientError> {
-        read_body(self.open(url).await?, ANSWER_BYTES_MAX).await
-    }
-
-    /// An answer whose body is still to be read.
-    async fn open(&self, url: Url) -> Result<Response, ClientError> {
-        self.open_from(url, 0).await
+        self.answer(self.request(&Method::GET, url, Digest::of(b""))).await
     }
 
     /// An answer whose body, still to be read, is the rest from a byte on.
@@ -142,7 +139,7 @@ impl Client {
         let request = self.request(&method, url, Digest::of(&body));
         let request = request.header(DIGEST_HEADER, Digest::of(&body).to_string());
         let request = request.header(CONTENT_TYPE, media_type).body(body);
-        read_json(&read_body(self.send(request).await?, ANSWER_BYTES_MAX).await?)
+        read_json(&self.answer(request).await?)
     }
 
     /// Sends a body that streams; its digest is known before.
@@ -155,7 +152,7 @@ impl Client {
         let request = self.request(&Method::PUT, url, digest);
         let request = request.header(DIGEST_HEADER, digest.to_string());
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
-        read_json(&read_body(self.send(request).await?, ANSWER_BYTES_MAX).await?)
+        read_json(&self.answer(request).await?)
     }
 
     fn request(&self, method: &Method, url: Url, body: Digest) -> RequestBuilder {
@@ -183,6 +180,12 @@ impl Client {
                     .header(SIGNATURE_HEADER, hex::encode(signature.0))
             }
         }
+    }
+
+    /// Sends a request and reads all of the answer. Boxed, so that it is compiled once and not
+    /// in every method of every caller.
+    fn answer(&self, request: RequestBuilder) -> BoxFuture<'_, Result<Vec<u8>, ClientError>> {
+        async { read_body(self.send(request).await?, ANSWER_BYTES_MAX).await }.boxed()
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {

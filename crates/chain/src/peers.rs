@@ -1,0 +1,103 @@
+//! The network of a committee of many: mutually authenticated, encrypted connections between
+//! the validators' keys.
+
+use crate::around::{Hearing, Lines, Speaking};
+use crate::network::{CHANNELS, Channels};
+use crate::types::{Key, key};
+use crate::votes::private;
+use crate::wire::message_bytes_max;
+use ambar_base::Domain;
+use ambar_consensus::settings::{PeerSettings, Settings};
+use commonware_codec::Error as CodecError;
+use commonware_cryptography::ChaCha20Poly1305;
+use commonware_cryptography::ed25519::PrivateKey;
+use commonware_p2p::authenticated::discovery::{self, Config, Network, Oracle};
+use commonware_runtime::{Handle, Quota, Supervisor as _, tokio::Context};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+/// Messages a second that one peer may send on each channel, in their order. Together with
+/// the number of peers they bound the memory for messages, which is set aside at the start.
+const RATES: [u32; CHANNELS as usize] = [512, 256, 128, 128, 128, 256, 64];
+
+/// Peers for which there is room besides twice those that are known at the start.
+const PEERS_SPARE: usize = 4;
+
+type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
+/// The ends of a channel.
+pub(crate) type Sender = discovery::Sender<Key, Context>;
+pub(crate) type Receiver = discovery::Receiver<Key>;
+
+/// A running network.
+pub(crate) struct Peers {
+    pub(crate) oracle: Oracle<Key>,
+    pub(crate) channels: Lines,
+    pub(crate) task: Handle<()>,
+}
+
+/// Room for the peers of an epoch. A committee grows by a third at most from one epoch to the
+/// next; an engine that meets a larger one than fits is started again, with room for it.
+fn peers_max(seats: usize, peers: &PeerSettings) -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(2 * (seats + peers.known.len()) + PEERS_SPARE)
+}
+
+fn config(
+    settings: &Settings,
+    peers: &PeerSettings,
+    seats: usize,
+) -> Result<Config<Handshake>, CodecError> {
+    let handshake = Handshake::new(
+        Sake {
+            signer: private(&settings.key)?,
+            synchrony_bound: Duration::from_secs(5),
+            max_handshake_age: Duration::from_secs(10),
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    let known = peers.known.iter().map(|(peer, at)| Ok((key(peer)?, (*at).into())));
+    let config = Config::recommended(
+        handshake,
+        &Domain::Peer.message(settings.rules.network(), b""),
+        peers.listen,
+        peers.advertise,
+        known.collect::<Result<_, CodecError>>()?,
+        peers_max(seats, peers),
+        message_bytes_max(&settings.rules.block),
+        NZUsize!(1_024),
+    );
+    Ok(Config {
+        // Validators of one operator may share a machine or a private network.
+        allow_private_ips: true,
+        allow_dns: false,
+        allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),
+        peer_connection_cooldown: Duration::from_secs(1),
+        dial_frequency: Duration::from_millis(500),
+        gossip_bit_vec_frequency: Duration::from_secs(10),
+        ..config
+    })
+}
+
+/// Opens the network.
+pub(crate) fn start(
+    context: &Context,
+    settings: &Settings,
+    peers: &PeerSettings,
+    seats: usize,
+) -> Result<Peers, CodecError> {
+    let config = config(settings, peers, seats)?;
+    let (mut network, oracle) = Network::new(context.child("network"), config);
+    let rate = |number: u64| usize::try_from(number).ok().and_then(|number| RATES.get(number));
+    let quota = |number| rate(number).and_then(|rate| NonZeroU32::new(*rate));
+    let channels = Channels::open(|number| {
+        let quota = Quota::per_second(quota(number).unwrap_or(NonZeroU32::MIN));
+        let (sender, receiver) = network.register(number, quota);
+        (Speaking(Some(sender)), Hearing(Some(receiver)))
+    });
+    Ok(Peers { oracle, channels, task: network.start() })
+}
