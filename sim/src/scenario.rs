@@ -91,7 +91,7 @@ impl Scenario {
         let events = faults::draw(&mut draw.fork(4), size, (link, healing));
         let genesis = genesis_state(&cast.genesis).expect("a drawn genesis is sound");
         let plan = Plan {
-            seed: draw.fork(5).next(),
+            seed: draw.fork(5).number(),
             settings: settings(&cast, &mut draw.fork(6)),
             machine: Arc::new(LedgerMachine::new(cast.network)),
             genesis,

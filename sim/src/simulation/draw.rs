@@ -16,12 +16,12 @@ impl Draw {
     #[must_use]
     pub fn fork(&self, purpose: u64) -> Self {
         let mut forked = Self(self.0 ^ purpose.wrapping_mul(0xA076_1D64_78BD_642F));
-        forked.next();
+        forked.number();
         forked
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,7 +32,7 @@ impl Draw {
     /// A number below `bound`; 0 if there is none.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The bias is far below what a run could show.
-        self.next().checked_rem(bound).unwrap_or(0)
+        self.number().checked_rem(bound).unwrap_or(0)
     }
 
     /// A number of `range`, its end included.
@@ -62,6 +62,6 @@ impl Draw {
     /// As many bytes of chance.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         // The low byte of each draw.
-        (0..count).map(|_| self.next() as u8).collect()
+        (0..count).map(|_| self.number() as u8).collect()
     }
 }

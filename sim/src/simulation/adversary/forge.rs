@@ -39,11 +39,8 @@ impl Forge {
     ) {
         if let Some(block) = hand.own_block(&outgoing) {
             let digest = block.digest();
-            if !self.replaced.contains_key(&digest) {
-                let forged = change(hand, &block).unwrap_or(block);
-                self.replaced.insert(digest, forged);
-            }
-            let message = self.replaced[&digest].encode();
+            let forge = || change(hand, &block).unwrap_or(block);
+            let message = self.replaced.entry(digest).or_insert_with(forge).encode();
             hand.send(Outgoing { message, ..outgoing });
             for held in std::mem::take(&mut self.held) {
                 self.send_vote(hand, held);
