@@ -7,6 +7,7 @@ mod damage;
 mod epochs;
 mod evidence;
 mod joining;
+mod mark;
 mod order;
 mod replay;
 mod rest;
