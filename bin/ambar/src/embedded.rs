@@ -7,9 +7,7 @@ use crate::progress::{Progress, watch};
 use ambar_base::SecretKey;
 use ambar_node::home::OPERATOR;
 use ambar_node::node::{Node, NodeSettings, Running};
-use ambar_node::{Gauge, KeyStore, Passphrase};
-use std::net::SocketAddr;
-use std::path::Path;
+use ambar_node::{Gauge, KeyStore};
 
 /// A running node and its operator's key.
 pub struct Embedded {
@@ -19,19 +17,13 @@ pub struct Embedded {
 
 impl Embedded {
     /// Starts the node of a home; a new home gets keys and a network of its own.
-    pub async fn start(
-        home: &Path,
-        listen: Option<SocketAddr>,
-        passphrase: Option<Passphrase>,
-        progress: &Progress,
-    ) -> Outcome<Self> {
-        let settings =
-            NodeSettings { home: home.to_owned(), listen, passphrase: passphrase.clone() };
+    pub async fn start(settings: NodeSettings, progress: &Progress) -> Outcome<Self> {
+        let (home, passphrase) = (settings.home.clone(), settings.passphrase.clone());
         let gauge = Gauge::default();
         let starting = Node::start_telling(settings, &gauge);
         let running =
             watch::following(progress, "starting the node", starting, gauge.watch()).await?;
-        let operator = KeyStore::of(home).load(OPERATOR, passphrase.as_ref());
+        let operator = KeyStore::of(&home).load(OPERATOR, passphrase.as_ref());
         match operator {
             Ok(operator) => Ok(Self { running, operator }),
             Err(error) => {

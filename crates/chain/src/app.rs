@@ -276,9 +276,23 @@ impl<E: Storing> Application<E> for App {
     ) {
         let header: &BlockHeader = block.header();
         if header.height < self.core.next_height() {
-            // Delivered again: the view has it.
-            return;
+            // Delivered again, or for the engine alone: the view has it.
+            self.core.take_pending(&header.digest());
+        } else {
+            self.follow(block, readers).await;
         }
+        self.core.finished.send_replace(header.height);
+    }
+}
+
+impl App {
+    /// Brings the view to a final block.
+    async fn follow<E: Storing>(
+        &self,
+        block: &ChainBlock,
+        readers: <States<E> as DatabaseSet<E>>::Readers,
+    ) {
+        let header = block.header();
         let Some(marshal) = self.marshal.get() else { return };
         let votes = marshal.get_finalization(ChainHeight::new(header.height.0)).await;
         let certificate = votes.as_ref().map(certificate);

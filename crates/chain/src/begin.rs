@@ -51,8 +51,9 @@ pub(super) async fn far_ahead<E: Storing>(
 /// How often it is looked whether the chain moves.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Ends when this node makes no progress and the peers that it was told of are so far ahead that they may not
-/// have its next blocks any more.
+/// Ends when this node makes no progress and the peers that it was told of are so far ahead that
+/// they may not have its next blocks any more. A state that is being fetched or put into the view
+/// is progress.
 pub(super) fn start_watch<E: Storing>(
     runtime: E,
     core: Arc<Core>,
@@ -60,13 +61,15 @@ pub(super) fn start_watch<E: Storing>(
     known: Vec<Key>,
 ) -> Handle<()> {
     runtime.spawn(move |runtime| async move {
-        let mut seen = core.head();
+        let mut seen = (core.head(), peers.taken());
         loop {
             runtime.sleep(LOOK_EVERY).await;
-            let head = core.head();
-            let stands = std::mem::replace(&mut seen, head) == head;
+            let now = (core.head(), peers.taken());
+            let head = now.0;
+            let stands = std::mem::replace(&mut seen, now) == now;
             if stands
                 && !known.is_empty()
+                && !core.importing.load(Ordering::SeqCst)
                 && far_ahead(&core, &peers, &known, &runtime).await.is_some()
             {
                 tracing::warn!(height = %head.height, "peers are far ahead: this node begins anew");
@@ -75,6 +78,12 @@ pub(super) fn start_watch<E: Storing>(
             }
         }
     })
+}
+
+/// How far this node gets by itself: a view that is whole is followed by the engine.
+fn reached(core: &Core) -> Height {
+    let whole = core.snapshot().is_ok_and(|view| view.oldest() == Height(0));
+    if whole || core.finished.borrow().0 > 0 { core.head().height } else { Height(0) }
 }
 
 enum Heard {
@@ -94,7 +103,7 @@ async fn tip_of<E: Storing>(
         let since = core.newest_committee();
         let Some(tip) = peers.tip(peer, since.epoch(), within).await else { return Heard::Nothing };
         let Some(tip) = tip else { return Heard::Near };
-        let Height(here) = core.head().height;
+        let Height(here) = reached(core);
         if tip.block.header.height.0 <= here.saturating_add(core.settings.fetch_state_behind) {
             return Heard::Near;
         }

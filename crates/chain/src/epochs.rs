@@ -16,7 +16,9 @@ use crate::types::{Context, Key, Scheme, Sha, Votes as Finalized, key, sha};
 use crate::votes::{finalization, seats};
 use crate::wire::{Environment, Seat};
 use ambar_base::Height;
+use ambar_base::finality::DESCENDANTS_MAX;
 use ambar_consensus::core::Core;
+use ambar_consensus::database::Snapshot;
 use ambar_consensus::error::StoreError;
 use commonware_consensus::simplex::types::Activity;
 use commonware_consensus::simplex::{self, Floor};
@@ -175,24 +177,25 @@ where
         format!("{}{}{epoch}", self.seat.prefix, VOTES_KEPT[1])
     }
 
-    /// What an epoch builds on: the end of the epoch before, or a final block of its own if
-    /// this node began there.
+    /// What an epoch builds on: the newest final block of its own, or the end of the epoch
+    /// before. Votes up to a final block decide nothing any more, and one who began in the
+    /// middle of an epoch has none.
     fn floor(&self, epoch: u64) -> Result<Floor<Scheme, Sha>, StoreError> {
+        let snapshot = self.core.latest()?;
+        if let Some(newest) = newest_of(&snapshot, epoch)? {
+            return Ok(Floor::Finalized(newest));
+        }
         let Some(before) = epoch.checked_sub(1) else {
             return Ok(Floor::Genesis(self.seat.genesis));
         };
-        let snapshot = self.core.latest()?;
         let height = self.core.settings.rules.epochs().last(before);
         if let Some(header) = snapshot.last_header(before, height)? {
             return Ok(Floor::Genesis(sha(&header.digest())));
         }
-        let newest = snapshot.final_header(snapshot.head().height)?;
-        let committee = snapshot.committee(epoch)?;
-        let newest = newest.zip(committee).and_then(|(block, seats)| finalization(&block, &seats));
         let of_now = |votes: &Finalized| votes.proposal.round.epoch().get() == epoch;
-        let newest = newest.filter(of_now).or_else(|| self.began_at.clone().filter(of_now));
+        let began_at = self.began_at.clone().filter(of_now);
         let missing = || StoreError::Corrupt(format!("block {height} is missing"));
-        newest.map(Floor::Finalized).ok_or_else(missing)
+        began_at.map(Floor::Finalized).ok_or_else(missing)
     }
 
     /// Starts an epoch's engine, unless the network ends meanwhile.
@@ -273,6 +276,20 @@ where
             let _ = self.runtime.remove(&self.begun(old), None).await;
         }
     }
+}
+
+/// The newest block of an epoch that was voted final itself.
+fn newest_of(view: &Snapshot, epoch: u64) -> Result<Option<Finalized>, StoreError> {
+    let Some(committee) = view.committee(epoch)? else { return Ok(None) };
+    let Height(head) = view.head().height;
+    // Nobody votes for genesis.
+    for height in (head.saturating_sub(DESCENDANTS_MAX as u64).max(1)..=head).rev() {
+        let Some(block) = view.final_header(Height(height))? else { continue };
+        if block.certificate.epoch == epoch && block.descendants.is_empty() {
+            return Ok(finalization(&block, &committee));
+        }
+    }
+    Ok(None)
 }
 
 enum Event {

@@ -11,6 +11,7 @@ use ambar_consensus::error::StoreError;
 use ambar_consensus::state::Entry;
 use bytes::Bytes;
 use futures::StreamExt;
+use std::sync::atomic::Ordering;
 
 /// Replaces the view by the state after `block`, as the database has it.
 pub(crate) async fn import<E: Storing>(
@@ -24,8 +25,25 @@ pub(crate) async fn import<E: Storing>(
         // The next block's votes come with its state.
         return Ok(());
     };
+    let _importing = Importing::begin(core);
     let entries = entries::<E>(&readers).await?;
     core.replace(block.header(), certificate, entries, next)
+}
+
+/// That the view is being replaced, for as long as this lives.
+struct Importing<'a>(&'a Core);
+
+impl<'a> Importing<'a> {
+    fn begin(core: &'a Core) -> Self {
+        core.importing.store(true, Ordering::SeqCst);
+        Self(core)
+    }
+}
+
+impl Drop for Importing<'_> {
+    fn drop(&mut self) {
+        self.0.importing.store(false, Ordering::SeqCst);
+    }
 }
 
 async fn entries<E: Storing>(readers: &Readers<E>) -> Result<Vec<Entry>, StoreError> {

@@ -15,6 +15,7 @@ mod begin;
 mod catch_up;
 mod conflict;
 mod epochs;
+mod feed;
 mod gossip;
 mod hearing;
 mod import;

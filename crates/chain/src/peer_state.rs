@@ -47,6 +47,8 @@ struct Desk<E: Storing> {
     next: u64,
     /// Peers that say that they are further, in the order in which they are asked.
     ahead: Vec<Key>,
+    /// Answers with a part of the state that proved.
+    taken: u64,
 }
 
 /// The way to peers' state. Clones share it.
@@ -78,7 +80,8 @@ where
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
 {
-    let desk = Desk { database: None, asked: BTreeMap::new(), next: 0, ahead: Vec::new() };
+    let desk =
+        Desk { database: None, asked: BTreeMap::new(), next: 0, ahead: Vec::new(), taken: 0 };
     let desk = Arc::new(Mutex::new(desk));
     let (outbox, mut letters) = mpsc::unbounded_channel();
     let asking = Arc::new(runtime.child("asking"));
@@ -204,6 +207,11 @@ impl<E: Storing> PeerState<E> {
         Some(peer)
     }
 
+    /// How many parts of the state were taken from peers since the start.
+    pub(super) fn taken(&self) -> u64 {
+        locked(&self.desk).taken
+    }
+
     fn forsake(&self, peer: &Key) {
         tracing::warn!(?peer, "a peer's state does not prove: it is not asked again");
         locked(&self.desk).ahead.retain(|other| other != peer);
@@ -247,7 +255,11 @@ impl<E: Storing> Source for PeerState<E> {
         // Ends when the response is accepted or nobody wants another.
         self.runtime.child("judgement").spawn(move |_| async move {
             let (mut peer, mut judged) = (peer, judged);
-            while let Ok(false) = judged.await {
+            while let Ok(proved) = judged.await {
+                if proved {
+                    locked(&again.desk).taken += 1;
+                    return;
+                }
                 again.forsake(&peer);
                 let (next, response) = again.fetch(request).await;
                 let (verdict, waits) = oneshot::channel();

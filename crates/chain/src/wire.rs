@@ -4,9 +4,11 @@
 //! missing ones; the stateful actor runs the ledger over the authenticated state. Nothing
 //! here knows whether storage, time and network are real or simulated.
 
-use crate::app::App;
+use crate::app::{App, Marshal};
 use crate::begin::{self, far_ahead};
+use crate::catch_up::catch_up;
 use crate::epochs;
+use crate::feed::feed;
 use crate::mark::VoteMark;
 use crate::network::Channels;
 use crate::on_demand::OnDemand;
@@ -175,7 +177,7 @@ where
     let (core, proposer) = (Arc::clone(&app.core), runtime.child("proposer"));
     let automaton = OnDemand::new(proposer, Arc::clone(&core), marshal.clone(), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
-    crate::catch_up::catch_up(&app, &marshal).await;
+    let stateful = meet(&app, &marshal, began_at.is_none(), || stateful.start()).await;
     let parts = epochs::Parts {
         runtime: runtime.child("consensus"),
         seat,
@@ -188,9 +190,25 @@ where
         began_at,
     };
     let engines = parts.start(votes);
-    let mut running = vec![broadcast, marshal_task, stateful.start(), engines, serving];
+    let mut running = vec![broadcast, marshal_task, stateful, engines, serving];
     running.extend(beside(&runtime, core, channels.transactions, (peers, known)));
     running
+}
+
+/// Brings the view up to the engine, starts the latter's ledger, and brings it up to the view,
+/// unless it begins at its peers' state.
+async fn meet(
+    app: &App,
+    marshal: &Marshal,
+    by_itself: bool,
+    start: impl FnOnce() -> Handle<()>,
+) -> Handle<()> {
+    catch_up(app, marshal).await;
+    let ledger = start();
+    if by_itself {
+        feed(app, marshal).await;
+    }
+    ledger
 }
 
 /// What runs beside consensus.

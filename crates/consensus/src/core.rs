@@ -63,12 +63,16 @@ pub struct Core {
     pub epoch: watch::Sender<u64>,
     /// How the engine's first start ended: the view is up to it, or why it is not.
     started: watch::Sender<Option<Result<(), StoreError>>>,
+    /// The newest block that the engine has finished; 0 before its first start.
+    pub finished: watch::Sender<Height>,
     /// Set when the engine must stop.
     pub stop: watch::Sender<bool>,
     /// Evidence against validators, one for a key.
     pub conflicts: watch::Sender<Vec<Evidence>>,
     /// Set when the engine must begin at its peers' state.
     pub begin_anew: AtomicBool,
+    /// Set while the view is being replaced by the engine's state.
+    pub importing: AtomicBool,
     /// Set when nothing more is written.
     pub closed: watch::Sender<bool>,
     spread: mpsc::Sender<Bytes>,
@@ -128,9 +132,11 @@ impl Core {
             snapshot: RwLock::new(Some(Arc::new(snapshot))),
             refusals: Mutex::new(Refusals::new(settings.pool.refusals_max)),
             started: watch::Sender::new(None),
+            finished: watch::Sender::new(Height(0)),
             stop: watch::Sender::new(false),
             conflicts: watch::Sender::new(Vec::new()),
             begin_anew: AtomicBool::new(false),
+            importing: AtomicBool::new(false),
             closed: watch::Sender::new(false),
             settings,
             spread,

@@ -183,7 +183,8 @@ impl Coded for NodeError {
             ),
             Self::EngineMissing(_) => Some(
                 "restore ledger/engine from a copy; a validator that has forgotten its votes \
-                 must not vote again"
+                 must not vote again, unless no block is newer than those here: then start it \
+                 with --resume"
                     .into(),
             ),
             Self::OffLoopback(_) => {

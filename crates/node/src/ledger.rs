@@ -11,10 +11,10 @@ use ambar_base::{Committee, Height};
 use ambar_chain::Chain;
 use ambar_consensus::{AtRest, Consensus, Patience, PeerSettings, Rules, Settings, system_clock};
 use ambar_machine::{LedgerMachine, genesis_state, rules};
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fs, io};
 
 /// The engine's directory within the ledger's.
 pub(crate) const ENGINE: &str = "engine";
@@ -27,12 +27,20 @@ pub(crate) fn directory(home: &Home) -> Result<PathBuf, NodeError> {
 }
 
 /// Opens the ledger and starts its engine.
-pub(crate) fn open(home: &Home, config: &Config) -> Result<Arc<dyn Consensus>, NodeError> {
+pub(crate) fn open(
+    home: &Home,
+    config: &Config,
+    resume: bool,
+) -> Result<Arc<dyn Consensus>, NodeError> {
     let rules = rules(&home.genesis).ok_or(NodeError::GenesisUnsound)?;
     config.retention.check(&home.genesis.parameters)?;
     let network = config.network.as_ref();
     check(home, &rules.genesis.committee, network)?;
-    remembers(home, &rules, network)?;
+    if resume {
+        resume_votes(home)?;
+    } else {
+        remembers(home, &rules, network)?;
+    }
     let alone = settings(rules, &home.validator);
     let (vote_mark, bodies_kept) = (Some(home.vote_mark()), config.retention.blocks());
     let alone = Settings { vote_mark, bodies_kept, ..alone };
@@ -92,6 +100,16 @@ fn remembers(home: &Home, rules: &Rules, network: Option<&NetworkConfig>) -> Res
         Height(0) => Ok(()),
         height => Err(NodeError::EngineMissing(height)),
     }
+}
+
+/// Lets a validator vote whose engine begins anew, on the word of somebody who knows that no
+/// block is final that is newer than those here. An engine that is there goes on by itself.
+fn resume_votes(home: &Home) -> Result<(), NodeError> {
+    let mark = home.vote_mark();
+    if directory(home)?.join(ENGINE).exists() || !mark.exists() {
+        return Ok(());
+    }
+    fs::remove_file(&mark).map_err(|error| NodeError::file(&mark, error))
 }
 
 /// That nobody else listens there: the engine itself would try again and again.

@@ -47,6 +47,9 @@ pub struct NodeSettings {
     pub listen: Option<SocketAddr>,
     /// The passphrase of the home's keys.
     pub passphrase: Option<Passphrase>,
+    /// Whether a validator votes whose blocks are here and whose votes are not: somebody knows
+    /// that no block is final that is newer than those here.
+    pub resume: bool,
 }
 
 /// The node. Its futures come boxed: an `async fn` is compiled where it is awaited, and all of a
@@ -90,7 +93,7 @@ impl Node {
         let listener = listen_on(listen).await?;
         let address =
             listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
-        let consensus = ledger::open(&home, &config)?;
+        let consensus = ledger::open(&home, &config, given.resume)?;
         let (door, stop) = (Door::new(gauge), CancellationToken::new());
         let server = tokio::spawn(serve(listener, door.router(), stop.clone()));
         let app = match open_app(home, Arc::clone(&consensus), gauge).await {

@@ -10,6 +10,7 @@ use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use ambar_node::config::{Config, Retention};
 use ambar_node::home::CONFIG_FILE;
+use ambar_node::node::NodeSettings;
 use clap::Args;
 use serde_json::json;
 use std::io::{self, Write};
@@ -29,6 +30,7 @@ Examples:
   ambar start --home other --listen 127.0.0.1:7701
   ambar start --home network/1        # one of the homes of `ambar network init`
   ambar start --archive               # keep all blocks, not only the newest 65,536
+  ambar start --resume                # the only validator, after `ambar chain import`
 
 The node prints its address when it answers; with --json as one JSON document, and runs until
 SIGINT or SIGTERM. A home with [network] in its node.toml joins the validators named there; its
@@ -44,6 +46,10 @@ pub struct StartArgs {
     /// Keep all blocks for ever; from now on, as `archive = true` in node.toml says
     #[arg(long)]
     archive: bool,
+    /// Vote although the votes of before are not here, as after `ambar chain import`: only if no
+    /// block is final that is newer than this home's
+    #[arg(long)]
+    resume: bool,
 }
 
 /// Runs the node.
@@ -57,7 +63,13 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
     }
     interrupt::advise("what was not built is built at the next start");
     let (home, progress) = (context.home(), context.progress());
-    let node = Embedded::start(home, args.listen, context.passphrase(), progress).await?;
+    let settings = NodeSettings {
+        home: home.to_owned(),
+        listen: args.listen,
+        passphrase: context.passphrase(),
+        resume: args.resume,
+    };
+    let node = Embedded::start(settings, progress).await?;
     // Signals are heard before the address is told: whoever reads it may end the node at once.
     let mut ended = pin!(interrupted());
     let outcome = tokio::select! {

@@ -18,6 +18,7 @@ use crate::interrupt;
 use crate::progress::{Progress, watch};
 use ambar_base::ErrorCode;
 use ambar_node::client::Client;
+use ambar_node::node::NodeSettings;
 use calls::{Calls, Excess};
 use clap::Args;
 use market::Market;
@@ -73,7 +74,13 @@ pub async fn run(context: &Context, args: &DemoArgs) -> Outcome {
 
     let phase = progress.spinner("starting a node");
     let network = home.path().join("node");
-    let node = Embedded::start(&network, Some(args.listen), None, &progress.parts()).await?;
+    let settings = NodeSettings {
+        home: network.clone(),
+        listen: Some(args.listen),
+        passphrase: None,
+        resume: false,
+    };
+    let node = Embedded::start(settings, &progress.parts()).await?;
     phase.finish(node.url());
 
     let models = market::Models { language: model, embedding: args.embeddings.clone() };

@@ -21,8 +21,14 @@ pub struct Starting {
 impl Starting {
     /// Begins to start the node of a home on a free port.
     pub fn of(home: &Path) -> Self {
+        Self::with(home, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn with(home: &Path, more: &[&str]) -> Self {
         let person = Person::new(home, NOBODY);
-        let mut command = person.command(&["start", "--listen", "127.0.0.1:0", "--json"]);
+        let arguments = [&["start", "--listen", "127.0.0.1:0", "--json"], more].concat();
+        let mut command = person.command(&arguments);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         Self { child }
     }

@@ -81,7 +81,13 @@ impl Cluster {
 
     /// Starts nodes; all must run before the first is ready.
     pub fn start_again(&mut self, nodes: &[usize]) {
-        let starting: Vec<_> = nodes.iter().map(|node| Starting::of(&self.home(*node))).collect();
+        self.start_with(nodes, &[]);
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(&mut self, nodes: &[usize], more: &[&str]) {
+        let starting = nodes.iter().map(|node| Starting::with(&self.home(*node), more));
+        let starting: Vec<_> = starting.collect();
         for (node, starting) in nodes.iter().zip(starting) {
             self.nodes[*node] = Some(starting.ready());
         }

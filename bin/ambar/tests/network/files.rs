@@ -2,7 +2,7 @@
 //! parts, and refused where they are damaged.
 
 use crate::cluster::{Cluster, agree, digest, height};
-use crate::common::{Person, text};
+use crate::common::{NOBODY, Person, text};
 use crate::support::market::until;
 use serde_json::Value;
 use std::fs;
@@ -53,6 +53,40 @@ fn a_chain_is_exported_checked_and_imported() {
 
     damaged(&cluster, &all);
     refused_homes(&mut cluster);
+}
+
+/// All validators are stopped, and go on with stores that their engines have never seen, as they
+/// would with an engine that cannot read the old ones.
+#[test]
+fn a_network_goes_on_from_a_chain_file() {
+    let mut cluster = Cluster::start(4);
+    until("some blocks are made", || (height(cluster.url(0))? >= BLOCKS).then_some(()));
+    let asking = Person::new(&cluster.path("asking"), cluster.url(0));
+    asking.json(&["key", "new", "ann"]);
+    asking.json(&["account", "fund", "7", "--as", "ann"]);
+    (0..4).for_each(|node| cluster.kill(node));
+    let exported = |node: usize| {
+        let file = cluster.path(&format!("{node}.chain")).to_str().unwrap().to_owned();
+        let home = Person::new(&cluster.home(node), NOBODY);
+        (export(&home, &file, &["--at-rest"])["last"].as_u64().unwrap(), file)
+    };
+    let (last, file) = (0..4).map(exported).max().unwrap();
+    for node in 0..4 {
+        let home = cluster.home(node);
+        fs::rename(home.join("ledger"), home.join("ledger.old")).unwrap();
+        Person::new(&home, NOBODY).json(&["chain", "import", &file]);
+    }
+    cluster.start_with(&[0, 1, 2, 3], &["--resume"]);
+    let asking = Person::new(&cluster.path("asking"), cluster.url(1));
+    asking.json(&["account", "fund", "5", "--as", "ann"]);
+    assert!(height(cluster.url(0)).unwrap() > last);
+    cluster.agree();
+    (0..4).for_each(|node| cluster.kill(node));
+    cluster.start_again(&[0, 1, 2, 3]);
+    let asking = Person::new(&cluster.path("asking"), cluster.url(2));
+    let account = asking.json(&["account", "show", "--as", "ann"]);
+    assert!(account.to_string().contains("12"), "{account}");
+    assert_eq!(asking.json(&["audit"])["ok"], true);
 }
 
 /// Files that are not as they were written change nothing.

@@ -7,7 +7,7 @@ use ambar_consensus::block::Block;
 use ambar_consensus::database::VIEW;
 use ambar_consensus::engine::Consensus;
 use ambar_consensus::error::OpenError;
-use ambar_consensus::replay::{Difference, ReplayError};
+use ambar_consensus::replay::{Difference, ReplayError, audit};
 use ambar_consensus::rest::AtRest;
 use ambar_consensus::settings::system_clock;
 use futures::executor::block_on;
@@ -56,6 +56,29 @@ fn blocks_are_read_and_make_the_same_ledger_elsewhere() {
     rest.iter().for_each(|block| made.append(&origin(&machine), block).unwrap());
     assert_eq!(made.block(last).unwrap().as_ref(), blocks.last());
     assert_eq!(made.value(&account(1)).unwrap(), Some(value));
+}
+
+/// An engine that has nothing executes the blocks that the view has, and goes on after them.
+#[test]
+fn an_engine_follows_what_was_put_there() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (blocks, _) = closed(one.path());
+    let machine = Arc::new(Toy::default());
+    let mut made = at_rest(two.path());
+    blocks[1..].iter().for_each(|block| made.append(&origin(&machine), block).unwrap());
+    made.flush().unwrap();
+    drop(made);
+    let head = Height(blocks.len() as u64 - 1);
+    for nonce in 10..13 {
+        let clock = system_clock();
+        let chain = Chain::open(two.path(), settings(), machine.clone(), genesis(), clock).unwrap();
+        assert!(chain.head().height >= head);
+        assert_eq!(chain.block(head).unwrap().as_ref(), blocks.last());
+        let committed = block_on(chain.submit(transfer(nonce, 0, 1, 5).to_bytes())).unwrap();
+        assert!(committed.height > head);
+        assert!(audit(&origin(&machine), &chain).is_ok());
+        block_on(chain.shutdown());
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub async fn start(home: &Path) -> Running {
 
 pub fn settings(home: &Path) -> NodeSettings {
     let listen = Some(([127, 0, 0, 1], 0).into());
-    NodeSettings { home: home.to_owned(), listen, passphrase: None }
+    NodeSettings { home: home.to_owned(), listen, passphrase: None, resume: false }
 }
 
 /// Somebody with an account and credits.
