@@ -71,10 +71,11 @@ impl Adversary {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, adversary)| *adversary)
     }
 
-    /// Whether whoever watches can prove what it does.
+    /// Whether whoever watches can prove what it does. A replayer's old votes are in part for
+    /// the blocks that it replaced by others, and voted for those.
     #[must_use]
     pub fn leaves_evidence(self) -> bool {
-        matches!(self, Self::Equivocator | Self::Proposer)
+        matches!(self, Self::Equivocator | Self::Proposer | Self::Replayer)
     }
 
     /// The one that plays it.
