@@ -9,7 +9,7 @@ use crate::state::Storing;
 use crate::states::{Batch, Sealed, States};
 use crate::types::{ChainBlock, Context, Scheme, our_round};
 use crate::votes::certificate;
-use ambar_base::finality::BlockHeader;
+use ambar_base::finality::{BlockHeader, Certificate};
 use ambar_base::{Digest, Moment};
 use ambar_consensus::Doubtful;
 use ambar_consensus::block::Writes;
@@ -27,9 +27,14 @@ use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::types::Height as ChainHeight;
 use commonware_glue::stateful::db::DatabaseSet;
 use commonware_glue::stateful::{Application, Finality, Input, Proposed};
+use commonware_runtime::Clock;
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How often it is looked whether lost votes have come again.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The mailbox of the actor that keeps final blocks.
 pub type Marshal = MarshalMailbox<Scheme, Standard<ChainBlock>>;
@@ -269,7 +274,7 @@ impl<E: Storing> Application<E> for App {
 
     async fn finalized(
         &mut self,
-        _context: (E, Context),
+        (runtime, _): (E, Context),
         block: &ChainBlock,
         _captured: (),
         readers: <States<E> as DatabaseSet<E>>::Readers,
@@ -279,7 +284,7 @@ impl<E: Storing> Application<E> for App {
             // Delivered again, or for the engine alone: the view has it.
             self.core.take_pending(&header.digest());
         } else {
-            self.follow(block, readers).await;
+            self.follow(&runtime, block, readers).await;
         }
         self.core.finished.send_replace(header.height);
     }
@@ -289,13 +294,13 @@ impl App {
     /// Brings the view to a final block.
     async fn follow<E: Storing>(
         &self,
+        runtime: &E,
         block: &ChainBlock,
         readers: <States<E> as DatabaseSet<E>>::Readers,
     ) {
         let header = block.header();
         let Some(marshal) = self.marshal.get() else { return };
-        let votes = marshal.get_finalization(ChainHeight::new(header.height.0)).await;
-        let certificate = votes.as_ref().map(certificate);
+        let certificate = votes(runtime, marshal, header).await;
         let finished = match self.core.take_pending(&header.digest()) {
             Some(finished) if header.height == self.core.next_height() => {
                 self.core.finalized(finished, certificate.as_ref())
@@ -308,5 +313,19 @@ impl App {
             }
         };
         finished.unwrap_or_else(|error| panic!("the view cannot follow: {error}"));
+    }
+}
+
+/// The votes for a final block, if it was voted on itself. An epoch's last block always was. A
+/// crash may keep it and lose its votes; they come again from the epoch's own engine or, through
+/// it, from a peer. The next epoch's votes cannot stand in for them: it is this block that shows
+/// whose votes those must be.
+async fn votes(clock: &impl Clock, marshal: &Marshal, header: &BlockHeader) -> Option<Certificate> {
+    loop {
+        let votes = marshal.get_finalization(ChainHeight::new(header.height.0)).await;
+        if votes.is_some() || header.next_committee.is_none() {
+            return votes.as_ref().map(certificate);
+        }
+        clock.sleep(LOOK_EVERY).await;
     }
 }

@@ -126,23 +126,29 @@ impl Database {
 
     /// Stores the next block, and the votes for it if it was voted final itself, and prunes
     /// what is older than the newest `kept` blocks, if that is a number. It is readable at once
-    /// and durable by the next [`Self::flush`].
+    /// and durable by the next [`Self::flush`]. An epoch's last block needs votes of its own:
+    /// it shows who may vote for what comes after it.
     pub fn commit(
         &self,
         block: &Finalized,
         certificate: Option<&Certificate>,
         kept: Option<u64>,
     ) -> Result<(), StoreError> {
+        let Finalized { header, executed, .. } = block;
+        if executed.next_committee.is_some() && certificate.is_none() {
+            let height = header.height;
+            return Err(StoreError::Corrupt(format!("the votes for block {height} are missing")));
+        }
         self.tables.write_later(|transaction| {
             let base = base_of(transaction)?;
             // Who has all blocks executes them from genesis.
             let undone = kept.is_some() || base > 0;
             write_block(transaction, block, undone)?;
             if let Some(votes) = certificate {
-                certify(transaction, &block.header, votes)?;
+                certify(transaction, header, votes)?;
             }
             match kept {
-                Some(kept) => prune::prune(transaction, base, block.header.height, kept),
+                Some(kept) => prune::prune(transaction, base, header.height, kept),
                 None => Ok(()),
             }
         })

@@ -1,9 +1,9 @@
 //! Rows as they are written, each by the transaction that it is given.
 
 use super::{BLOCKS, CERTIFICATES, COMMITTEES, ENDS, Finalized, PLACES, STATE, UNDO};
-use crate::block::{Stored, Undo, Writes, header_from_store};
+use crate::block::{Stored, Undo, Writes};
 use crate::error::StoreError;
-use ambar_base::finality::{BlockHeader, Certificate, DESCENDANTS_MAX, FinalHeader};
+use ambar_base::finality::{BlockHeader, Certificate, FinalHeader};
 use ambar_base::{Committee, Digest, Encode};
 use redb::{ReadableTable, WriteTransaction};
 
@@ -47,8 +47,8 @@ pub(super) fn write_block(
     Ok(())
 }
 
-/// Writes the votes for a block. They make those before it final on which nobody voted; if an
-/// epoch ended with one of them, its end is kept apart, as it outlives the block.
+/// Writes the votes for a block, which make those before it final on which nobody voted. If an
+/// epoch ends with it, it is kept apart, as that outlives the block.
 pub(super) fn certify(
     transaction: &WriteTransaction,
     header: &BlockHeader,
@@ -56,23 +56,11 @@ pub(super) fn certify(
 ) -> Result<(), StoreError> {
     let mut certificates = transaction.open_table(CERTIFICATES)?;
     certificates.insert(header.height.0, certificate.to_bytes().as_slice())?;
-    let blocks = transaction.open_table(BLOCKS)?;
-    let mut newly_final = vec![header.clone()];
-    for below in (1..header.height.0).rev().take(DESCENDANTS_MAX) {
-        if certificates.get(below)?.is_some() {
-            break;
-        }
-        let Some(stored) = blocks.get(below)? else { break };
-        newly_final.push(header_from_store(stored.value())?);
+    if header.next_committee.is_none() {
+        return Ok(());
     }
-    for (at, header) in newly_final.iter().enumerate() {
-        if header.next_committee.is_some() {
-            let descendants = newly_final[..at].iter().rev().cloned().collect();
-            let (header, certificate) = (header.clone(), certificate.clone());
-            write_end(transaction, &FinalHeader { header, descendants, certificate })?;
-        }
-    }
-    Ok(())
+    let (header, certificate) = (header.clone(), certificate.clone());
+    write_end(transaction, &FinalHeader { header, descendants: Vec::new(), certificate })
 }
 
 /// Writes the last block of an epoch.
