@@ -80,6 +80,13 @@ impl Health {
     fn silence(&self) -> String {
         let seats = self.participation.seats.len();
         let (heard, needed) = (self.heard_count(), self.needed());
+        if seats > 1 && heard <= usize::from(self.participation.own.is_some()) {
+            // Peers keep to the first of two nodes that show them one key.
+            return format!(
+                "consensus stalled: none of the other validators is heard, {needed} of {seats} \
+                 needed; if they run and can be reached, this node's key is in use elsewhere"
+            );
+        }
         if heard < needed {
             return format!(
                 "consensus stalled: {heard} of {seats} validators heard, {needed} needed"
@@ -128,6 +135,9 @@ mod tests {
         stalled([(7, 0), (6, 9_000), (5, 11_000), (1, 90_000)], 12_000);
         // A minute later nobody has voted again: the view is the same.
         stalled([(7, 60_000), (7, 59_000), (6, 62_000), (1, 150_000)], 62_000);
+        let alone = "consensus stalled: none of the other validators is heard, 3 of 4 needed; if \
+                     they run and can be reached, this node's key is in use elsewhere";
+        check([(7, 0), (6, 11_000), (5, 90_000), (1, 90_000)], 12_000, "stalled", Some(alone));
         let behind = "the newest block here is 90 s old, though 3 of 4 validators are heard";
         let three = [(9, 0), (9, 0), (9, 0), (1, 90_000)];
         check(three, 90_000, "stalled", Some(behind));
