@@ -29,7 +29,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
     let market = Market::new(1, CHANNELS, |_| {});
     let mut table = Table::default();
     for size in BATCH_SIZES {
-        let batches = market.batches(0, calls, size);
+        let batches = market.batches(0, 0..calls / size, size);
         let rate = |time: Duration| calls as f64 / time.as_secs_f64();
         let (mut memory, mut disk) = (Vec::new(), Vec::new());
         for _ in 0..rounds {

@@ -15,7 +15,7 @@ use crate::table::{Table, Target};
 use crate::usage::process_cpu;
 use anyhow::Result;
 use load::Load;
-use network::{Disk, Network};
+use network::{BLOCKS_KEPT, Disk, Network};
 
 /// Most gateways that settle at once.
 const GATEWAYS: usize = 16;
@@ -74,7 +74,10 @@ pub fn run(plan: &Plan) -> Result<Table> {
         let by = format!("{gateways} gateways in closed loops, batches of {BATCH} calls");
         table.note(format!("{validators} validators: {by}"));
     }
-    table.note(format!("state is what is kept {WINDOW} heights after the last call"));
+    table.note(format!(
+        "what a million calls leave: growth from {WINDOW} heights after a first load to {WINDOW} \
+         after a second; peers can fetch {BLOCKS_KEPT} blocks"
+    ));
     Ok(table)
 }
 
@@ -97,14 +100,18 @@ impl Measured<'_> {
             idle,
             self.case.idle.map(Target::AtMost),
         );
-        self.market.admitted = network.admission();
-        let load = Load::prepare(
-            self.market,
-            self.case.gateways,
-            self.plan.pick(1_000_000, 100_000),
-            BATCH,
-        );
+        let gateways = self.case.gateways;
+        let each = self.plan.pick(1_000_000, 100_000) / gateways as u64 / BATCH;
+        let mut prepare = |numbers| {
+            self.market.admitted = network.admission();
+            Load::prepare(self.market, gateways, numbers, BATCH)
+        };
+        // Half as many calls first, and all windows: what they fill is filled once.
+        let (first, second) = (0..each / 2, each / 2..each / 2 + each);
+        network.settle(&prepare(first))?;
+        network.pass(WINDOW);
         let (before, state) = (network.disk()?, network.state_bytes()?);
+        let load = prepare(second);
         self.loaded(&network, &load)?;
         network.pass(WINDOW);
         let kept = network.state_bytes()?.saturating_sub(state);

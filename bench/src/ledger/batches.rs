@@ -6,6 +6,7 @@ use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTI
 use ambar_ledger::{Genesis, Operation};
 use ambar_licence::Right;
 use ambar_receipt::{BatchHeader, Counter, Leaf, Line, SignedBatch, call_id};
+use std::ops::Range;
 
 /// Credits of one gateway's channels together: more than their calls cost, less than a
 /// caller has.
@@ -165,14 +166,14 @@ impl Market {
         envelope.sign(&key(operator)).to_bytes()
     }
 
-    /// The transactions that settle `calls` calls of a gateway in batches of `size`.
-    pub fn batches(&self, gateway: usize, calls: u64, size: u64) -> Vec<Vec<u8>> {
+    /// The transactions that settle a gateway's batches of these numbers, of `size` calls each.
+    pub fn batches(&self, gateway: usize, numbers: Range<u64>, size: u64) -> Vec<Vec<u8>> {
         let gateway = &self.gateways[gateway];
         let batch = |number| {
             let calls = number * size..(number + 1) * size;
             let leaves = calls.map(|index| self.leaf(gateway, index));
             self.batch(gateway, number, leaves.collect())
         };
-        (0..calls / size).map(batch).collect()
+        numbers.map(batch).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! What gateways settle, signed before the clock runs.
 
 use crate::ledger::batches::Market;
+use std::ops::Range;
 
 /// Accounts opened with each batch.
 const ACCOUNTS: u64 = 4;
@@ -15,14 +16,14 @@ pub struct Load {
 }
 
 impl Load {
-    /// About so many calls of so many gateways, in batches of `size`.
-    pub fn prepare(market: &Market, gateways: usize, calls: u64, size: u64) -> Self {
-        let each = calls / gateways as u64 / size * size;
-        let batches: Vec<_> =
-            (0..gateways).map(|gateway| market.batches(gateway, each, size)).collect();
-        let openings = |gateway: usize| {
-            (0..each / size).map(|number| market.opening(gateway, number, ACCOUNTS)).collect()
-        };
+    /// The batches of these numbers of each gateway, of `size` calls each.
+    pub fn prepare(market: &Market, gateways: usize, numbers: Range<u64>, size: u64) -> Self {
+        let each = (numbers.end - numbers.start) * size;
+        let batches = |gateway| market.batches(gateway, numbers.clone(), size);
+        let batches = (0..gateways).map(batches).collect();
+        let opening = |gateway, number| market.opening(gateway, number, ACCOUNTS);
+        let openings =
+            |gateway| numbers.clone().map(|number| opening(gateway, number)).collect::<Vec<_>>();
         let openings = (0..gateways).map(openings).collect();
         Self { batches, openings, calls: each * gateways as u64 }
     }

@@ -24,6 +24,10 @@ use tempfile::TempDir;
 /// height at which the calls were admitted.
 const HEARTBEAT: Duration = Duration::from_millis(20);
 
+/// Blocks that peers can fetch: fewer than by default, so that older ones are forgotten within
+/// this bench.
+pub const BLOCKS_KEPT: usize = 512;
+
 /// A running committee.
 pub struct Network {
     chains: Vec<Chain>,
@@ -76,6 +80,7 @@ impl Network {
             pool.transaction_bytes_max = TRANSACTION_BYTES_MAX;
             let settings = Settings {
                 pool,
+                blocks_kept: BLOCKS_KEPT,
                 patience: Patience::with_heartbeat(HEARTBEAT),
                 peers: (validators > 1).then_some(PeerSettings { listen, advertise, known }),
                 ..settings
