@@ -1,5 +1,4 @@
-//! What the rest of Ambar sees of an engine: the trait that a BFT engine will stand
-//! behind as well.
+//! What the rest of Ambar sees of an engine: the trait that every engine stands behind.
 
 use crate::block::Block;
 use crate::error::{Fault, StoreError, SubmitError};

@@ -17,6 +17,7 @@ mod purity;
 mod rooms;
 mod scan;
 mod shape;
+mod silent;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
         let path = format!("{}/Cargo.toml", package.directory);
         let manifest = files.iter().find(|file| file.path == path).context(path)?;
         findings.extend(edges::check(package, manifest));
+        findings.extend(silent::check(package, manifest, &files));
         if rooms::room(&package.name).is_some_and(rooms::Room::is_pure) {
             let reached = metadata::reached(root, &package.name)?;
             findings.extend(edges::check_reached(package, manifest, &reached));

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::blank::code_only;
 use super::file::{File, read_all};
 use super::metadata::{Dependency, Kind, Package};
-use super::{edges, file_findings, findings, root};
+use super::{edges, file_findings, findings, root, silent};
 
 #[test]
 fn the_house_is_tidy() {
@@ -232,4 +232,22 @@ fn what_a_pure_crate_reaches() {
     check("serde", &["serde", "getrandom"], &["reaches `getrandom`"]);
     // Named directly, it is found in the manifest already.
     check("getrandom", &["getrandom"], &[]);
+}
+
+#[test]
+fn tests_that_do_not_run_are_found() {
+    let (name, directory) = ("ambar-chain".to_owned(), "crates/chain".to_owned());
+    let package = Package { name, directory, dependencies: Vec::new() };
+    let files = [
+        File::new("crates/chain/src/lib.rs", "//! Not a cfg(test).\n\n#[cfg(test)]\nmod tests;\n"),
+        File::new("crates/chain/tests/all.rs", "#[cfg(test)]\nmod more;\n"),
+        File::new("crates/other/src/lib.rs", "#[cfg(test)]\nmod tests;\n"),
+    ];
+    let found = |manifest: &str| {
+        let manifest = File::new("crates/chain/Cargo.toml", manifest);
+        let found = silent::check(&package, &manifest, &files);
+        found.into_iter().map(|finding| (finding.path, finding.line)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("[lib]\ntest = false\n"), [("crates/chain/src/lib.rs".to_owned(), 3)]);
+    assert_eq!(found("[lib]\n"), []);
 }
