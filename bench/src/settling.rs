@@ -101,7 +101,8 @@ impl Measured<'_> {
             self.case.idle.map(Target::AtMost),
         );
         let gateways = self.case.gateways;
-        let each = self.plan.pick(1_000_000, 100_000) / gateways as u64 / BATCH;
+        let each = self.plan.pick(300_000, 100_000) / gateways as u64 / BATCH;
+        // Heights pass while these are signed, of which the window has not many.
         let mut prepare = |numbers| {
             self.market.admitted = network.admission();
             Load::prepare(self.market, gateways, numbers, BATCH)
