@@ -7,7 +7,7 @@
 //! at most one runs.
 
 use crate::app::Marshal;
-use crate::hearing::Hearing;
+use crate::hearing::{Hearing, Listening};
 use crate::mark::may_vote;
 use crate::network::Channels;
 use crate::parts;
@@ -78,15 +78,16 @@ impl Drop for Active {
     }
 }
 
-fn split<E, S, R>(runtime: &E, channels: Votes<S, R>) -> Split<S>
+fn split<E, S, R>(runtime: &E, core: &Arc<Core>, channels: Votes<S, R>) -> Split<S>
 where
     E: Environment,
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
 {
     let Votes { votes, certificates, resolver } = channels;
+    let heard = Listening::new(Arc::clone(core), votes.1);
     let (mux, votes, other_votes) =
-        Muxer::builder(runtime.child("votes"), votes.0, votes.1).with_backup().build();
+        Muxer::builder(runtime.child("votes"), votes.0, heard).with_backup().build();
     mux.start();
     let (mux, certificates, other_certificates) =
         Muxer::builder(runtime.child("certificates"), certificates.0, certificates.1)
@@ -150,7 +151,7 @@ where
     {
         let runtime = self.runtime.child("epochs");
         runtime.spawn(move |runtime| async move {
-            let mut split = split(&runtime, channels);
+            let mut split = split(&runtime, &self.core, channels);
             let mut epoch = self.core.epoch.subscribe();
             let first = *epoch.borrow_and_update();
             let Some(mut active) = self.enter(first, &mut split).await else { return };

@@ -32,8 +32,19 @@ pub struct Participation {
 pub struct SeatStatus {
     /// Its key.
     pub key: PublicKey,
-    /// The newest view in which a vote of it was heard, and when.
+    /// The newest view in which a vote of it was heard for the first time, and when.
     pub voted: Option<(u64, Moment)>,
+    /// When it last sent anything about votes. Votes of a view that a quorum does not leave
+    /// are sent again and again.
+    pub heard: Option<Moment>,
+}
+
+impl SeatStatus {
+    /// A seat of which nothing was heard.
+    #[must_use]
+    pub const fn of(key: PublicKey) -> Self {
+        Self { key, voted: None, heard: None }
+    }
 }
 
 /// What is heard of an epoch.
@@ -53,7 +64,7 @@ impl Hearing {
 
     /// Begins with an epoch.
     pub fn turn_to(&mut self, committee: &Committee, me: &PublicKey) {
-        let seats = committee.seats().iter().map(|key| SeatStatus { key: *key, voted: None });
+        let seats = committee.seats().iter().map(|key| SeatStatus::of(*key));
         let own = committee.seats().iter().position(|key| key == me);
         self.now = Participation {
             epoch: committee.epoch(),
@@ -73,6 +84,13 @@ impl Hearing {
         if let Some(seat) = seat.filter(|seat| seat.voted.is_none_or(|(newest, _)| newest <= view))
         {
             seat.voted = Some((view, at));
+        }
+    }
+
+    /// A validator sent something about votes.
+    pub fn heard(&mut self, from: &PublicKey, at: Moment) {
+        if let Some(seat) = self.now.seats.iter_mut().find(|seat| seat.key == *from) {
+            seat.heard = Some(at);
         }
     }
 
@@ -117,6 +135,8 @@ mod tests {
         hearing.voted(0, 2, 6, Moment(11));
         hearing.voted(1, 0, 9, Moment(12));
         hearing.voted(0, 3, 9, Moment(12));
+        hearing.heard(&committee(0).seats()[0], Moment(13));
+        hearing.heard(&SecretKey::from_seed(&[9; 32]).public(), Moment(13));
         for latency in 1..=100 {
             hearing.finalized(Moment(1_000), Moment(1_000 + latency));
         }
@@ -124,6 +144,8 @@ mod tests {
         assert_eq!((now.epoch, now.own, now.sits_out), (0, Some(1), false));
         let voted: Vec<_> = now.seats.iter().map(|seat| seat.voted).collect();
         assert_eq!(voted, [None, None, Some((7, Moment(10)))]);
+        let heard: Vec<_> = now.seats.iter().map(|seat| seat.heard).collect();
+        assert_eq!(heard, [Some(Moment(13)), None, None]);
         assert_eq!(now.finality_ms, Some((51, 100)));
         assert_eq!(hearing.at(Moment(90_000)).finality_ms, None);
 

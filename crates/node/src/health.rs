@@ -30,18 +30,17 @@ impl Health {
         Self { participation, head, age_ms, status: consensus.status(), now }
     }
 
-    /// Whether a vote of a seat was heard lately, or in the newest view. A view that a quorum
-    /// does not leave is voted on once: repeated votes are not told, so in it those who voted
-    /// are the ones that are there.
+    /// Whether a seat's votes were heard lately, or are cast here.
     pub(crate) fn heard(&self, seat: &SeatStatus) -> bool {
         let since = self.now.0.saturating_sub(SILENCE_MS_MAX);
-        let newest = self.newest_view();
-        seat.voted.is_some_and(|(view, at)| at.0 >= since || Some(view) == newest)
+        self.own().is_some_and(|own| own.key == seat.key)
+            || seat.heard.is_some_and(|at| at.0 >= since)
     }
 
-    fn newest_view(&self) -> Option<u64> {
-        let views = self.participation.seats.iter().filter_map(|seat| seat.voted);
-        views.map(|(view, _)| view).max()
+    /// The seat that this node uses.
+    fn own(&self) -> Option<&SeatStatus> {
+        let Participation { seats, own, sits_out, .. } = &self.participation;
+        own.filter(|_| !sits_out).and_then(|own| seats.get(usize::from(own)))
     }
 
     /// How many seats were heard lately.
@@ -80,7 +79,7 @@ impl Health {
     fn silence(&self) -> String {
         let seats = self.participation.seats.len();
         let (heard, needed) = (self.heard_count(), self.needed());
-        if seats > 1 && heard <= usize::from(self.participation.own.is_some()) {
+        if seats > 1 && heard <= usize::from(self.own().is_some()) {
             // Peers keep to the first of two nodes that show them one key.
             return format!(
                 "consensus stalled: none of the other validators is heard, {needed} of {seats} \
@@ -107,12 +106,13 @@ mod tests {
 
     const NOW: Moment = Moment(1_000_000);
 
-    /// Four seats with the newest view in which each voted, and how long ago, ms; and a block
-    /// that old.
-    fn health(voted: [(u64, u64); 4], age_ms: u64) -> Health {
-        let seats = (1..=4).zip(voted).map(|(n, (view, ago))| SeatStatus {
-            key: SecretKey::from_seed(&[n; 32]).public(),
-            voted: Some((view, Moment(NOW.0 - ago))),
+    /// Four seats, the first this node's, with how long ago each was heard, ms, and a block that
+    /// old. All voted once, long ago.
+    fn health(heard: [u64; 4], age_ms: u64) -> Health {
+        let seats = (1..=4).zip(heard).map(|(n, ago)| SeatStatus {
+            voted: Some((7, Moment(0))),
+            heard: Some(Moment(NOW.0 - ago)),
+            ..SeatStatus::of(SecretKey::from_seed(&[n; 32]).public())
         });
         let (own, sits_out, finality_ms) = (Some(0), false, None);
         let participation =
@@ -124,29 +124,27 @@ mod tests {
 
     #[test]
     fn a_quorum_that_is_missing_is_counted() {
-        let check = |voted, age, word, problem: Option<&str>| {
-            let health = health(voted, age);
+        let check = |heard, age, word, problem: Option<&str>| {
+            let health = health(heard, age);
             assert_eq!((health.word(), health.problem().as_deref()), (word, problem));
         };
-        check([(7, 0), (7, 0), (7, 0), (7, 0)], 500, "running", None);
-        check([(7, 0), (7, 0), (1, 90_000), (1, 90_000)], 9_000, "running", None);
+        check([0; 4], 500, "running", None);
+        check([0, 0, 90_000, 90_000], 9_000, "running", None);
         let two = "consensus stalled: 2 of 4 validators heard, 3 needed";
-        let stalled = |voted, age| check(voted, age, "stalled", Some(two));
-        stalled([(7, 0), (6, 9_000), (5, 11_000), (1, 90_000)], 12_000);
-        // A minute later nobody has voted again: the view is the same.
-        stalled([(7, 60_000), (7, 59_000), (6, 62_000), (1, 150_000)], 62_000);
+        let stalled = |heard, age| check(heard, age, "stalled", Some(two));
+        // This node does not hear itself.
+        stalled([90_000, 9_000, 11_000, 90_000], 12_000);
         let alone = "consensus stalled: none of the other validators is heard, 3 of 4 needed; if \
                      they run and can be reached, this node's key is in use elsewhere";
-        check([(7, 0), (6, 11_000), (5, 90_000), (1, 90_000)], 12_000, "stalled", Some(alone));
+        check([0, 11_000, 90_000, 90_000], 12_000, "stalled", Some(alone));
         let behind = "the newest block here is 90 s old, though 3 of 4 validators are heard";
-        let three = [(9, 0), (9, 0), (9, 0), (1, 90_000)];
-        check(three, 90_000, "stalled", Some(behind));
+        check([0, 0, 0, 90_000], 90_000, "stalled", Some(behind));
     }
 
     #[test]
     fn a_full_disk_is_told_first() {
         let status = Status::Stalled(StoreError::DiskFull);
-        let full = Health { status, ..health([(7, 0); 4], 0) };
+        let full = Health { status, ..health([0; 4], 0) };
         assert_eq!(full.word(), "stalled");
         assert!(full.problem().unwrap().contains("disk is full"));
     }

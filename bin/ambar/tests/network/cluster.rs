@@ -3,11 +3,13 @@
 use crate::common::{NOBODY, Person, text};
 use crate::node::{Node, Starting};
 use crate::support::http::Request;
-use crate::support::market::until;
+use crate::support::market::{until, within};
 use serde_json::Value;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
 use tempfile::TempDir;
 
 /// The time between blocks when nothing happens, ms.
@@ -19,10 +21,13 @@ pub struct Cluster {
     nodes: Vec<Option<Node>>,
 }
 
-/// Addresses that were free a moment ago, all at once.
+/// Addresses that are free, all at once, on a loopback address that only one cluster has: while
+/// a node is not running, nobody else's connection takes its port.
 fn free_addresses(count: usize) -> Vec<String> {
-    let listeners: Vec<_> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    static CLUSTERS: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, high, low, CLUSTERS.fetch_add(1, Ordering::Relaxed));
+    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind((ip, 0)).unwrap()).collect();
     listeners.iter().map(|one| one.local_addr().unwrap().to_string()).collect()
 }
 
@@ -100,8 +105,15 @@ impl Cluster {
 
     /// Waits until a node says that this is wrong.
     pub fn wait_for_problem(&self, node: usize, problem: &str) {
-        let url = self.url(node);
-        until(problem, || (status(url)?["problem"] == problem).then_some(()));
+        let (url, mut seen) = (self.url(node), Value::Null);
+        let said = || {
+            let status = status(url)?;
+            (status["problem"] == problem).then_some(()).or_else(|| {
+                seen = status;
+                None
+            })
+        };
+        assert!(within(said).is_some(), "node {node} says not {problem:?}, but {seen:#}");
         let shown = Person::new(&self.path("nobody"), url).run(&["status"]);
         assert!(shown.out.contains(problem), "{shown:?}");
     }

@@ -204,13 +204,18 @@ pub fn credits(nano: u64) -> String {
 }
 
 /// Looks until something is there, for as long as a test has patience.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(look).unwrap_or_else(|| panic!("not within {PATIENCE:?}: {what}"))
+}
+
+/// The same, of something that may never be there.
+pub fn within<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         thread::sleep(LOOK_PAUSE);
     }
 }

@@ -4,8 +4,8 @@ use super::{Core, locked};
 use crate::database::Snapshot;
 use crate::error::{Fault, StoreError};
 use crate::participation::Participation;
-use ambar_base::Committee;
 use ambar_base::finality::{Ballot, Evidence, Handover};
+use ambar_base::{Committee, PublicKey};
 
 impl Core {
     /// The committee of an epoch, if it is known here.
@@ -42,6 +42,11 @@ impl Core {
     /// A vote was heard.
     pub fn voted(&self, epoch: u64, seat: usize, view: u64) {
         locked(&self.hearing).voted(epoch, seat, view, (self.clock)());
+    }
+
+    /// A validator sent something about votes.
+    pub fn heard(&self, from: &PublicKey) {
+        locked(&self.hearing).heard(from, (self.clock)());
     }
 
     /// This node does not use its seat in this epoch. Without its vote a committee of one is

@@ -6,7 +6,7 @@ use super::failure::{Answer, Failure};
 use super::views::{account_id, corrupt, ledger, time};
 use crate::disk::LedgerBytes;
 use crate::health::Health;
-use ambar_base::{Amount, Checkpoint, Committee, ErrorCode, Height, PublicKey};
+use ambar_base::{Amount, Checkpoint, Committee, ErrorCode, Height, Moment, PublicKey};
 use ambar_consensus::{Participation, SeatStatus};
 use ambar_ledger::Key;
 use ambar_ledger::object::Node;
@@ -73,9 +73,14 @@ fn seats(app: &App, health: &Health) -> Vec<Seat> {
         own: own == Some(index),
         heard: health.heard(seat),
         view: seat.voted.map(|(view, _)| view),
-        ago_ms: seat.voted.map(|(_, at)| now.0.saturating_sub(at.0)),
+        ago_ms: last(seat).map(|at| now.0.saturating_sub(at.0)),
     };
     seats.map(seat).collect()
+}
+
+/// When a seat was last heard; this node's own by its votes alone.
+fn last(seat: &SeatStatus) -> Option<Moment> {
+    seat.heard.max(seat.voted.map(|(_, at)| at))
 }
 
 fn roles(health: &Health) -> Vec<String> {
