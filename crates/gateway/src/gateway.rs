@@ -11,6 +11,7 @@ use crate::compose::Work;
 use crate::figures::Figures;
 use crate::journal::{Journal, JournalError, Settings as JournalSettings};
 use crate::meter;
+use crate::opening::opened;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery::{self, RecoveryError};
@@ -20,11 +21,8 @@ use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, PublicKey, SecretKey};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Consensus, StoreError};
-use ambar_ledger::Key;
-use ambar_ledger::object::Channel;
-use ambar_ledger::query::State;
 use ambar_receipt::Counters;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
@@ -197,19 +195,17 @@ impl Gateway {
     }
 
     /// What a certificate can call here.
-    pub fn callable(&self, certificate: &str) -> Result<Vec<Callable>, CallError> {
+    pub async fn callable(&self, certificate: &str) -> Result<Vec<Callable>, CallError> {
         let inner = &self.inner;
-        let view = inner.view()?;
-        let opened = inner.certificate(&view, certificate)?;
+        let (view, opened) = inner.opened(certificate).await?;
         let (now, _) = inner.now(&view);
         let router = Router { view: &view, serving: &inner.serving, node: inner.node, now };
         catalogue::callable(&router, &opened)
     }
 
     /// The certificate, if it is one for this gateway.
-    pub fn certificate(&self, certificate: &str) -> Result<Arc<Opened>, CallError> {
-        let view = self.inner.view()?;
-        self.inner.certificate(&view, certificate)
+    pub async fn certificate(&self, certificate: &str) -> Result<Arc<Opened>, CallError> {
+        self.inner.opened(certificate).await.map(|(_, opened)| opened)
     }
 
     /// A receipt by its id.
@@ -322,12 +318,8 @@ impl Inner {
         LedgerView::latest(&*self.consensus).map_err(|error: StoreError| CallError::of(&error))
     }
 
-    fn certificate(&self, view: &LedgerView, token: &str) -> Result<Arc<Opened>, CallError> {
-        let session = |channel: u64| -> Option<PublicKey> {
-            let channel: Option<Channel> = view.object(&Key::Channel(channel)).ok()?;
-            channel.map(|channel| channel.session_key)
-        };
-        self.certificates.open(token, session).map_err(|error| CallError::of(&error))
+    async fn opened(&self, token: &str) -> Result<(LedgerView, Arc<Opened>), CallError> {
+        opened(&*self.consensus, &self.certificates, token).await
     }
 
     /// The consensus time of a call admitted now: the clock's, never before the last block
@@ -346,8 +338,7 @@ impl Inner {
             let message = "too many receipts wait to be final";
             return Err(CallError::new(ErrorCode::Overloaded, message));
         }
-        let view = self.view()?;
-        let opened = self.certificate(&view, &request.certificate)?;
+        let (view, opened) = self.opened(&request.certificate).await?;
         let Some(key) = &request.idempotency_key else {
             return self.start(view, &opened, request, None).await;
         };
@@ -484,7 +475,7 @@ impl crate::dialect::Calls for Gateway {
     }
 
     fn callable(&self, certificate: &str) -> BoxFuture<'_, Result<Vec<Callable>, CallError>> {
-        let callable = Self::callable(self, certificate);
-        Box::pin(std::future::ready(callable))
+        let certificate = certificate.to_owned();
+        Box::pin(async move { Self::callable(self, &certificate).await })
     }
 }

@@ -22,6 +22,7 @@ pub mod figures;
 pub mod gateway;
 pub mod journal;
 pub mod meter;
+mod opening;
 pub mod pending;
 pub mod record;
 pub mod recovery;

@@ -86,7 +86,7 @@ impl FromRequestParts<Arc<App>> for Party {
         if let Some(bearer) = text(&parts.headers, AUTHORIZATION.as_str())? {
             let certificate = bearer.strip_prefix("Bearer ");
             let certificate = certificate.ok_or_else(|| unauthenticated("not a bearer token"))?;
-            return Ok(Self::Certificate(app.gateway.certificate(certificate)?));
+            return Ok(Self::Certificate(app.gateway.certificate(certificate).await?));
         }
         let Some(did) = text(&parts.headers, KEY_HEADER)? else { return Ok(Self::Nobody) };
         let key = PublicKey::from_did(did).map_err(|e| unauthenticated(e.to_string()))?;
