@@ -5,6 +5,7 @@
 //! refused. Whether a block is accepted follows from it and its parents alone, so that all
 //! nodes say the same of it.
 
+use crate::catch_up::{LOOK_EVERY, needs_votes};
 use crate::state::Storing;
 use crate::states::{Batch, Sealed, States};
 use crate::types::{ChainBlock, Context, Scheme, our_round};
@@ -31,10 +32,7 @@ use commonware_runtime::Clock;
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-/// How often it is looked whether lost votes have come again.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+use tokio::sync::Mutex;
 
 /// The mailbox of the actor that keeps final blocks.
 pub type Marshal = MarshalMailbox<Scheme, Standard<ChainBlock>>;
@@ -50,6 +48,8 @@ pub struct App {
     pub genesis_writes: Arc<Writes>,
     /// Set before the first block.
     pub marshal: Arc<OnceLock<Marshal>>,
+    /// Whose turn it is to bring the view further.
+    pub turn: Arc<Mutex<()>>,
 }
 
 fn head_of(block: &ChainBlock) -> Head {
@@ -300,6 +300,7 @@ impl App {
     ) {
         let header = block.header();
         let Some(marshal) = self.marshal.get() else { return };
+        let _turn = self.turn.lock().await;
         let certificate = votes(runtime, marshal, header).await;
         let finished = match self.core.take_pending(&header.digest()) {
             Some(finished) if header.height == self.core.next_height() => {
@@ -316,14 +317,11 @@ impl App {
     }
 }
 
-/// The votes for a final block, if it was voted on itself. An epoch's last block always was. A
-/// crash may keep it and lose its votes; they come again from the epoch's own engine or, through
-/// it, from a peer. The next epoch's votes cannot stand in for them: it is this block that shows
-/// whose votes those must be.
+/// The votes for a final block, if it was voted on itself; those that it needs are waited for.
 async fn votes(clock: &impl Clock, marshal: &Marshal, header: &BlockHeader) -> Option<Certificate> {
     loop {
         let votes = marshal.get_finalization(ChainHeight::new(header.height.0)).await;
-        if votes.is_some() || header.next_committee.is_none() {
+        if votes.is_some() || !needs_votes(header) {
             return votes.as_ref().map(certificate);
         }
         clock.sleep(LOOK_EVERY).await;

@@ -19,6 +19,7 @@ mod feed;
 mod gossip;
 mod hearing;
 mod import;
+mod keep;
 pub mod mark;
 pub mod network;
 mod on_demand;

@@ -3,9 +3,11 @@
 //! **Invariant**: every queue, buffer and window has a bound named here.
 
 use crate::app::{App, Marshal};
+use crate::keep;
 use crate::peer_state::{OPERATIONS_MAX, PeerState};
 use crate::schemes::Schemes;
 use crate::state;
+use crate::states::StatesConfig;
 use crate::types::{ChainBlock, Context, Key, Scheme, Sha};
 use crate::wire::{Environment, Seat};
 use ambar_consensus::epoch::Epochs;
@@ -24,7 +26,7 @@ use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
 use commonware_consensus::{CertifiableAutomaton, Relay, Reporter};
 use commonware_cryptography::{Digested, Sha256};
 use commonware_glue::stateful::db::SyncEngineConfig;
-use commonware_glue::stateful::{Config as StatefulConfig, PruneConfig, SyncPlan};
+use commonware_glue::stateful::{Config as StatefulConfig, SyncPlan};
 use commonware_p2p::{Blocker, Manager};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
@@ -42,12 +44,8 @@ const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const BLOCKS_PER_PEER: usize = 16;
 /// Views behind the last final one of which votes are kept.
 const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
-/// Blocks between two prunings.
-const PRUNE_EVERY: NonZeroUsize = NZUsize!(256);
-/// Final blocks as of which a peer can still fetch the state.
-const STATES_KEPT_MAX: usize = 512;
 /// Final blocks whose ledger work may be under way.
-const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
+pub(super) const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
 /// Pages in memory, and bytes of each.
 const PAGES: (NonZeroU16, NonZeroUsize) = (NZU16!(4_096), NZUsize!(2_048));
 /// How long an answer of a peer may take.
@@ -164,9 +162,10 @@ impl<N: Manager<PublicKey = Key> + Blocker<PublicKey = Key>> Seat<N> {
         cache: CacheRef,
     ) -> StatefulConfig<E, App, Standard<ChainBlock>, PeerState<E>, Sequential> {
         let lists = application.core.machine.lists();
+        let (pruning, oldest) = keep::of(&application.core);
         StatefulConfig {
             application,
-            db_config: (state::config(&self.prefix, cache), lists),
+            db_config: StatesConfig { database: state::config(&self.prefix, cache), lists, oldest },
             provider: (),
             marshal,
             mailbox_size: MAILBOX,
@@ -177,11 +176,7 @@ impl<N: Manager<PublicKey = Key> + Blocker<PublicKey = Key>> Seat<N> {
                 apply_batch_size: NZU64!(1_024),
                 max_outstanding_requests: NZUsize!(8),
             },
-            prune_config: Some(PruneConfig {
-                maintenance_interval: PRUNE_EVERY,
-                retained_marshal_blocks: self.blocks_kept,
-                retained_qmdb_blocks: self.blocks_kept.min(STATES_KEPT_MAX),
-            }),
+            prune_config: Some(pruning),
             strategy: Sequential,
         }
     }

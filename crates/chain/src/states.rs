@@ -27,6 +27,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 type Database<E> = Shared<StateDb<E>>;
 type Inner<E> = <Database<E> as DatabaseSet<E>>::Unmerkleized;
 type InnerSealed<E> = <Database<E> as DatabaseSet<E>>::Merkleized;
+/// How the applied state is opened.
+#[derive(Clone)]
+pub struct StatesConfig {
+    /// The authenticated database.
+    pub(super) database: Config,
+    /// Which of its entries list ids.
+    pub(super) lists: Option<Lists>,
+    /// The oldest state that is still needed.
+    pub(super) oldest: Option<SyncTarget>,
+}
+
 /// Reads of the applied state.
 pub type Readers<E> = <Database<E> as DatabaseSet<E>>::Readers;
 
@@ -170,19 +181,32 @@ impl<E: Storing> States<E> {
         let listing = listing_of(&database, lists).await;
         Self { database, listing: Arc::new(RwLock::new(listing)) }
     }
+
+    /// Prunes to a state that the database has passed; one that is given the view's blocks may
+    /// not have come there yet.
+    async fn forget_before(&self, oldest: &SyncTarget) {
+        let applied = self.database.committed_targets().await;
+        if oldest.range.end() <= applied.range.end() {
+            self.database.prune(oldest).await;
+        }
+    }
 }
 
 impl<E: Storing> DatabaseSet<E> for States<E> {
     type Unmerkleized = Batch<E>;
     type Merkleized = Sealed<E>;
     type Readers = Readers<E>;
-    type Config = (Config, Option<Lists>);
+    type Config = StatesConfig;
     type SyncTargets = SyncTarget;
 
     async fn init(runtime: E, config: Self::Config, expected: Option<SyncTarget>) -> Self {
-        let (config, lists) = config;
-        let database = <Database<E> as DatabaseSet<E>>::init(runtime, config, expected).await;
-        Self::of(database, lists).await
+        let StatesConfig { database, lists, oldest } = config;
+        let database = <Database<E> as DatabaseSet<E>>::init(runtime, database, expected).await;
+        let states = Self::of(database, lists).await;
+        if let Some(oldest) = oldest {
+            states.forget_before(&oldest).await;
+        }
+        states
     }
 
     fn initial_sync_targets() -> SyncTarget {
@@ -237,15 +261,16 @@ where
 
     async fn sync<D: DigestBytes>(
         runtime: E,
-        (config, lists): Self::Config,
+        config: Self::Config,
         sources: R,
         anchor: Anchor<D>,
         target: SyncTarget,
         tips: ring::Receiver<TipUpdate<D, SyncTarget>>,
         sync: SyncEngineConfig,
     ) -> Result<(Self, Anchor<D>), Self::Error> {
+        let StatesConfig { database, lists, .. } = config;
         let synced = <Database<E> as StateSyncSet<E, R>>::sync(
-            runtime, config, sources, anchor, target, tips, sync,
+            runtime, database, sources, anchor, target, tips, sync,
         );
         let (database, anchor) = synced.await?;
         Ok((Self::of(database, lists).await, anchor))

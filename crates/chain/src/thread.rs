@@ -28,8 +28,8 @@ use futures::future::{BoxFuture, ready, select_all};
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -160,8 +160,7 @@ impl Starter {
         let Settings { rules, patience, .. } = &self.core.settings;
         let (limits, patience, mark) = (rules.block, *patience, Arc::clone(&self.mark));
         let genesis = commonware_cryptography::Digestible::digest(&self.genesis);
-        let blocks_kept = self.core.settings.blocks_kept;
-        Seat { me, network, genesis, prefix: String::new(), limits, patience, mark, blocks_kept }
+        Seat { me, network, genesis, prefix: String::new(), limits, patience, mark }
     }
 
     /// Who is on the network, and what runs it.
@@ -184,7 +183,8 @@ impl Starter {
             core: Arc::clone(&self.core),
             genesis: self.genesis.clone(),
             genesis_writes: Arc::clone(&self.genesis_writes),
-            marshal: Arc::new(OnceLock::new()),
+            marshal: Arc::default(),
+            turn: Arc::default(),
         };
         let validator = context.child("validator");
         let (network, lines, task) = self.around(&context, me.clone());

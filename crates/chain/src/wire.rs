@@ -6,9 +6,10 @@
 
 use crate::app::{App, Marshal};
 use crate::begin::{self, far_ahead};
-use crate::catch_up::catch_up;
+use crate::catch_up::{catch_up, go_on};
 use crate::epochs;
 use crate::feed::feed;
+use crate::keep;
 use crate::mark::VoteMark;
 use crate::network::Channels;
 use crate::on_demand::OnDemand;
@@ -61,8 +62,6 @@ pub struct Seat<N> {
     pub limits: BlockLimits,
     /// How long to wait for others.
     pub patience: Patience,
-    /// Final blocks that peers can fetch from here.
-    pub blocks_kept: usize,
 }
 
 /// The parts of a running validator. It has failed when any of them ends.
@@ -177,7 +176,9 @@ where
     let (core, proposer) = (Arc::clone(&app.core), runtime.child("proposer"));
     let automaton = OnDemand::new(proposer, Arc::clone(&core), marshal.clone(), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
-    let stateful = meet(&app, &marshal, began_at.is_none(), || stateful.start()).await;
+    let later = runtime.child("later");
+    let (stateful, later) =
+        meet((&app, &marshal), began_at.is_none(), || stateful.start(), later).await;
     let parts = epochs::Parts {
         runtime: runtime.child("consensus"),
         seat,
@@ -191,24 +192,32 @@ where
     };
     let engines = parts.start(votes);
     let mut running = vec![broadcast, marshal_task, stateful, engines, serving];
+    running.extend(later);
     running.extend(beside(&runtime, core, channels.transactions, (peers, known)));
     running
 }
 
 /// Brings the view up to the engine, starts the latter's ledger, and brings it up to the view,
-/// unless it begins at its peers' state.
-async fn meet(
-    app: &App,
-    marshal: &Marshal,
+/// unless it begins at its peers' state. What the view must wait for comes `later`.
+async fn meet<E: Environment>(
+    (app, marshal): (&App, &Marshal),
     by_itself: bool,
     start: impl FnOnce() -> Handle<()>,
-) -> Handle<()> {
-    catch_up(app, marshal).await;
+    later: E,
+) -> (Handle<()>, Option<Handle<()>>) {
+    let turn = Arc::clone(&app.turn).lock_owned().await;
+    if !catch_up(app, marshal).await {
+        let later = go_on(later, (app.clone(), marshal.clone()), turn);
+        // The engine is ahead of the view: it has nothing to be given.
+        return (start(), Some(later));
+    }
+    drop(turn);
+    keep::forget(&app.core, marshal).await;
     let ledger = start();
     if by_itself {
         feed(app, marshal).await;
     }
-    ledger
+    (ledger, None)
 }
 
 /// What runs beside consensus.

@@ -31,7 +31,7 @@ use commonware_utils::NZU32;
 use futures::future::{select, select_all};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Messages a second that one member may send another on one channel, as in production.
@@ -287,8 +287,7 @@ impl Life {
         };
         let prefix = format!("v{}-{name}", self.number);
         let genesis = self.common.genesis.digest();
-        let blocks_kept = self.core.settings.blocks_kept;
-        Seat { me, network, genesis, mark, prefix, limits, patience, blocks_kept }
+        Seat { me, network, genesis, mark, prefix, limits, patience }
     }
 
     fn app(&self, core: Arc<Core>) -> App {
@@ -296,7 +295,8 @@ impl Life {
             core,
             genesis: self.common.genesis.clone(),
             genesis_writes: Arc::clone(&self.common.writes),
-            marshal: Arc::new(OnceLock::new()),
+            marshal: Arc::default(),
+            turn: Arc::default(),
         }
     }
 }

@@ -8,18 +8,25 @@ use ambar_base::{Committee, Encode, Height, SecretKey};
 use ambar_chain::Chain;
 use ambar_consensus::engine::{Consensus, Status};
 use ambar_consensus::error::Fault;
-use ambar_consensus::replay::audit;
+use ambar_consensus::replay::{Origin, audit};
+use ambar_consensus::rest::AtRest;
 use ambar_consensus::settings::{Patience, Settings, system_clock};
 use futures::executor::block_on;
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn short() -> Settings {
     let patience = Patience::with_heartbeat(Duration::from_millis(2));
     let mut settings = Settings { patience, ..settings() };
     settings.rules.epoch_blocks = 4;
     settings
+}
+
+fn short_origin(machine: &Toy) -> Origin<'_> {
+    let mut origin = origin(machine);
+    origin.rules = short().rules;
+    origin
 }
 
 fn reach(engine: &dyn Consensus, height: u64) {
@@ -52,9 +59,7 @@ fn a_proof_leads_from_genesis_through_the_epochs() {
     assert!(engine.block(Height(20)).unwrap().unwrap().finality.header.next_committee.is_none());
     assert_eq!(engine.participation().seats.len(), 1);
     let machine = Toy::default();
-    let mut origin = origin(&machine);
-    origin.rules.epoch_blocks = 4;
-    assert!(audit(&origin, &*engine).unwrap().head.height >= Height(21));
+    assert!(audit(&short_origin(&machine), &*engine).unwrap().head.height >= Height(21));
 }
 
 #[test]
@@ -70,6 +75,48 @@ fn a_ledger_goes_on_in_the_epoch_in_which_it_stopped() {
     }
     let chain = open().unwrap();
     assert!(chain.participation().epoch >= 8);
+}
+
+/// A crash keeps an epoch's last block and loses its votes, and the view has not seen it yet.
+#[test]
+fn lost_votes_for_the_end_of_an_epoch_come_again() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = |dir| Chain::open(dir, short(), Arc::new(Toy::default()), genesis(), system_clock());
+    let chain = open(one.path()).unwrap();
+    reach(&chain, 9);
+    block_on(chain.shutdown());
+    drop(chain);
+
+    let at_rest = |dir| AtRest::open(dir, &short().rules, genesis(), 1 << 20).unwrap();
+    let (whole, mut made) = (at_rest(one.path()), at_rest(two.path()));
+    let head = whole.height().unwrap().0;
+    let machine = Toy::default();
+    let origin = short_origin(&machine);
+    for height in 1..(head + 1) / 4 * 4 - 1 {
+        made.append(&origin, &whole.block(Height(height)).unwrap().unwrap()).unwrap();
+    }
+    made.flush().unwrap();
+    drop((whole, made));
+    for kept in ["engine", "voted"] {
+        fs::rename(one.path().join(kept), two.path().join(kept)).unwrap();
+    }
+    let mut lost = 0;
+    for part in fs::read_dir(two.path().join("engine")).unwrap() {
+        let part = part.unwrap();
+        if part.file_name().to_string_lossy().starts_with("finalizations") {
+            fs::remove_dir_all(part.path()).unwrap();
+            lost += 1;
+        }
+    }
+    assert!(lost > 0, "votes are kept elsewhere");
+
+    let chain = open(two.path()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while chain.head().height.0 < head + 4 {
+        assert!(Instant::now() < deadline, "{:?} at {}", chain.status(), chain.head().height);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(audit(&origin, &chain).is_ok());
 }
 
 #[test]

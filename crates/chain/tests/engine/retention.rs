@@ -78,6 +78,36 @@ fn the_window_may_change_with_every_start() {
     assert!(oldest > 200, "{oldest}");
 }
 
+/// The engine's library prunes what it saw become final since its start.
+#[test]
+fn a_node_that_is_restarted_often_forgets_too() {
+    const KEPT: usize = 300;
+    let dir = tempfile::tempdir().unwrap();
+    let open = |heartbeat| {
+        let patience = Patience::with_heartbeat(Duration::from_millis(heartbeat));
+        let settings = Settings { patience, blocks_kept: KEPT, ..settings() };
+        let machine = Arc::new(Toy::default());
+        Chain::open(dir.path(), settings, machine, genesis(), system_clock()).unwrap()
+    };
+    for round in 1..=8 {
+        let chain = open(2);
+        reach(&chain, Height(round * 200));
+        block_on(chain.submit(transfer(round, 0, 1, 1).to_bytes())).unwrap();
+        block_on(chain.shutdown());
+    }
+    let chain = open(1_000);
+    let machine = Toy::default();
+    audit(&origin(&machine), &chain).unwrap();
+    block_on(chain.shutdown());
+    // Sections of 256 blocks, of which the first and the last may be kept in part; seven were
+    // made.
+    let kept = KEPT / 256 + 2;
+    for part in ["blocks-value", "finalizations-value"] {
+        let found = std::fs::read_dir(dir.path().join("engine").join(part)).unwrap().count();
+        assert!(found <= kept, "{part} has {found} sections");
+    }
+}
+
 #[test]
 fn a_node_that_began_at_its_peers_state_proves_and_audits_what_it_has() {
     let network = Network::with(4, |settings| {
