@@ -176,9 +176,7 @@ where
     let (core, proposer) = (Arc::clone(&app.core), runtime.child("proposer"));
     let automaton = OnDemand::new(proposer, Arc::clone(&core), marshal.clone(), follower.clone());
     let marshal_task = marshal_actor.start(ledger, buffer, resolver);
-    let later = runtime.child("later");
-    let (stateful, later) =
-        meet((&app, &marshal), began_at.is_none(), || stateful.start(), later).await;
+    let brought = meet(&runtime, (&app, &marshal), began_at.is_none(), || stateful.start()).await;
     let parts = epochs::Parts {
         runtime: runtime.child("consensus"),
         seat,
@@ -191,25 +189,24 @@ where
         began_at,
     };
     let engines = parts.start(votes);
-    let mut running = vec![broadcast, marshal_task, stateful, engines, serving];
-    running.extend(later);
-    running.extend(beside(&runtime, core, channels.transactions, (peers, known)));
-    running
+    let running = [broadcast, marshal_task, engines, serving].into_iter().chain(brought);
+    running.chain(beside(&runtime, core, channels.transactions, (peers, known))).collect()
 }
 
 /// Brings the view up to the engine, starts the latter's ledger, and brings it up to the view,
-/// unless it begins at its peers' state. What the view must wait for comes `later`.
+/// unless it begins at its peers' state. What runs then: the ledger, and what brings the view
+/// further if that must wait.
 async fn meet<E: Environment>(
+    runtime: &E,
     (app, marshal): (&App, &Marshal),
     by_itself: bool,
     start: impl FnOnce() -> Handle<()>,
-    later: E,
-) -> (Handle<()>, Option<Handle<()>>) {
+) -> Vec<Handle<()>> {
     let turn = Arc::clone(&app.turn).lock_owned().await;
     if !catch_up(app, marshal).await {
-        let later = go_on(later, (app.clone(), marshal.clone()), turn);
+        let later = go_on(runtime.child("later"), (app.clone(), marshal.clone()), turn);
         // The engine is ahead of the view: it has nothing to be given.
-        return (start(), Some(later));
+        return vec![start(), later];
     }
     drop(turn);
     keep::forget(&app.core, marshal).await;
@@ -217,7 +214,7 @@ async fn meet<E: Environment>(
     if by_itself {
         feed(app, marshal).await;
     }
-    (ledger, None)
+    vec![ledger]
 }
 
 /// What runs beside consensus.
