@@ -170,7 +170,7 @@ impl Cli {
             Command::Terms(command) => terms::run(context, command),
             Command::License(args) => license::run(context, args).await,
             Command::Channel(command) => channel::run(context, command).await,
-            Command::Cert(command) => cert::run(context, command),
+            Command::Cert(command) => cert::run(context, command).await,
             Command::Grant(command) => channel::run_grant(context, command).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Receipt(command) => receipt::run(context, command).await,

@@ -2,7 +2,6 @@
 //! no bound gives way when many call at once or a client leaves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[expect(dead_code, reason = "each test file uses its own part")]
 mod common;
 #[path = "common/node.rs"]
 mod node;
@@ -20,8 +19,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
-use support::http::{Answer, Request};
-use support::market::{Market, chat, credits, nano, question};
+use support::http::{Answer, Opened, Request};
+use support::market::{Market, chat, credits, nano, question, until};
 
 /// Tokens of each answer of the quick model.
 const TOKENS: u32 = 8;
@@ -273,8 +272,8 @@ fn a_client_that_leaves_pays_for_what_it_got() {
     market.audit(2);
 }
 
-/// Begins a stream, reads some of it and hangs up; the receipt's id.
-fn leave(market: &Market, certificate: &str, body: &Value, key: &str) -> String {
+/// Begins a stream and reads some of it.
+fn begin(market: &Market, certificate: &str, body: &Value, key: &str) -> Opened {
     let request: Request = chat(body).bearer(certificate).header("Idempotency-Key", key);
     let mut opened = request.open(market.url()).unwrap();
     assert_eq!(opened.status, 200);
@@ -282,6 +281,83 @@ fn leave(market: &Market, certificate: &str, body: &Value, key: &str) -> String 
     while !read.contains(" w5\"") {
         read += &String::from_utf8(opened.chunk().unwrap()).unwrap();
     }
+    opened
+}
+
+#[test]
+fn a_revoked_block_takes_what_was_narrowed_from_it() {
+    let stall = Stall::open();
+    let market = &stall.market;
+    let root = market.mint(&stall.channel, &[]);
+    let [ann, bob] = ["7", "8"].map(|calls| market.narrow(&root, &["--calls", calls]));
+    let ann_friend = market.narrow(&ann, &["--calls", "3"]);
+    let revoke = |certificate: &str, how: &[&str]| {
+        let command = [&["cert", "revoke", "-", "--json"][..], how].concat();
+        market.person().run_with(&command, certificate)
+    };
+    for certificate in [&root, &ann, &ann_friend, &bob] {
+        stall.ask(certificate).ok();
+    }
+    // Whoever holds one may end it; twice is once.
+    for _ in 0..2 {
+        assert_eq!(revoke(&ann, &[]).json()["revoked"], true);
+    }
+    for certificate in [&ann, &ann_friend] {
+        stall.ask(certificate).refused(403, "certificate_revoked");
+        market.ask(certificate, "/v1/models").refused(403, "certificate_revoked");
+    }
+    stall.ask(&bob).ok();
+    stall.ask(&root).ok();
+    // Only the payer ends what a certificate was narrowed from.
+    revoke(&bob, &["--as", "owner", "--block", "0"]).failed(3, "not_authorised");
+    revoke(&bob, &["--as", "app", "--block", "2"]).failed(2, "invalid_request");
+    revoke(&altered(&bob), &[]).failed(3, "certificate_invalid");
+    stall.ask(&root).ok();
+    revoke(&bob, &["--as", "app", "--block", "0"]).json();
+    for certificate in [&root, &bob] {
+        stall.ask(certificate).refused(403, "certificate_revoked");
+    }
+    // A certificate that is minted again is another.
+    stall.ask(&market.mint(&stall.channel, &["--calls", "1"])).ok();
+    market.audit(8);
+}
+
+#[test]
+fn a_call_under_way_ends_with_what_it_rests_on() {
+    /// Half a minute: nobody waits for its end.
+    const SLOW_TOKENS: u32 = 3_000;
+    let market = Market::open();
+    let slow = market.model("slow", &format!("null:tokens={SLOW_TOKENS},delay_ms=10"));
+    let mut body = question(&slow, SLOW_TOKENS);
+    body["stream"] = true.into();
+    let check = |key: &str, code: &str, revoke: &dyn Fn(&str, &str)| {
+        let licensed =
+            market.person().json(&["license", &slow, "--as", "app", "--fund", "5", "--yes"]);
+        let certificate = market.mint(&text(&licensed, "channel"), &[]);
+        let opened = begin(&market, &certificate, &body, key);
+        revoke(&certificate, &text(&licensed, "grant"));
+        let rest = opened.read().unwrap().text;
+        assert!(rest.contains(code) && !rest.contains("[DONE]"), "{rest}");
+        let row = until("the receipt is listed", || {
+            let rows = market.person().json(&["receipt", "list", "--as", "app"]);
+            let of_channel = |row: &&Value| row["channel"] == licensed["channel"];
+            rows.as_array().unwrap().iter().find(of_channel).cloned()
+        });
+        assert_eq!(row["outcome"], "partial", "{row}");
+        assert!(nano(&text(&row, "price")) > 0, "{row}");
+    };
+    check("one", "certificate_revoked", &|certificate, _| {
+        market.person().run_with(&["cert", "revoke", "-", "--json"], certificate).json();
+    });
+    check("two", "grant_revoked", &|_, grant| {
+        market.person().json(&["grant", "revoke", grant, "--as", "app"]);
+    });
+    market.audit(2);
+}
+
+/// Begins a stream, reads some of it and hangs up; the receipt's id.
+fn leave(market: &Market, certificate: &str, body: &Value, key: &str) -> String {
+    let opened = begin(market, certificate, body, key);
     let receipt = opened.headers.iter().find(|(name, _)| name == "ambar-receipt");
     receipt.unwrap().1.clone()
 }

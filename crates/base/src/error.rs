@@ -71,6 +71,7 @@ codes! {
     CapsuleUnknown "model_not_found" 404 4 "list what this certificate can call with GET /v1/models";
     CertificateExpired "certificate_expired" 401 3 "mint a new certificate with `ambar cert mint`";
     CertificateInvalid "certificate_invalid" 401 3 "mint a new certificate with `ambar cert mint`";
+    CertificateRevoked "certificate_revoked" 403 3 "ask whoever gave you the certificate for a new one";
     CertificateTooLarge "certificate_too_large" 431 2 "narrow less often, or mint anew";
     CertificateVocabulary "certificate_vocabulary" 401 3 "use only the checks that `ambar cert narrow` writes";
     ChainFileInvalid "chain_file_invalid" 400 5 "export the chain again with `ambar chain export`";

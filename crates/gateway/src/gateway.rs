@@ -8,11 +8,13 @@ use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallRequest, Callable, R
 use crate::catalogue;
 use crate::certificate::{Certificates, Opened};
 use crate::compose::Work;
+use crate::desk::{Desk, desk};
 use crate::figures::Figures;
 use crate::journal::{Journal, JournalError, Settings as JournalSettings};
 use crate::meter;
-use crate::opening::opened;
+use crate::opening::{opened, presented};
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
+use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery::{self, RecoveryError};
 use crate::replay::replay;
@@ -21,8 +23,10 @@ use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Consensus, StoreError};
+use ambar_ledger::Operation;
+use ambar_ledger::transaction::RevokeCertificate;
 use ambar_receipt::Counters;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
@@ -110,6 +114,8 @@ pub(crate) struct Inner {
     pub pending: Pending,
     pub figures: Arc<Figures>,
     pub settling: mpsc::Sender<Arc<Metered>>,
+    pub desk: Desk,
+    pub recalls: Recalls,
     /// Ends waiting: for a full disk, for a ledger that does not answer.
     pub stop: CancellationToken,
     /// Cancels the engines of calls under way.
@@ -159,6 +165,7 @@ impl Gateway {
         let (journal, found) = Journal::open(directory.join("calls"), &JournalSettings::default())?;
         let mut recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
+        let (desk, asks) = desk();
         let inner = Arc::new(Inner {
             network,
             node,
@@ -173,6 +180,8 @@ impl Gateway {
             pending: Pending::default(),
             figures: Arc::default(),
             settling,
+            desk,
+            recalls: Recalls::default(),
             stop: CancellationToken::new(),
             cancel: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -181,7 +190,9 @@ impl Gateway {
         let open = std::mem::take(&mut recovered.open);
         inner.take_up(recovered).await?;
         let settler = inner.settler(key, open);
-        let settler = tokio::spawn(settler.run(waiting, inner.stop.clone()));
+        let settler = tokio::spawn(settler.run(waiting, asks, inner.stop.clone()));
+        let recalls = inner.recalls.clone();
+        tokio::spawn(recalls.watch(Arc::clone(&inner.consensus), inner.stop.clone()));
         Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
     }
 
@@ -206,6 +217,17 @@ impl Gateway {
     /// The certificate, if it is one for this gateway.
     pub async fn certificate(&self, certificate: &str) -> Result<Arc<Opened>, CallError> {
         self.inner.opened(certificate).await.map(|(_, opened)| opened)
+    }
+
+    /// Revokes the last block of a certificate, and with it every certificate narrowed from
+    /// it, for whoever shows it; the height from which it is refused everywhere. One that is
+    /// revoked already stays so.
+    pub async fn revoke(&self, certificate: &str) -> Result<Height, CallError> {
+        let inner = &self.inner;
+        let (_, opened) = presented(&*inner.consensus, &inner.certificates, certificate).await?;
+        let revoke = RevokeCertificate { channel: opened.channel, block: opened.last };
+        let committed = inner.desk.ask(Operation::RevokeCertificate(revoke)).await?;
+        Ok(committed.height.after(1))
     }
 
     /// A receipt by its id.
@@ -422,6 +444,11 @@ impl Inner {
         };
         let (client, events) = mpsc::channel(CALL_EVENTS_MAX);
         let capsule = route.parts[0].version.id.to_string();
+        let ground = (
+            opened.blocks.iter().map(|block| block.id).collect(),
+            route.parts.iter().map(|part| part.grant_number).collect(),
+        );
+        let recall = self.recalls.enter(receipt, ground, self.cancel.child_token());
         let running = Running {
             view,
             route,
@@ -435,7 +462,7 @@ impl Inner {
             job: request.job,
             max_tokens,
             now,
-            cancel: self.cancel.child_token(),
+            recall,
             under_way,
         };
         self.figures.accepted();

@@ -135,16 +135,25 @@ impl Router<'_> {
         at.map(|(parameters, _)| parameters.clone()).ok_or_else(missing)
     }
 
-    /// The channel's grant for a version: for its line and its terms, still held.
+    /// The channel's grant for a version: for its line and its terms. Of several the newest
+    /// that is still held, which lasts longest.
     fn grant_for(&self, channel: &Channel, version: &Version) -> Result<u64, CallError> {
         let mut other_terms = false;
-        for number in &channel.grants {
+        let mut revoked = None;
+        for number in channel.grants.iter().rev() {
             let grant: Grant =
                 self.view.must("grant", number, &Key::Grant(*number)).map_err(ledger)?;
             if grant.line == version.line && grant.terms == version.terms {
-                return Ok(*number);
+                if grant.revoked.is_none() {
+                    return Ok(*number);
+                }
+                revoked.get_or_insert(*number);
             }
             other_terms |= grant.line == version.line;
+        }
+        if let Some(number) = revoked {
+            // The decision says that it was revoked.
+            return Ok(number);
         }
         let message = if other_terms {
             "this version has new terms: accept them and open a channel with the new grant"

@@ -8,6 +8,7 @@ use crate::compose::{Retrieved, Work, question};
 use crate::gateway::Inner;
 use crate::meter;
 use crate::pending::UnderWay;
+use crate::recall::Recallable;
 use crate::record::{Answer, Metered, Record};
 use crate::route::Route;
 use crate::view::LedgerView;
@@ -39,7 +40,8 @@ pub(crate) struct Running {
     pub job: Job,
     pub max_tokens: u32,
     pub now: Moment,
-    pub cancel: CancellationToken,
+    /// Ends the call if what it rests on is revoked.
+    pub recall: Recallable,
     /// Wakes those who wait for this call's answer when it is dropped.
     pub under_way: UnderWay,
 }
@@ -127,10 +129,10 @@ impl Running {
             (Job::Generate(options), Some(engine)) => {
                 let prompt = self.work.prompt(&options.prompt, retrieved);
                 let job = generate_job(options, prompt, self.max_tokens);
-                generate(engine, job, client, &self.cancel).await
+                generate(engine, job, client, &self.recall.cancel).await
             }
             (Job::Embed { inputs, .. }, Some(engine)) => {
-                embed(engine, inputs.clone(), client, &self.cancel).await
+                embed(engine, inputs.clone(), client, &self.recall.cancel).await
             }
             (_, None) => {
                 let passages = retrieved.map(|retrieved| retrieved.passages.join("\n\n"));
@@ -233,6 +235,7 @@ impl Running {
         client: &mpsc::Sender<CallEvent>,
     ) {
         let price = metered.price();
+        let error = self.error(&product);
         let summary = summary(&metered, self.receipt(), price);
         self.hold.charge(price);
         gateway.figures.charged(&metered, price);
@@ -241,10 +244,9 @@ impl Running {
         if !written {
             return;
         }
-        let last = match product.failure {
+        let last = match error {
             None => CallEvent::Done(summary),
-            Some(failure) => {
-                let error = failed(&failure);
+            Some(error) => {
                 let retry = false;
                 CallEvent::Failed(CallError { receipt: Some(summary.receipt), retry, ..error })
             }
@@ -260,9 +262,10 @@ impl Running {
         client: &mpsc::Sender<CallEvent>,
     ) {
         let receipt = self.receipt();
+        let error = self.error(&product);
         self.void(gateway).await;
-        let last = match product.failure {
-            Some(failure) => CallEvent::Failed(failed(&failure)),
+        let last = match error {
+            Some(error) => CallEvent::Failed(error),
             None => CallEvent::Done(Summary {
                 finish: product.finish.unwrap_or(Finish::Cancelled),
                 tokens_in: product.usage.tokens_in.unwrap_or_default(),
@@ -273,6 +276,13 @@ impl Running {
             }),
         };
         let _ = client.send(last).await;
+    }
+
+    /// Why the answer is not whole, if somebody else than the client ended it.
+    fn error(&self, product: &Product) -> Option<CallError> {
+        let whole = matches!(product.finish, Some(Finish::Stop | Finish::Length));
+        let recalled = self.recall.why().filter(|_| !whole).cloned();
+        recalled.or_else(|| product.failure.as_ref().map(failed))
     }
 
     /// Fills the sequence number with a void leaf; the hold ends with the call.

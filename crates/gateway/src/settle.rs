@@ -6,6 +6,8 @@
 
 use crate::archive::{Archive, ArchivedBatch};
 use crate::books::Books;
+use crate::call::CallError;
+use crate::desk::Ask;
 use crate::journal::Journal;
 use crate::pending::Pending;
 use crate::record::{Batched, Final, Metered, Record};
@@ -13,7 +15,7 @@ use crate::recovery::{self, Place};
 use crate::settled::Settled;
 use crate::view::LedgerView;
 use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, Signature};
-use ambar_consensus::{Consensus, SubmitError};
+use ambar_consensus::{Committed, Consensus, SubmitError};
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTION_VERSION};
@@ -73,11 +75,29 @@ enum Trouble {
 }
 
 impl Settler {
-    /// Settles what arrives until the channel closes; `stop` ends waiting for a ledger that
-    /// does not answer.
-    pub async fn run(self, mut metered: mpsc::Receiver<Arc<Metered>>, stop: CancellationToken) {
+    /// Settles what arrives until the channel closes, and asks between two batches for what
+    /// else is wanted; `stop` ends waiting for a ledger that does not answer.
+    pub(crate) async fn run(
+        self,
+        mut metered: mpsc::Receiver<Arc<Metered>>,
+        mut asks: mpsc::Receiver<Ask>,
+        stop: CancellationToken,
+    ) {
         let mut calls = Vec::new();
-        while metered.recv_many(&mut calls, BATCH_LEAVES_MAX).await > 0 {
+        loop {
+            tokio::select! {
+                Some(ask) = asks.recv() => {
+                    let answer = self.act(ask.operation).await;
+                    // Whoever went away does not want to know.
+                    let _ = ask.answer.send(answer);
+                    continue;
+                }
+                received = metered.recv_many(&mut calls, BATCH_LEAVES_MAX) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+            }
             if calls.len() < BATCH_LEAVES_MAX && !metered.is_closed() {
                 tokio::select! {
                     () = tokio::time::sleep(BATCH_DELAY) => {}
@@ -93,6 +113,36 @@ impl Settler {
                 return;
             }
         }
+    }
+
+    /// Does one operation in the node's name.
+    async fn act(&self, operation: Operation) -> Result<Committed, CallError> {
+        let failed = |why| CallError::new(ErrorCode::LedgerCorrupt, why);
+        let (view, node) = self.now().map_err(failed)?;
+        let transaction = self.transaction(&view, &node, operation);
+        let submitted = self.consensus.submit(transaction).await;
+        submitted.map_err(|error| CallError::of(&error))
+    }
+
+    /// The newest state, and what it says of this node.
+    fn now(&self) -> Result<(LedgerView, Node), String> {
+        let view = LedgerView::latest(&*self.consensus).map_err(|error| error.to_string())?;
+        let node = view.must("node", self.node, &Key::Node(self.node));
+        Ok((view, node.map_err(|error| error.to_string())?))
+    }
+
+    fn transaction(&self, view: &LedgerView, node: &Node, operation: Operation) -> Vec<u8> {
+        let envelope = Envelope {
+            network: self.network,
+            version: TRANSACTION_VERSION,
+            actor: Actor::Node(self.node),
+            nonce: node.nonce,
+            expires: view.head().height.after(EXPIRY_HEIGHTS),
+            fee_payer: None,
+            fee_cap: FEE_CAP,
+            operations: vec![operation],
+        };
+        envelope.sign(&self.key).to_bytes()
     }
 
     /// Settles these calls, in halves where the ledger refuses the whole.
@@ -198,10 +248,7 @@ impl Settler {
     }
 
     fn draft(&self, calls: &[Arc<Metered>]) -> Result<Draft, String> {
-        let view = LedgerView::latest(&*self.consensus).map_err(|error| error.to_string())?;
-        let node: Node = view
-            .must("node", self.node, &Key::Node(self.node))
-            .map_err(|error| error.to_string())?;
+        let (view, node) = self.now()?;
         let leaves: Vec<Leaf> = calls.iter().map(|call| call.leaf.clone()).collect();
         let header = BatchHeader::of(self.node, node.next_batch, &leaves)
             .ok_or("the prices of a batch overflow")?;
@@ -209,17 +256,8 @@ impl Settler {
         let batch = self.sign(header);
         let members = calls.iter().map(|call| (call.leaf.channel, call.leaf.n)).collect();
         let batched = Batched { batch: batch.clone(), members };
-        let envelope = Envelope {
-            network: self.network,
-            version: TRANSACTION_VERSION,
-            actor: Actor::Node(self.node),
-            nonce: node.nonce,
-            expires: view.head().height.after(EXPIRY_HEIGHTS),
-            fee_payer: None,
-            fee_cap: FEE_CAP,
-            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
-        };
-        Ok(Draft { batched, transaction: envelope.sign(&self.key).to_bytes() })
+        let settle = Operation::Settle(Settle { batch, signers, leaves });
+        Ok(Draft { batched, transaction: self.transaction(&view, &node, settle) })
     }
 
     /// Signs as gateway and as the node that served every line.

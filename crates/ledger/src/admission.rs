@@ -181,6 +181,7 @@ impl Signatures<'_> {
             | Operation::OpenChannel(_)
             | Operation::FundChannel(_)
             | Operation::CloseChannel(_)
+            | Operation::RevokeCertificate(_)
             | Operation::SetAsk(_)
             | Operation::AllowServing(_)
             | Operation::SetParameters(_)
@@ -301,12 +302,15 @@ fn is_signed_by_each(operation: &Operation) -> bool {
     (batch.nodes.len(), signers.nodes.len()) == (nodes, nodes)
 }
 
-/// A node's key is warm: it may settle, and nothing else.
+/// A node's key is warm: it may do what a gateway does for its channels, and nothing else.
 fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
-    let settles = |operation: &Operation| matches!(operation, Operation::Settle(_));
+    let may = |operation: &Operation| {
+        matches!(operation, Operation::Settle(_) | Operation::RevokeCertificate(_))
+    };
     let node = matches!(envelope.actor, Actor::Node(_));
-    if node && !envelope.operations.iter().all(settles) {
-        return Err(Refusal::new(ErrorCode::NotAuthorised, "a node's key can only settle"));
+    if node && !envelope.operations.iter().all(may) {
+        let message = "a node's key can only settle calls and revoke certificates";
+        return Err(Refusal::new(ErrorCode::NotAuthorised, message));
     }
     Ok(())
 }

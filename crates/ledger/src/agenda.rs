@@ -62,6 +62,7 @@ fn close(view: &mut View<'_>, numbers: &[u64]) -> Result<(), Stop> {
     for (number, channel) in numbers.iter().zip(&mut channels) {
         postings::close_channel(view, channel)?;
         view.remove(&Key::Channel(*number));
+        view.remove(&Key::Revocations(*number));
     }
     Ok(())
 }

@@ -46,6 +46,8 @@ choice! {
         Quota((u64, u64)) = 31,
         /// A channel by number.
         Channel(u64) = 32,
+        /// The [`Revocations`](crate::object::Revocations) of a channel by its number.
+        Revocations(u64) = 33,
         /// A node by number.
         Node(u64) = 40,
         /// A node's number by key.

@@ -242,6 +242,26 @@ record! {
 }
 
 record! {
+    /// Which certificates of a channel are no longer good.
+    #[derive(Default)]
+    pub struct Revocations {
+        /// By the block's digest, ascending, each once.
+        pub blocks: Vec<Revocation>,
+    }
+}
+
+record! {
+    /// A block of a certificate that is revoked, and with it every certificate that has it.
+    #[derive(Copy)]
+    pub struct Revocation {
+        /// The digest of the block's revocation id.
+        pub block: Digest,
+        /// Calls admitted from this height on are refused.
+        pub height: Height,
+    }
+}
+
+record! {
     /// A serving node or gateway.
     pub struct Node {
         /// The key it signs with.
@@ -312,6 +332,19 @@ record! {
         pub number: u64,
         /// How many calls it settled.
         pub calls: u64,
+    }
+}
+
+impl Revocations {
+    /// Whether a block is revoked.
+    #[must_use]
+    pub fn names(&self, block: &Digest) -> bool {
+        self.place(block).is_ok()
+    }
+
+    /// Where a block stands, or would stand.
+    pub(crate) fn place(&self, block: &Digest) -> Result<usize, usize> {
+        self.blocks.binary_search_by(|known| known.block.cmp(block))
     }
 }
 

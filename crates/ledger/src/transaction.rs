@@ -31,7 +31,7 @@ choice! {
     pub enum Actor {
         /// An account, by its keys.
         Account(AccountId) = 1,
-        /// A node, by its key; it can only settle.
+        /// A node, by its key; it can only settle, and revoke for its channels' holders.
         Node(u64) = 2,
         /// Nobody, without signatures, nonce and fee: for a report that speaks for itself.
         Nobody = 3,
@@ -99,6 +99,8 @@ choice! {
         FundChannel(FundChannel) = 23,
         /// Asks for what is left of a channel.
         CloseChannel(u64) = 24,
+        /// Ends a certificate and every one narrowed from it.
+        RevokeCertificate(RevokeCertificate) = 25,
         /// Registers a node.
         RegisterNode(RegisterNode) = 30,
         /// Changes what a node asks.
@@ -226,6 +228,16 @@ record! {
         pub channel: u64,
         /// What is added.
         pub amount: Price,
+    }
+}
+
+record! {
+    /// See [`Operation::RevokeCertificate`].
+    pub struct RevokeCertificate {
+        /// The channel that pays for its calls.
+        pub channel: u64,
+        /// The revocation id of one of its blocks, which is the block's signature.
+        pub block: Signature,
     }
 }
 

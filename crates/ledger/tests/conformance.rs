@@ -19,8 +19,8 @@ use ambar_ledger::roster::{Roster, Status, Validator};
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
     Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
-    RegisterNode, RegisterValidator, RotateKeys, SetAsk, Settle, Transfer, TransferLine,
-    TransferRoyalty,
+    RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk, Settle, Transfer,
+    TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, SignedTransaction};
 use ambar_receipt::{
@@ -340,6 +340,13 @@ fn operations_on_capsules() {
         (
             Operation::RevokeGrant(300),
             "8f6c2f855ee5557d12ca4a5cff99c15322bd3899c3ad65bea599b8cc32e03f67",
+        ),
+        (
+            Operation::RevokeCertificate(RevokeCertificate {
+                channel: 300,
+                block: Signature([7; 64]),
+            }),
+            "97407f669be54dd1cb322efb76095dafee0e56454ea1d8dac166358bbe0bfc2a",
         ),
     ];
     for (operation, expect) in checks {

@@ -5,13 +5,14 @@ use super::{key, manifest, terms};
 use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
 use ambar_base::{
     AccountId, Cid, Digest, Encode, Inception, KeySet, Moment, NetworkId, Price, SecretKey,
+    Signature,
 };
 use ambar_capsule::SignedManifest;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, Envelope, FundChannel, OpenChannel, Operation,
-    Publish, RegisterName, RegisterNode, RegisterValidator, RotateKeys, SetAsk, Settle,
-    TRANSACTION_VERSION, Transfer, TransferLine, TransferRoyalty,
+    Publish, RegisterName, RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk,
+    Settle, TRANSACTION_VERSION, Transfer, TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_receipt::{
@@ -159,6 +160,10 @@ impl Stage {
             Operation::OpenChannel(channel()),
             Operation::FundChannel(FundChannel { channel: FIRST, amount: Price(9) }),
             Operation::CloseChannel(FIRST),
+            Operation::RevokeCertificate(RevokeCertificate {
+                channel: FIRST,
+                block: Signature([7; 64]),
+            }),
             Operation::SetAsk(SetAsk { node: FIRST, ask: Price(600) }),
             self.serving(),
             Operation::SetParameters(parameters),

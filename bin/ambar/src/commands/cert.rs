@@ -9,6 +9,8 @@ use crate::sessions::Session;
 use crate::signer::number;
 use ambar_base::{Cid, ErrorCode, Moment, Price, PublicKey};
 use ambar_gateway::certificate::{self, CERTIFICATE_BYTES_MAX};
+use ambar_ledger::Operation;
+use ambar_ledger::transaction::RevokeCertificate;
 use ambar_licence::{Narrowing, Purpose, calendar};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -29,6 +31,16 @@ pub enum Command {
     /// Say what a certificate allows; nothing is verified
     #[command(after_help = "Example:\n  ambar cert inspect agent.cert")]
     Inspect(InspectArgs),
+    /// End a certificate, and every one narrowed from it
+    #[command(
+        long_about = "End a certificate, and every one narrowed from it.\n\n\
+            Whoever has a certificate may end it: the gateway that it is for takes its word. \
+            The channel's payer may end any block of it, so also what somebody narrowed it \
+            from. Calls under way end within a block, and are charged for what they delivered.",
+        after_help = "Examples:\n  ambar cert revoke agent.cert\n  \
+            ambar cert revoke agent.cert --as me --block 0"
+    )]
+    Revoke(RevokeArgs),
 }
 
 /// For which channel, and how narrow from the start.
@@ -58,6 +70,19 @@ pub struct NarrowArgs {
 pub struct InspectArgs {
     /// The certificate, a file; `-` for standard input
     file: PathBuf,
+}
+
+/// Which certificate, and as whom.
+#[derive(Args, Debug)]
+pub struct RevokeArgs {
+    /// The certificate, a file; `-` for standard input
+    file: PathBuf,
+    /// The key of the channel's payer; without it the certificate itself is the proof
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+    /// Which block, as `ambar cert inspect` numbers them; the last one if not named
+    #[arg(long, value_name = "N", requires = "key")]
+    block: Option<usize>,
 }
 
 /// What a block of a certificate takes away.
@@ -107,11 +132,12 @@ impl Limits {
 }
 
 /// Runs the command.
-pub fn run(context: &Context, command: &Command) -> Outcome {
+pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Mint(args) => mint(context, args),
         Command::Narrow(args) => narrow(context, args),
         Command::Inspect(args) => inspect(context, args),
+        Command::Revoke(args) => revoke(context, args).await,
     }
 }
 
@@ -141,6 +167,37 @@ fn print(context: &Context, certificate: &str) -> Outcome {
 fn inspect(context: &Context, args: &InspectArgs) -> Outcome {
     let description = certificate::inspect(&read(&args.file)?)?;
     context.print(&description.to_json(), || description.to_string())
+}
+
+async fn revoke(context: &Context, args: &RevokeArgs) -> Outcome {
+    let certificate = read(&args.file)?;
+    let from = match &args.key {
+        None => context.client()?.revoke_certificate(&certificate).await?,
+        Some(key) => revoke_as(context, key, &certificate, args.block).await?,
+    };
+    let document = json!({ "revoked": true, "from": from });
+    context.print(&document, || format!("no call is admitted with it from block {from} on\n"))
+}
+
+/// Revokes a block as the channel's payer; the height from which it is refused.
+async fn revoke_as(
+    context: &Context,
+    key: &str,
+    certificate: &str,
+    block: Option<usize>,
+) -> Outcome<u64> {
+    let channel = certificate::inspect(certificate)?.authority.channel;
+    let ids = certificate::revocation_ids(certificate)?;
+    let last = ids.len().saturating_sub(1);
+    let block = block.unwrap_or(last);
+    let missing = || {
+        Failure::input(format!("the certificate has no block {block}"))
+            .helping(format!("its blocks are numbered from 0 to {last}"))
+    };
+    let block = *ids.get(block).ok_or_else(missing)?;
+    let revoke = Operation::RevokeCertificate(RevokeCertificate { channel, block });
+    let submitted = context.signer(Some(key)).await?.submit(vec![revoke]).await?;
+    Ok(submitted.height + 1)
 }
 
 /// Reads a certificate: its text, or the JSON that `cert mint --json` printed.

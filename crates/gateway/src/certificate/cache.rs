@@ -93,12 +93,14 @@ impl Certificates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ambar_base::Signature;
 
     #[test]
     fn generations_are_bounded_and_keep_what_is_asked_for() {
         let opened = |channel| {
             let session = PublicKey([0; 32]);
-            Arc::new(Opened { channel, session, blocks: Vec::new(), holder: Digest::ZERO })
+            let (holder, last) = (Digest::ZERO, Signature([0; 64]));
+            Arc::new(Opened { channel, session, blocks: Vec::new(), holder, last })
         };
         let key = |n: u64| Digest::of(&n.to_le_bytes());
         let mut seen = Generations::default();

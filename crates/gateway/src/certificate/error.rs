@@ -29,6 +29,9 @@ pub enum CertificateError {
     /// For another network.
     #[error("the certificate is for another network")]
     Network,
+    /// A block of it is revoked, from 0.
+    #[error("block {0} of the certificate is revoked")]
+    Revoked(usize),
     /// Sealed by its holder: nobody can narrow it.
     #[error("the certificate is sealed, so it cannot be narrowed")]
     Sealed,
@@ -75,6 +78,7 @@ impl Coded for CertificateError {
             Self::Blocks(_) | Self::TooLarge(_) => ErrorCode::CertificateTooLarge,
             Self::ChannelNumber(_) => ErrorCode::LimitExceeded,
             Self::ChannelUnknown(_) => ErrorCode::ChannelUnknown,
+            Self::Revoked(_) => ErrorCode::CertificateRevoked,
             Self::Malformed(_) | Self::Sealed | Self::Signature => ErrorCode::CertificateInvalid,
             Self::Narrowing(error) => error.code(),
             Self::Network => ErrorCode::WrongNetwork,

@@ -1,10 +1,10 @@
 //! What a certificate says, for people and scripts. **Nothing is verified here.**
 
 use super::CertificateError;
-use super::open::read_chain;
+use super::open::{read_chain, signature};
 use super::vocabulary::{Authority, checks};
 use super::write::read_token;
-use ambar_base::{Cid, Digest};
+use ambar_base::{Cid, Digest, Signature};
 use ambar_licence::{CertificateBlock, Narrowing, Purpose, calendar};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -25,6 +25,12 @@ pub struct Description {
 pub fn inspect(certificate: &str) -> Result<Description, CertificateError> {
     let chain = read_chain(&read_token(certificate)?)?;
     Ok(Description { authority: chain.authority, blocks: chain.blocks, holder: chain.holder })
+}
+
+/// By what the blocks of a certificate are revoked, from the first on: their signatures.
+pub fn revocation_ids(certificate: &str) -> Result<Vec<Signature>, CertificateError> {
+    let ids = read_token(certificate)?.revocation_identifiers();
+    ids.iter().map(|id| signature(id)).collect()
 }
 
 impl Description {

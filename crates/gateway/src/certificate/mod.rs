@@ -51,7 +51,7 @@ mod write;
 
 pub use cache::{CERTIFICATES_CACHED_MAX, Certificates};
 pub use error::CertificateError;
-pub use inspect::{Description, inspect};
+pub use inspect::{Description, inspect, revocation_ids};
 pub use open::{Opened, open};
 pub use vocabulary::Authority;
 pub use write::{mint, narrow};

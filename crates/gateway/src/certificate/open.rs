@@ -3,7 +3,7 @@
 use super::CertificateError;
 use super::vocabulary::{Authority, is_plain, lines, read_checks};
 use super::write::read_token;
-use ambar_base::{Digest, Domain, NetworkId, PublicKey};
+use ambar_base::{Digest, Domain, NetworkId, PublicKey, Signature};
 use ambar_licence::CertificateBlock;
 use biscuit_auth::{Algorithm, Biscuit, UnverifiedBiscuit};
 
@@ -23,6 +23,8 @@ pub struct Opened {
     /// Who holds it: a digest of its last block's signature, so it differs between any
     /// two certificates that differ in a block.
     pub holder: Digest,
+    /// The signature of its last block, by which that is revoked.
+    pub last: Signature,
 }
 
 /// The facts of a chain, verified or not.
@@ -30,6 +32,7 @@ pub(super) struct Chain {
     pub(super) authority: Authority,
     pub(super) blocks: Vec<CertificateBlock>,
     pub(super) holder: Digest,
+    pub(super) last: Signature,
 }
 
 /// Verifies a certificate and reads its facts. `lookup` gives a channel's session key,
@@ -49,7 +52,7 @@ pub fn open(
         return Err(malformed("another spelling of the same token"));
     }
     hides_nothing(&verified)?;
-    let Chain { authority, blocks, holder } = read_chain(&token)?;
+    let Chain { authority, blocks, holder, last } = read_chain(&token)?;
     if authority.channel != channel || authority.session.is_some_and(|said| said != session) {
         return Err(malformed("it names another channel or key than its own"));
     }
@@ -59,7 +62,7 @@ pub fn open(
     if authority.gateway != *gateway {
         return Err(CertificateError::Audience);
     }
-    Ok(Opened { channel, session, blocks, holder })
+    Ok(Opened { channel, session, blocks, holder, last })
 }
 
 fn malformed(why: &str) -> CertificateError {
@@ -100,7 +103,14 @@ pub(super) fn read_chain(token: &UnverifiedBiscuit) -> Result<Chain, Certificate
         Ok(CertificateBlock { id: Digest::of(id), narrowing })
     });
     let blocks = blocks.collect::<Result<_, CertificateError>>()?;
-    Ok(Chain { authority, blocks, holder: Domain::Holder.digest(last) })
+    let (holder, last) = (Domain::Holder.digest(last), signature(last)?);
+    Ok(Chain { authority, blocks, holder, last })
+}
+
+/// A block's signature, by which it is revoked.
+pub(super) fn signature(id: &[u8]) -> Result<Signature, CertificateError> {
+    let bytes = id.try_into().map_err(|_| malformed("a block is not signed by Ed25519"))?;
+    Ok(Signature(bytes))
 }
 
 fn sources(token: &UnverifiedBiscuit) -> Result<Vec<String>, CertificateError> {

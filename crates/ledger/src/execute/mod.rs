@@ -1,6 +1,7 @@
 //! What each operation does.
 
 mod accounts;
+mod certificates;
 mod channels;
 mod grants;
 mod nodes;
@@ -53,6 +54,7 @@ fn operation(
         Operation::OpenChannel(record) => channels::open(view, party, record),
         Operation::FundChannel(record) => channels::fund(view, party, record),
         Operation::CloseChannel(number) => channels::close(view, party, *number),
+        Operation::RevokeCertificate(record) => certificates::revoke(view, party, record),
         Operation::RegisterNode(record) => nodes::register(view, party, record),
         Operation::SetAsk(record) => nodes::set_ask(view, party, record),
         Operation::AllowServing(record) => nodes::allow_serving(view, party, record),

@@ -322,15 +322,22 @@ impl World {
         let signature = header.sign(self.network, &secret);
         let signers = BatchSigners::single(secret.public(), &header);
         let batch = SignedBatch { header, signature, nodes };
+        self.of_node(gateway, Operation::Settle(Settle { batch, signers, leaves }))
+    }
+
+    /// What a node asks with its own key.
+    pub fn of_node(&self, number: u64, operation: Operation) -> Envelope {
+        let node: ambar_ledger::object::Node =
+            self.ledger.must("node", number, &Key::Node(number)).unwrap();
         Envelope {
             network: self.network,
             version: TRANSACTION_VERSION,
-            actor: Actor::Node(gateway),
+            actor: Actor::Node(number),
             nonce: node.nonce,
             expires: Height(self.ledger.height().0 + 10),
             fee_payer: None,
             fee_cap: Price::CREDIT,
-            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
+            operations: vec![operation],
         }
     }
 

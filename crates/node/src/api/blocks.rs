@@ -111,6 +111,7 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::TransferRoyalty(_) => "transfer_royalty",
         Operation::Accept(_) => "accept",
         Operation::RevokeGrant(_) => "revoke_grant",
+        Operation::RevokeCertificate(_) => "revoke_certificate",
         Operation::OpenChannel(_) => "open_channel",
         Operation::FundChannel(_) => "fund_channel",
         Operation::CloseChannel(_) => "close_channel",

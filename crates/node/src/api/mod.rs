@@ -8,6 +8,7 @@ mod app;
 mod blobs;
 mod blocks;
 mod capsules;
+mod certificates;
 mod chain;
 mod datanets;
 mod door;

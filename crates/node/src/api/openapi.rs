@@ -1,8 +1,8 @@
 //! The API's description, OpenAPI 3.1.
 
 use super::{
-    accounts, blobs, blocks, capsules, chain, datanets, dto, faucet, lineage, receipts, serving,
-    status, transactions, validators,
+    accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, lineage,
+    receipts, serving, status, transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -33,6 +33,7 @@ use utoipa::OpenApi;
         capsules::one,
         capsules::search,
         capsules::terms,
+        certificates::revoke,
         chain::chain,
         chain::genesis,
         datanets::list,

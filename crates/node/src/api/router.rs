@@ -2,8 +2,8 @@
 
 use super::failure::{Failure, shaped};
 use super::{
-    App, accounts, blobs, blocks, capsules, chain, datanets, faucet, lineage, metrics, openapi,
-    receipts, serving, status, transactions, validators,
+    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, lineage,
+    metrics, openapi, receipts, serving, status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -42,6 +42,7 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/grants", get(accounts::grants))
         .route("/api/v1/channels", get(accounts::channels))
         .route("/api/v1/channels/{channel}", get(accounts::channel))
+        .route("/api/v1/certificates/revoke", post(certificates::revoke))
         .route("/api/v1/blocks", get(blocks::list))
         .route("/api/v1/blocks/{height}", get(blocks::one))
         .route("/api/v1/audit", get(blocks::audit))

@@ -107,6 +107,14 @@ impl Client {
         self.json(Method::POST, self.url("faucet", &[]), request).await
     }
 
+    /// Ends a certificate; the height from which it is refused.
+    pub async fn revoke_certificate(&self, certificate: &str) -> Result<u64, ClientError> {
+        let request = dto::RevokeCertificate { certificate: certificate.to_owned() };
+        let url = self.url("certificates/revoke", &[]);
+        let revoked: dto::CertificateRevoked = self.json(Method::POST, url, &request).await?;
+        Ok(revoked.from)
+    }
+
     /// An account by DID or id.
     pub async fn account(&self, account: &str) -> Result<Account, ClientError> {
         self.get(self.url(&format!("accounts/{account}"), &[])).await

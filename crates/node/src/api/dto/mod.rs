@@ -10,6 +10,7 @@
 mod account;
 mod block;
 mod capsule;
+mod certificate;
 mod datanet;
 mod receipt;
 mod status;
@@ -22,6 +23,7 @@ pub use capsule::{
     Capsule, CapsuleRow, Change, Changes, Component, Content, Extension, LineageEdge, LineageGraph,
     LineageVersion, Parent, PlanEntry, SearchAnswer, SearchHit, TermsText, TermsView,
 };
+pub use certificate::{CertificateRevoked, RevokeCertificate};
 pub use datanet::{
     Contributor, Datanet, ServingAnswer, ServingRequest, TraceAnswer, TraceRequest, TraceShare,
     TraceSpan,
