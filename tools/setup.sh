@@ -20,7 +20,7 @@ b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  SmolLM2-135M-I
 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db  all-MiniLM-L6-v2/model.safetensors
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  all-MiniLM-L6-v2/tokenizer.json"
 # Clients of other people, against which the tests run.
-PYTHON_PACKAGES=("biscuit-python==0.4.0" "openai==3.54.0")
+PYTHON_PACKAGES=("biscuit-python==0.4.0" "openai==3.54.0" "rdflib==7.6.0")
 
 # A Rust that was installed for this user, in a shell that does not know it yet.
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"

@@ -122,6 +122,7 @@ codes! {
     PurposeNotAllowed "purpose_not_allowed" 403 3 "declare an allowed purpose with Ambar-Purpose";
     PurposeRequired "purpose_required" 403 3 "declare a purpose with Ambar-Purpose";
     QuotaExceeded "quota_exceeded" 429 3 "wait for the next period, or accept larger terms";
+    RateExceeded "rate_exceeded" 429 3 "wait a moment; the terms limit how fast calls may come";
     ReceiptInvalid "receipt_invalid" 400 5 "the receipt does not verify";
     RequestInvalid "invalid_request" 400 2 "correct the request";
     RequestTooLarge "request_too_large" 413 2 "send a smaller body";
@@ -130,7 +131,10 @@ codes! {
     ShareExceeded "share_exceeded" 400 2 "lower the shares until they sum to at most 100%";
     ShuttingDown "shutting_down" 503 6 "try again in a moment";
     SignatureInvalid "signature_invalid" 401 3 "sign with the right key for this network";
+    SpendExceeded "spend_exceeded" 429 3 "wait for the next period, or accept larger terms";
     TermsInvalid "terms_invalid" 400 2 "correct the terms; `ambar terms check` lists every error";
+    TerritoryNotAllowed "territory_not_allowed" 403 3 "accept the terms for a territory that they allow";
+    TerritoryRequired "territory_required" 400 3 "declare a territory when you accept the terms";
     TransactionExpired "transaction_expired" 409 3 "sign again with a later expiry height";
     TransactionInvalid "transaction_invalid" 400 2 "correct the transaction";
     TransactionTooLarge "transaction_too_large" 413 2 "split the transaction";

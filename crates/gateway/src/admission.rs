@@ -101,6 +101,7 @@ impl Admission<'_> {
             purpose,
             right,
             price_max: self.price_max,
+            line_max: self.price_max,
             unit_price: part.unit_price(self.route.ask),
         };
         let covers = part.grant.line == part.version.line && part.grant.terms == part.version.terms;
@@ -111,6 +112,10 @@ impl Admission<'_> {
                 accepted: part.grant.accepted,
                 revoked: part.grant.revoked.is_some(),
                 calls_used,
+                // No capsule is published under terms that limit these: the ledger refuses them.
+                spent: Price::ZERO,
+                rate_wait_ms: 0,
+                territory: None,
                 licensee_ok: covers && (!called || part.grant.licensee == channel.payer),
             },
             channel: ChannelView {

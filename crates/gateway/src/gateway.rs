@@ -12,7 +12,7 @@ use crate::desk::{Desk, desk};
 use crate::figures::Figures;
 use crate::journal::{Journal, JournalError, Settings as JournalSettings};
 use crate::meter;
-use crate::opening::{opened, presented};
+use crate::opening::opened;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
@@ -23,10 +23,8 @@ use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Moment, NetworkId, SecretKey};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Consensus, StoreError};
-use ambar_ledger::Operation;
-use ambar_ledger::transaction::RevokeCertificate;
 use ambar_receipt::Counters;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
@@ -128,7 +126,7 @@ pub(crate) struct Inner {
 /// A gateway. Clones share everything.
 #[derive(Clone)]
 pub struct Gateway {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     settler: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -217,17 +215,6 @@ impl Gateway {
     /// The certificate, if it is one for this gateway.
     pub async fn certificate(&self, certificate: &str) -> Result<Arc<Opened>, CallError> {
         self.inner.opened(certificate).await.map(|(_, opened)| opened)
-    }
-
-    /// Revokes the last block of a certificate, and with it every certificate narrowed from
-    /// it, for whoever shows it; the height from which it is refused everywhere. One that is
-    /// revoked already stays so.
-    pub async fn revoke(&self, certificate: &str) -> Result<Height, CallError> {
-        let inner = &self.inner;
-        let (_, opened) = presented(&*inner.consensus, &inner.certificates, certificate).await?;
-        let revoke = RevokeCertificate { channel: opened.channel, block: opened.last };
-        let committed = inner.desk.ask(Operation::RevokeCertificate(revoke)).await?;
-        Ok(committed.height.after(1))
     }
 
     /// A receipt by its id.

@@ -29,6 +29,7 @@ mod recall;
 pub mod record;
 pub mod recovery;
 mod replay;
+mod revoke;
 pub mod route;
 pub mod run;
 pub mod serving;

@@ -195,7 +195,7 @@ fn components_need_a_grant_that_allows_to_compose() {
     let foreign = world.accept("cleo", tool).unwrap();
     let call_only = world.accept("ben", closed).unwrap();
     let revoked = world.accept("ben", tool).unwrap();
-    world.act("ana", vec![Operation::RevokeGrant(revoked)]).unwrap();
+    world.act("ben", vec![Operation::RevokeGrant(revoked)]).unwrap();
     let mut check = |version, grants: &[u64], expect: Option<(ErrorCode, &str)>| {
         let manifest = wrapper(ben, version, "wrapper");
         let result = world.publish("ben", manifest, &terms(&CALL, 1, 0), None, grants.to_vec());

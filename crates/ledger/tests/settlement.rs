@@ -183,7 +183,7 @@ fn revoked_and_closed_hold_from_the_next_block() {
     let mut story = story();
     let before = story.leaf(0);
     let grant = story.parts[0].1;
-    story.world.act("author", vec![Operation::RevokeGrant(grant)]).unwrap();
+    story.world.act("caller", vec![Operation::RevokeGrant(grant)]).unwrap();
     story.world.act("caller", vec![Operation::CloseChannel(story.channel)]).unwrap();
     story.world.block(1000);
     let after = story.leaf(1);
@@ -217,7 +217,7 @@ fn quota_and_funds_bound_what_settles() {
     }
     let node = world.node("operator");
     let mut rule = terms(&[Right::Call], 0, 400_000_000);
-    rule.quota = Some(Quota { calls: 2, per: Period::Day });
+    rule.quota = Some(Quota::of_calls(2, Period::Day));
     let developer = world.id("developer");
     let (version, id) = world.publish("developer", model(developer), &rule, None, vec![]).unwrap();
     world.serve("developer", id, "operator");

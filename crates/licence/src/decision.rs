@@ -12,7 +12,9 @@
 use crate::denial::Denial;
 use crate::narrowing::Narrowing;
 use crate::purpose::Purpose;
+use crate::quota::Quota;
 use crate::terms::{Right, Terms};
+use crate::territory::Territory;
 use ambar_base::{Cid, Moment, Price};
 use std::collections::BTreeSet;
 
@@ -28,6 +30,14 @@ pub struct GrantView {
     pub revoked: bool,
     /// Calls counted in the quota period of now.
     pub calls_used: u64,
+    /// Royalty and node fee counted in the quota period of now, holds included,
+    /// nano-credit.
+    pub spent: Price,
+    /// How long until the gateway's share of the terms' rate has room, milliseconds;
+    /// 0: it has. The ledger, which holds no rate, always says 0.
+    pub rate_wait_ms: u64,
+    /// The territory that the licensee declared at acceptance.
+    pub territory: Option<Territory>,
     /// Whether the grant is the channel payer's, for the capsule called.
     pub licensee_ok: bool,
 }
@@ -67,6 +77,9 @@ pub struct Request {
     pub right: Right,
     /// Most that it can cost, nano-credit: the hold.
     pub price_max: Price,
+    /// Most of it that the lines under this grant can cost (royalty and node fee),
+    /// nano-credit: what counts against the spend of its quota.
+    pub line_max: Price,
     /// What it costs per MU, nano-credit.
     pub unit_price: Price,
 }
@@ -97,6 +110,8 @@ pub struct Reservation {
     pub price: Price,
     /// The purpose that goes into the receipt.
     pub purpose: Option<Purpose>,
+    /// The territory that goes into the receipt.
+    pub territory: Option<Territory>,
 }
 
 /// The answer.
@@ -110,9 +125,10 @@ pub enum Decision {
 
 /// Decides. The order of refusals is fixed: first whether the ledger is fresh, then the
 /// channel's life, the grant's life, the right; then the certificate: expiry, agent,
-/// depth; then the capsule (channel, then blocks), the purpose; last the numbers: unit
-/// price, quota, calls per block, budget per block, the channel's money. Within a
-/// matter, the certificate's first block answers first.
+/// depth; then the capsule (channel, then blocks), the purpose, the territory; last the
+/// numbers: unit price, the quota's calls, spend and rate, calls per block, budget per
+/// block, the channel's money. Within a matter, the certificate's first block answers
+/// first.
 #[must_use]
 pub fn decide(situation: &Situation<'_>) -> Decision {
     match try_decide(situation) {
@@ -128,10 +144,13 @@ fn try_decide(situation: &Situation<'_>) -> Result<Reservation, Denial> {
     certificate_lives(situation)?;
     capsule_allowed(situation)?;
     let purpose = purpose(situation)?;
+    territory_allowed(situation)?;
     unit_price(situation)?;
+    quota_left(situation)?;
     calls_left(situation)?;
     money_left(situation)?;
-    Ok(Reservation { price: situation.request.price_max, purpose })
+    let territory = situation.grant.territory;
+    Ok(Reservation { price: situation.request.price_max, purpose, territory })
 }
 
 fn refuse(refused: bool, denial: impl FnOnce() -> Denial) -> Result<(), Denial> {
@@ -211,6 +230,19 @@ fn purpose(situation: &Situation<'_>) -> Result<Option<Purpose>, Denial> {
     }
 }
 
+/// A territory is declared once, at acceptance: no call and no narrowing changes it.
+fn territory_allowed(situation: &Situation<'_>) -> Result<(), Denial> {
+    let territories = &situation.terms.territories;
+    match situation.grant.territory {
+        _ if territories.is_empty() => Ok(()),
+        None => Err(Denial::TerritoryRequired),
+        Some(territory) => {
+            let denial = || Denial::TerritoryNotAllowed { territory };
+            refuse(!territories.admit(territory), denial)
+        }
+    }
+}
+
 fn unit_price(situation: &Situation<'_>) -> Result<(), Denial> {
     let (unit_price, unit_price_max) =
         (situation.request.unit_price, situation.channel.unit_price_max);
@@ -218,11 +250,23 @@ fn unit_price(situation: &Situation<'_>) -> Result<(), Denial> {
     refuse(unit_price > unit_price_max, denial)
 }
 
-fn calls_left(situation: &Situation<'_>) -> Result<(), Denial> {
-    let used = situation.grant.calls_used;
-    if let Some(quota) = situation.terms.quota.filter(|quota| used >= quota.calls) {
-        return Err(Denial::QuotaExceeded { used, calls: quota.calls, per: quota.per });
+fn quota_left(situation: &Situation<'_>) -> Result<(), Denial> {
+    let Some(Quota { per, calls, spend, rate }) = situation.terms.quota else { return Ok(()) };
+    let GrantView { calls_used: used, spent, rate_wait_ms: wait_ms, .. } = situation.grant;
+    if let Some(calls) = calls.filter(|calls| used >= *calls) {
+        return Err(Denial::QuotaExceeded { used, calls, per });
     }
+    let hold = situation.request.line_max;
+    if let Some(spend) = spend.filter(|spend| !fits(spent, hold, *spend)) {
+        return Err(Denial::SpendExceeded { spent, spend, per, hold });
+    }
+    match rate.filter(|_| wait_ms > 0) {
+        Some(rate) => Err(Denial::RateExceeded { rate, wait_ms }),
+        None => Ok(()),
+    }
+}
+
+fn calls_left(situation: &Situation<'_>) -> Result<(), Denial> {
     for (block, (narrowing, spent)) in situation.narrowings.iter().enumerate() {
         if let Some(calls) = narrowing.calls.filter(|calls| spent.calls >= *calls) {
             return Err(Denial::CallLimitExceeded { block, used: spent.calls, calls });
@@ -231,12 +275,16 @@ fn calls_left(situation: &Situation<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
+/// Whether a limit holds what is spent and a hold. A sum past all numbers does not fit.
+fn fits(spent: Price, hold: Price, limit: Price) -> bool {
+    spent.checked_add(hold).is_some_and(|sum| sum <= limit)
+}
+
 fn money_left(situation: &Situation<'_>) -> Result<(), Denial> {
     let hold = situation.request.price_max;
     for (block, (narrowing, spent)) in situation.narrowings.iter().enumerate() {
         let spent = spent.price;
-        let fits = |budget: &Price| spent.checked_add(hold).is_some_and(|sum| sum <= *budget);
-        if let Some(budget) = narrowing.budget.filter(|budget| !fits(budget)) {
+        if let Some(budget) = narrowing.budget.filter(|budget| !fits(spent, hold, *budget)) {
             return Err(Denial::BudgetExceeded { block, budget, spent, hold });
         }
     }

@@ -1,7 +1,13 @@
 use super::*;
-use crate::terms::{Delegation, Period, Purposes, Quota, Term};
+use crate::quota::Period;
+use crate::rate::{Rate, RateUnit};
+use crate::terms::{Delegation, Purposes, Term};
+use crate::territory::Territories;
 use ambar_base::{Coded, ErrorCode, PublicKey};
 use proptest::prelude::*;
+
+#[path = "decision_tables/mod.rs"]
+mod tables;
 
 const NOW: Moment = Moment(1_000_000_000);
 
@@ -40,15 +46,31 @@ fn words(list: &[&str]) -> BTreeSet<Purpose> {
     list.iter().map(|text| word(text)).collect()
 }
 
+fn code(text: &str) -> Territory {
+    text.parse().unwrap()
+}
+
 fn capsule(n: u8) -> Cid {
     Cid::of(&[n])
+}
+
+fn grant() -> GrantView {
+    GrantView {
+        accepted: Moment(0),
+        revoked: false,
+        calls_used: 0,
+        spent: Price::ZERO,
+        rate_wait_ms: 0,
+        territory: None,
+        licensee_ok: true,
+    }
 }
 
 /// Allowed: an unnarrowed certificate, terms without limits, a call that may cost 100.
 fn case() -> Case {
     Case {
         terms: Terms::granting([Right::Call]),
-        grant: GrantView { accepted: Moment(0), revoked: false, calls_used: 0, licensee_ok: true },
+        grant: grant(),
         channel: ChannelView {
             remaining: Price(1_000),
             expires: Moment(NOW.0 + 1),
@@ -62,6 +84,7 @@ fn case() -> Case {
             purpose: None,
             right: Right::Call,
             price_max: Price(100),
+            line_max: Price(100),
             unit_price: Price(10),
         },
         now: NOW,
@@ -73,229 +96,34 @@ fn block(narrowing: Narrowing) -> (Narrowing, Spent) {
     (narrowing, Spent::default())
 }
 
-fn budget(nano: u64) -> Narrowing {
-    Narrowing { budget: Some(Price(nano)), ..Default::default() }
-}
+/// The code of every refusal, in the order of [`decide`].
+const REFUSALS: [ErrorCode; 22] = [
+    ErrorCode::LedgerStale,
+    ErrorCode::ChannelClosed,
+    ErrorCode::ChannelExpired,
+    ErrorCode::GrantMissing,
+    ErrorCode::GrantRevoked,
+    ErrorCode::GrantTermOver,
+    ErrorCode::RightNotGranted,
+    ErrorCode::CertificateExpired,
+    ErrorCode::AgentSignatureRequired,
+    ErrorCode::DelegationTooDeep,
+    ErrorCode::CapsuleNotAllowed,
+    ErrorCode::PurposeNotAllowed,
+    ErrorCode::PurposeRequired,
+    ErrorCode::TerritoryNotAllowed,
+    ErrorCode::TerritoryRequired,
+    ErrorCode::PriceAboveLimit,
+    ErrorCode::QuotaExceeded,
+    ErrorCode::SpendExceeded,
+    ErrorCode::RateExceeded,
+    ErrorCode::CallLimitExceeded,
+    ErrorCode::BudgetExceeded,
+    ErrorCode::ChannelEmpty,
+];
 
-fn calls(calls: u64) -> Narrowing {
-    Narrowing { calls: Some(calls), ..Default::default() }
-}
-
-fn expires(at: u64) -> Narrowing {
-    Narrowing { expires: Some(Moment(at)), ..Default::default() }
-}
-
-fn only_for(list: &[&str]) -> Narrowing {
-    Narrowing { purposes: Some(words(list)), ..Default::default() }
-}
-
-fn only_capsules(list: &[u8]) -> Narrowing {
-    let capsules = list.iter().copied().map(capsule).collect();
-    Narrowing { capsules: Some(capsules), ..Default::default() }
-}
-
-fn purposes(case: &mut Case, allow: &[&str], deny: &[&str]) {
-    case.terms.purposes = Purposes { allow: words(allow), deny: words(deny) };
-}
-
-#[track_caller]
-fn check(change: impl FnOnce(&mut Case), expect: Result<Option<&str>, ErrorCode>) {
-    let mut case = case();
-    change(&mut case);
-    let price = case.request.price_max;
-    let found = case.decide();
-    match (&found, expect) {
-        (Decision::Allow(reservation), Ok(purpose)) => {
-            assert_eq!(*reservation, Reservation { price, purpose: purpose.map(word) });
-        }
-        (Decision::Deny(denial), Err(code)) => assert_eq!(denial.code(), code, "{denial}"),
-        _ => panic!("{found:?}, expected {expect:?}"),
-    }
-}
-
-#[track_caller]
-fn allow(change: impl FnOnce(&mut Case)) {
-    check(change, Ok(None));
-}
-
-#[track_caller]
-fn deny(code: ErrorCode, change: impl FnOnce(&mut Case)) {
-    check(change, Err(code));
-}
-
-#[test]
-fn ledger_channel_and_grant() {
-    allow(|_| {});
-    allow(|c| c.ledger_age_ms = 5_000);
-    deny(ErrorCode::LedgerStale, |c| c.ledger_age_ms = 5_001);
-    deny(ErrorCode::ChannelClosed, |c| c.channel.closing = true);
-    deny(ErrorCode::ChannelExpired, |c| c.channel.expires = NOW);
-    allow(|c| c.channel.expires = Moment(u64::MAX));
-    deny(ErrorCode::GrantMissing, |c| c.grant.licensee_ok = false);
-    deny(ErrorCode::GrantRevoked, |c| c.grant.revoked = true);
-    deny(ErrorCode::GrantTermOver, |c| c.terms.term = Some(Term::Days(11)));
-    allow(|c| c.terms.term = Some(Term::Days(12)));
-    deny(ErrorCode::GrantTermOver, |c| c.terms.term = Some(Term::Until(NOW)));
-    allow(|c| c.terms.term = Some(Term::Until(Moment(NOW.0 + 1))));
-    deny(ErrorCode::RightNotGranted, |c| c.request.right = Right::Compose);
-    allow(|c| {
-        c.terms.grants.insert(Right::Compose);
-        c.request.right = Right::Compose;
-    });
-}
-
-#[test]
-fn certificates_expire_and_deepen() {
-    allow(|c| c.blocks[0] = block(expires(NOW.0)));
-    deny(ErrorCode::CertificateExpired, |c| c.blocks[0] = block(expires(NOW.0 - 1)));
-    deny(ErrorCode::CertificateExpired, |c| c.blocks.push(block(expires(0))));
-    let agent = Narrowing { agent: Some(PublicKey([1; 32])), ..Default::default() };
-    deny(ErrorCode::AgentSignatureRequired, |c| c.blocks.push(block(agent.clone())));
-    deny(ErrorCode::CertificateExpired, |c| {
-        c.blocks.extend([block(agent), block(expires(0))]);
-    });
-    let depth = |c: &mut Case, depth, narrowed| {
-        c.terms.delegation = Delegation { depth };
-        c.blocks.extend((0..narrowed).map(|_| block(Narrowing::default())));
-    };
-    allow(|c| depth(c, 0, 0));
-    deny(ErrorCode::DelegationTooDeep, |c| depth(c, 0, 1));
-    allow(|c| depth(c, 2, 2));
-    deny(ErrorCode::DelegationTooDeep, |c| depth(c, 2, 3));
-    allow(|c| c.blocks.clear());
-}
-
-#[test]
-fn capsules() {
-    deny(ErrorCode::CapsuleNotAllowed, |c| c.channel.capsule_ok = false);
-    allow(|c| c.blocks.push(block(only_capsules(&[1]))));
-    allow(|c| c.blocks.push(block(only_capsules(&[0, 1, 2]))));
-    deny(ErrorCode::CapsuleNotAllowed, |c| c.blocks.push(block(only_capsules(&[2]))));
-    deny(ErrorCode::CapsuleNotAllowed, |c| {
-        c.blocks.extend([block(only_capsules(&[1, 2])), block(only_capsules(&[2, 3]))]);
-    });
-    deny(ErrorCode::CapsuleNotAllowed, |c| {
-        c.blocks.extend([block(only_capsules(&[2])), block(only_capsules(&[1]))]);
-    });
-}
-
-#[test]
-fn purposes_of_the_terms() {
-    let declare = |c: &mut Case, text: &str| c.request.purpose = Some(word(text));
-    check(|c| declare(c, "a"), Ok(Some("a")));
-    check(|c| purposes(c, &["a"], &[]), Ok(Some("a")));
-    deny(ErrorCode::PurposeRequired, |c| purposes(c, &["a", "b"], &[]));
-    allow(|c| purposes(c, &[], &["x"]));
-    let both = |c: &mut Case, allow: &[&str], deny: &[&str], declared: &str| {
-        purposes(c, allow, deny);
-        declare(c, declared);
-    };
-    check(|c| both(c, &["a", "b"], &[], "b"), Ok(Some("b")));
-    deny(ErrorCode::PurposeNotAllowed, |c| both(c, &["a"], &[], "b"));
-    deny(ErrorCode::PurposeNotAllowed, |c| both(c, &[], &["x"], "x"));
-    check(|c| both(c, &[], &["x"], "y"), Ok(Some("y")));
-}
-
-#[test]
-fn purposes_of_the_certificate() {
-    check(|c| c.blocks.push(block(only_for(&["a"]))), Ok(Some("a")));
-    deny(ErrorCode::PurposeRequired, |c| c.blocks.push(block(only_for(&["a", "b"]))));
-    check(
-        |c| {
-            purposes(c, &["a", "b"], &[]);
-            c.blocks.push(block(only_for(&["b", "c"])));
-        },
-        Ok(Some("b")),
-    );
-    check(
-        |c| {
-            purposes(c, &[], &["b"]);
-            c.blocks.push(block(only_for(&["a", "b"])));
-        },
-        Ok(Some("a")),
-    );
-    deny(ErrorCode::PurposeNotAllowed, |c| {
-        purposes(c, &["a"], &[]);
-        c.blocks.push(block(only_for(&["b"])));
-    });
-    deny(ErrorCode::PurposeNotAllowed, |c| {
-        c.blocks.extend([block(only_for(&["a"])), block(only_for(&["b"]))]);
-    });
-    deny(ErrorCode::PurposeNotAllowed, |c| {
-        c.blocks.push(block(only_for(&["a"])));
-        c.request.purpose = Some(word("b"));
-    });
-    check(
-        |c| {
-            c.blocks.extend([block(only_for(&["a", "b", "d"])), block(only_for(&["b", "c", "d"]))]);
-            c.request.purpose = Some(word("d"));
-        },
-        Ok(Some("d")),
-    );
-}
-
-#[test]
-fn prices_and_quota() {
-    deny(ErrorCode::PriceAboveLimit, |c| c.request.unit_price = Price(11));
-    allow(|c| c.request.unit_price = Price(0));
-    let quota = |c: &mut Case, used| {
-        c.terms.quota = Some(Quota { calls: 10, per: Period::Day });
-        c.grant.calls_used = used;
-    };
-    allow(|c| quota(c, 0));
-    allow(|c| quota(c, 9));
-    deny(ErrorCode::QuotaExceeded, |c| quota(c, 10));
-    deny(ErrorCode::QuotaExceeded, |c| quota(c, u64::MAX));
-    allow(|c| c.grant.calls_used = u64::MAX);
-}
-
-#[test]
-fn calls_of_blocks() {
-    let used = |c: &mut Case, limit, used| {
-        c.blocks.push((calls(limit), Spent { price: Price::ZERO, calls: used }));
-    };
-    deny(ErrorCode::CallLimitExceeded, |c| used(c, 0, 0));
-    allow(|c| used(c, 1, 0));
-    deny(ErrorCode::CallLimitExceeded, |c| used(c, 1, 1));
-    allow(|c| used(c, 10, 9));
-    deny(ErrorCode::CallLimitExceeded, |c| used(c, 10, u64::MAX));
-    // The child has calls left, its parent has none: siblings used them.
-    deny(ErrorCode::CallLimitExceeded, |c| {
-        used(c, 5, 5);
-        used(c, 5, 0);
-    });
-}
-
-#[test]
-fn budgets_of_blocks_and_money_of_the_channel() {
-    let spent = |c: &mut Case, limit, spent| {
-        c.blocks.push((budget(limit), Spent { price: Price(spent), calls: 1 }));
-    };
-    allow(|c| spent(c, 100, 0));
-    deny(ErrorCode::BudgetExceeded, |c| spent(c, 99, 0));
-    allow(|c| spent(c, 150, 50));
-    deny(ErrorCode::BudgetExceeded, |c| spent(c, 150, 51));
-    deny(ErrorCode::BudgetExceeded, |c| spent(c, 0, 0));
-    allow(|c| {
-        spent(c, 0, 0);
-        c.request.price_max = Price::ZERO;
-    });
-    deny(ErrorCode::BudgetExceeded, |c| spent(c, u64::MAX, u64::MAX));
-    deny(ErrorCode::BudgetExceeded, |c| {
-        spent(c, 100, 1);
-        spent(c, 100, 0);
-    });
-    allow(|c| c.channel.remaining = Price(100));
-    deny(ErrorCode::ChannelEmpty, |c| c.channel.remaining = Price(99));
-    deny(ErrorCode::BudgetExceeded, |c| {
-        spent(c, 99, 0);
-        c.channel.remaining = Price(0);
-    });
-}
-
-/// Everything is wrong at once; each repair uncovers the next refusal of the fixed order.
-#[test]
-fn refusals_come_in_a_fixed_order() {
+/// Everything is wrong at once.
+fn wrong_case() -> Case {
     let narrowing = Narrowing {
         budget: Some(Price(0)),
         calls: Some(0),
@@ -308,9 +136,22 @@ fn refusals_come_in_a_fixed_order() {
     case.blocks = vec![block(narrowing); 3];
     case.terms.delegation = Delegation { depth: 1 };
     case.terms.term = Some(Term::Until(Moment(0)));
-    case.terms.quota = Some(Quota { calls: 1, per: Period::Term });
-    case.grant =
-        GrantView { accepted: Moment(0), revoked: true, calls_used: 1, licensee_ok: false };
+    case.terms.quota = Some(Quota {
+        per: Period::Term,
+        calls: Some(1),
+        spend: Some(Price(1)),
+        rate: Some(Rate { calls: 1, per: RateUnit::Hour }),
+    });
+    case.terms.territories.deny = [code("AQ")].into();
+    case.grant = GrantView {
+        revoked: true,
+        calls_used: 1,
+        spent: Price(u64::MAX),
+        rate_wait_ms: 1,
+        territory: Some(code("AQ")),
+        licensee_ok: false,
+        ..grant()
+    };
     case.channel = ChannelView {
         remaining: Price(0),
         expires: Moment(0),
@@ -321,11 +162,18 @@ fn refusals_come_in_a_fixed_order() {
     case.request.right = Right::Train;
     case.request.purpose = Some(word("b"));
     case.ledger_age_ms = u64::MAX;
+    case
+}
+
+/// Each repair uncovers the next refusal of the fixed order.
+#[test]
+fn refusals_come_in_a_fixed_order() {
+    let mut case = wrong_case();
     let each = |case: &mut Case, repair: fn(&mut Narrowing)| {
         case.blocks.iter_mut().for_each(|(narrowing, _)| repair(narrowing));
     };
     type Row<'a> = (ErrorCode, &'a dyn Fn(&mut Case));
-    let rows: [Row<'_>; 18] = [
+    let rows: [Row<'_>; 22] = [
         (ErrorCode::LedgerStale, &|c| c.ledger_age_ms = 0),
         (ErrorCode::ChannelClosed, &|c| c.channel.closing = false),
         (ErrorCode::ChannelExpired, &|c| c.channel.expires = Moment(u64::MAX)),
@@ -339,8 +187,12 @@ fn refusals_come_in_a_fixed_order() {
         (ErrorCode::CapsuleNotAllowed, &|c| c.channel.capsule_ok = true),
         (ErrorCode::CapsuleNotAllowed, &|c| each(c, |n| n.capsules = None)),
         (ErrorCode::PurposeNotAllowed, &|c| c.request.purpose = None),
+        (ErrorCode::TerritoryNotAllowed, &|c| c.grant.territory = None),
+        (ErrorCode::TerritoryRequired, &|c| c.grant.territory = Some(code("PT"))),
         (ErrorCode::PriceAboveLimit, &|c| c.channel.unit_price_max = Price(10)),
-        (ErrorCode::QuotaExceeded, &|c| c.terms.quota = None),
+        (ErrorCode::QuotaExceeded, &|c| c.grant.calls_used = 0),
+        (ErrorCode::SpendExceeded, &|c| c.terms.quota.as_mut().unwrap().spend = None),
+        (ErrorCode::RateExceeded, &|c| c.grant.rate_wait_ms = 0),
         (ErrorCode::CallLimitExceeded, &|c| each(c, |n| n.calls = None)),
         (ErrorCode::BudgetExceeded, &|c| each(c, |n| n.budget = None)),
         (ErrorCode::ChannelEmpty, &|c| c.channel.remaining = Price(100)),
@@ -351,7 +203,8 @@ fn refusals_come_in_a_fixed_order() {
         assert!(!denial.to_string().is_empty());
         repair(&mut case);
     }
-    let expect = Reservation { price: Price(100), purpose: Some(word("a")) };
+    let expect =
+        Reservation { price: Price(100), purpose: Some(word("a")), territory: Some(code("PT")) };
     assert_eq!(case.decide(), Decision::Allow(expect));
 }
 
@@ -389,25 +242,153 @@ fn any_block() -> impl Strategy<Value = (Narrowing, Spent)> {
     (any_narrowing(), spent)
 }
 
+fn any_territory() -> impl Strategy<Value = Territory> {
+    proptest::sample::select(vec![code("AQ"), code("FR"), code("PT")])
+}
+
+fn any_territories() -> impl Strategy<Value = Territories> {
+    let set = || proptest::collection::btree_set(any_territory(), 0..=2);
+    (set(), set()).prop_map(|(allow, deny)| Territories {
+        deny: deny.difference(&allow).copied().collect(),
+        allow,
+    })
+}
+
+fn any_quota() -> impl Strategy<Value = Quota> {
+    use proptest::option::weighted;
+    let rate = Rate { calls: 5, per: RateUnit::Second };
+    (
+        proptest::sample::select(Period::ALL.to_vec()),
+        weighted(0.3, 1u64..4),
+        weighted(0.3, 1u64..400),
+        weighted(0.3, Just(rate)),
+    )
+        .prop_map(|(per, calls, spend, rate)| Quota {
+            per,
+            calls,
+            spend: spend.map(Price),
+            rate,
+        })
+}
+
+fn any_purposes() -> impl Strategy<Value = Purposes> {
+    (any_words(0), any_words(0)).prop_map(|(allow, deny)| Purposes {
+        deny: deny.difference(&allow).cloned().collect(),
+        allow,
+    })
+}
+
+/// A case near the limits, so that each decision is met often.
 fn any_case() -> impl Strategy<Value = Case> {
+    use proptest::option::{of, weighted};
     (
         proptest::collection::vec(any_block(), 0..4),
-        any_words(0),
-        any_words(0),
-        proptest::option::of(any_word()),
-        0u64..200,
-        0u16..4,
+        (any_purposes(), weighted(0.3, any_territories()), weighted(0.3, any_quota())),
+        (of(any_word()), of(any_territory())),
+        (0u64..200, 0u64..200, 0u64..4, 0u64..200, 0u64..2),
+        0u16..12,
     )
-        .prop_map(|(blocks, allow, deny, purpose, price_max, depth)| {
+        .prop_map(|(blocks, (purposes, territories, quota), declared, numbers, depth)| {
+            let (hold, line, used, spent, wait) = numbers;
             let mut case = case();
             case.blocks = blocks;
-            case.terms.purposes.deny = deny.difference(&allow).cloned().collect();
-            case.terms.purposes.allow = allow;
+            case.terms.purposes = purposes;
+            case.terms.territories = territories.unwrap_or_default();
+            case.terms.quota = quota;
             case.terms.delegation.depth = depth;
-            case.request.purpose = purpose;
-            case.request.price_max = Price(price_max);
+            (case.request.purpose, case.grant.territory) = declared;
+            (case.request.price_max, case.request.line_max) = (Price(hold), Price(line));
+            (case.grant.calls_used, case.grant.spent) = (used, Price(spent));
+            case.grant.rate_wait_ms = wait;
             case
         })
+}
+
+/// Extreme counters and limits of a block.
+fn extreme(((narrowing, _), n): ((Narrowing, Spent), [u64; 4])) -> (Narrowing, Spent) {
+    let narrowing = Narrowing {
+        budget: narrowing.budget.map(|_| Price(n[0])),
+        calls: narrowing.calls.map(|_| n[1]),
+        ..narrowing
+    };
+    (narrowing, Spent { price: Price(n[2]), calls: n[3] })
+}
+
+/// A case whose numbers and flags are anything at all, under any terms.
+fn arbitrary_case() -> impl Strategy<Value = Case> {
+    let edges = prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), NOW.0 - 2..NOW.0 + 2];
+    (
+        crate::terms::tests::any_terms(),
+        proptest::collection::vec(edges, 12),
+        any::<[bool; 4]>(),
+        proptest::collection::vec((any_block(), any::<[u64; 4]>()), 0..9),
+        (proptest::option::of(any_word()), proptest::option::of(any_territory())),
+        proptest::sample::select(Right::ALL.to_vec()),
+    )
+        .prop_map(|(terms, n, flags, blocks, (purpose, territory), right)| {
+            let [revoked, licensee_ok, closing, capsule_ok] = flags;
+            let grant = GrantView {
+                accepted: Moment(n[0]),
+                revoked,
+                calls_used: n[1],
+                spent: Price(n[2]),
+                rate_wait_ms: n[3],
+                territory,
+                licensee_ok,
+            };
+            let channel = ChannelView {
+                remaining: Price(n[5]),
+                expires: Moment(n[4]),
+                closing,
+                unit_price_max: Price(n[6]),
+                capsule_ok,
+            };
+            let request = Request {
+                capsule: capsule(1),
+                purpose,
+                right,
+                price_max: Price(n[7]),
+                line_max: Price(n[8]),
+                unit_price: Price(n[9]),
+            };
+            let blocks = blocks.into_iter().map(extreme).collect();
+            let (now, ledger_age_ms) = (Moment(n[10]), n[11]);
+            Case { terms, grant, channel, blocks, request, now, ledger_age_ms }
+        })
+}
+
+/// Lifts what would refuse before the numbers are looked at.
+fn lively(mut case: Case) -> Case {
+    case.ledger_age_ms = 0;
+    (case.channel.closing, case.channel.capsule_ok) = (false, true);
+    (case.channel.expires, case.now) = (Moment(u64::MAX), NOW);
+    (case.grant.licensee_ok, case.grant.revoked) = (true, false);
+    case.terms = Terms { quota: case.terms.quota, ..Terms::granting([case.request.right]) };
+    for (narrowing, _) in &mut case.blocks {
+        let Narrowing { budget, calls, .. } = *narrowing;
+        *narrowing = Narrowing { budget, calls, ..Narrowing::default() };
+    }
+    case
+}
+
+/// Refuses a narrower case that is allowed more than the wider one.
+fn only_takes_away(wide: &Case, narrow: &Case) -> Result<(), TestCaseError> {
+    match (wide.decide(), narrow.decide()) {
+        (Decision::Allow(wide), Decision::Allow(narrow)) => {
+            prop_assert!(narrow.price <= wide.price);
+            prop_assert_eq!(narrow.territory, wide.territory);
+            // An undeclared purpose may become declared, a declared one never changes.
+            prop_assert!(wide.purpose.is_none() || wide.purpose == narrow.purpose);
+        }
+        (Decision::Deny(Denial::PurposeRequired { allowed }), Decision::Allow(narrow)) => {
+            prop_assert!(narrow.purpose.is_some_and(|purpose| allowed.contains(&purpose)));
+        }
+        (Decision::Deny(denial), Decision::Allow(_)) => {
+            return Err(TestCaseError::fail(format!("{denial} was lifted")));
+        }
+        (_, Decision::Deny(_)) => {}
+    }
+    Ok(())
 }
 
 proptest! {
@@ -415,22 +396,47 @@ proptest! {
 
     #[test]
     fn a_narrowing_only_takes_away(case in any_case(), added in any_block()) {
-        let before = case.decide();
-        let mut narrowed = case;
+        let mut narrowed = case.clone();
         narrowed.blocks.push(added);
-        match (before, narrowed.decide()) {
-            (Decision::Allow(wide), Decision::Allow(narrow)) => {
-                prop_assert!(narrow.price <= wide.price);
-                // An undeclared purpose may become declared, a declared one never changes.
-                prop_assert!(wide.purpose.is_none() || wide.purpose == narrow.purpose);
+        only_takes_away(&case, &narrowed)?;
+    }
+
+    /// Every prefix of a chain is at least as wide as every longer one.
+    #[test]
+    fn chains_only_take_away(
+        case in any_case(),
+        chain in proptest::collection::vec(any_block(), 1..=8),
+    ) {
+        let mut cases = vec![Case { blocks: Vec::new(), ..case }];
+        for added in chain {
+            let mut next = cases[cases.len() - 1].clone();
+            next.blocks.push(added);
+            cases.push(next);
+        }
+        for (length, wide) in cases.iter().enumerate() {
+            for narrow in &cases[length + 1..] {
+                only_takes_away(wide, narrow)?;
             }
-            (Decision::Deny(Denial::PurposeRequired { allowed }), Decision::Allow(narrow)) => {
-                prop_assert!(narrow.purpose.is_some_and(|purpose| allowed.contains(&purpose)));
+        }
+    }
+
+    /// Whatever the facts, there is one answer, and what it allows is within every limit.
+    #[test]
+    fn every_situation_is_decided(case in arbitrary_case(), live: bool) {
+        let case = if live { lively(case) } else { case };
+        let found = case.decide();
+        prop_assert_eq!(&found, &case.decide());
+        match found {
+            Decision::Deny(denial) => {
+                prop_assert!(REFUSALS.contains(&denial.code()));
+                prop_assert!(!denial.to_string().is_empty());
             }
-            (Decision::Deny(denial), Decision::Allow(_)) => {
-                return Err(TestCaseError::fail(format!("{denial} was lifted")));
+            Decision::Allow(reservation) => {
+                prop_assert!(reservation.price <= case.channel.remaining);
+                let spend = case.terms.quota.and_then(|quota| quota.spend);
+                let total = case.grant.spent.checked_add(case.request.line_max);
+                prop_assert!(spend.is_none_or(|spend| total.is_some_and(|sum| sum <= spend)));
             }
-            (_, Decision::Deny(_)) => {}
         }
     }
 

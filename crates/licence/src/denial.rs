@@ -4,7 +4,10 @@ use crate::calendar;
 use crate::decision::LEDGER_AGE_MS_MAX;
 use crate::print::listed;
 use crate::purpose::Purpose;
-use crate::terms::{Period, Right};
+use crate::quota::Period;
+use crate::rate::Rate;
+use crate::terms::Right;
+use crate::territory::Territory;
 use ambar_base::{Coded, ErrorCode, Moment, Price, PublicKey};
 use std::collections::BTreeSet;
 
@@ -51,12 +54,27 @@ pub enum Denial {
     /// Several purposes are allowed, none is declared.
     #[error("declare one of these purposes: {}", listed(.allowed))]
     PurposeRequired { allowed: BTreeSet<Purpose> },
+    /// The territory declared at acceptance is ruled out.
+    #[error("the territory `{territory}`, declared at acceptance, is not allowed")]
+    TerritoryNotAllowed { territory: Territory },
+    /// The terms restrict territories, and none was declared.
+    #[error("the terms restrict territories, and none was declared at acceptance")]
+    TerritoryRequired,
     /// Dearer per MU than the channel accepts.
     #[error("{unit_price} credits per MU exceed the channel's limit of {unit_price_max}")]
     PriceAboveLimit { unit_price: Price, unit_price_max: Price },
     /// The terms' quota is used up.
     #[error("{used} of {calls} calls per {} are used", .per.text())]
     QuotaExceeded { used: u64, calls: u64, per: Period },
+    /// The terms' spend does not hold what the lines under them can cost.
+    #[error(
+        "the terms allow {spend} credits per {}, {spent} are spent, the call may cost {hold} of them",
+        .per.text()
+    )]
+    SpendExceeded { spent: Price, spend: Price, per: Period, hold: Price },
+    /// Calls come faster than the terms allow.
+    #[error("the terms allow {rate} calls; there is room for one in {wait_ms} ms")]
+    RateExceeded { rate: Rate, wait_ms: u64 },
     /// A block's number of calls is used up.
     #[error("{used} of {calls} calls of block {block} are used")]
     CallLimitExceeded { block: usize, used: u64, calls: u64 },
@@ -95,8 +113,12 @@ impl Coded for Denial {
             Self::CapsuleNotAllowed { .. } => ErrorCode::CapsuleNotAllowed,
             Self::PurposeNotAllowed { .. } => ErrorCode::PurposeNotAllowed,
             Self::PurposeRequired { .. } => ErrorCode::PurposeRequired,
+            Self::TerritoryNotAllowed { .. } => ErrorCode::TerritoryNotAllowed,
+            Self::TerritoryRequired => ErrorCode::TerritoryRequired,
             Self::PriceAboveLimit { .. } => ErrorCode::PriceAboveLimit,
             Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
+            Self::SpendExceeded { .. } => ErrorCode::SpendExceeded,
+            Self::RateExceeded { .. } => ErrorCode::RateExceeded,
             Self::CallLimitExceeded { .. } => ErrorCode::CallLimitExceeded,
             Self::BudgetExceeded { .. } => ErrorCode::BudgetExceeded,
             Self::ChannelEmpty { .. } => ErrorCode::ChannelEmpty,

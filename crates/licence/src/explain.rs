@@ -1,9 +1,12 @@
-//! Terms in plain sentences, in the order a lawyer reads: what, for what, how long, how
-//! often, at which price, passing on, derivatives, legal text.
+//! Terms in plain sentences, in the order a lawyer reads: what, for what, where, how long,
+//! how often and for how much, at which price, passing on, derivatives, revocation, legal
+//! text.
 
 use crate::calendar;
 use crate::print::listed;
-use crate::terms::{LegalText, Period, Right, Term, Terms};
+use crate::quota::Quota;
+use crate::revocation::Revocation;
+use crate::terms::{LegalText, Right, Term, Terms};
 
 impl Terms {
     /// One sentence per clause, addressed to the licensee.
@@ -11,11 +14,13 @@ impl Terms {
     pub fn explain(&self) -> Vec<String> {
         let mut sentences = vec![self.explain_rights()];
         sentences.extend(self.explain_purposes());
+        sentences.extend(self.explain_territories());
         sentences.push(self.explain_term());
-        sentences.push(self.explain_quota());
+        sentences.extend(self.explain_quota());
         sentences.push(self.explain_price());
         sentences.push(self.explain_delegation());
         sentences.push(self.explain_derivatives());
+        sentences.push(self.explain_revocation());
         sentences.push(self.explain_text());
         sentences
     }
@@ -36,7 +41,22 @@ impl Terms {
         [Some(allowed), denied].into_iter().flatten().collect()
     }
 
-    fn explain_term(&self) -> String {
+    fn explain_territories(&self) -> Vec<String> {
+        let (allow, deny) = (&self.territories.allow, &self.territories.deny);
+        if self.territories.is_empty() {
+            return vec!["You may do so anywhere.".to_owned()];
+        }
+        let allowed = match allow.len() {
+            0 => None,
+            1 => Some(format!("You may do so only in this territory: {}.", listed(allow))),
+            _ => Some(format!("You may do so only in these territories: {}.", listed(allow))),
+        };
+        let denied = (!deny.is_empty()).then(|| format!("Never in: {}.", listed(deny)));
+        let declared = "You declare your territory when you accept.".to_owned();
+        [allowed, denied, Some(declared)].into_iter().flatten().collect()
+    }
+
+    pub(crate) fn explain_term(&self) -> String {
         match self.term {
             None => "The grant has no end date.".to_owned(),
             Some(Term::Days(1)) => "The grant ends 24 hours after you accept it.".to_owned(),
@@ -45,17 +65,18 @@ impl Terms {
         }
     }
 
-    fn explain_quota(&self) -> String {
-        let Some(quota) = self.quota else {
-            return "You may call as often as you like.".to_owned();
+    fn explain_quota(&self) -> Vec<String> {
+        let Some(Quota { per, calls, spend, rate }) = self.quota else {
+            return vec!["You may call as often as you like.".to_owned()];
         };
-        let calls = if quota.calls == 1 { "call" } else { "calls" };
-        let per = match quota.per {
-            Period::Day => "per UTC day",
-            Period::Month => "per UTC calendar month",
-            Period::Term => "in all",
-        };
-        format!("At most {} {calls} {per}.", quota.calls)
+        let calls = calls.map(|calls| format!("At most {} {}.", counted(calls), per.phrase()));
+        let rate = rate
+            .map(|rate| format!("At most {} per {}.", counted(rate.calls.into()), rate.per.word()));
+        let spend = spend.map(|spend| {
+            let per = per.phrase();
+            format!("You may spend at most {spend} credits on this {per}, node fees included.")
+        });
+        [calls, rate, spend].into_iter().flatten().collect()
     }
 
     fn explain_price(&self) -> String {
@@ -106,7 +127,15 @@ impl Terms {
         )
     }
 
-    fn explain_text(&self) -> String {
+    pub(crate) fn explain_revocation(&self) -> String {
+        let reasons: Vec<_> = self.revoke_if.iter().map(|reason| when(*reason)).collect();
+        match reasons.is_empty() {
+            true => "You may end the grant; the owner cannot.".to_owned(),
+            false => format!("You may end the grant; the owner may, {}.", reasons.join("; ")),
+        }
+    }
+
+    pub(crate) fn explain_text(&self) -> String {
         match &self.text {
             None => "No legal text is attached; these sentences are all there is.".to_owned(),
             Some(LegalText::Spdx(text)) => format!("The legal text is {text} (SPDX)."),
@@ -114,6 +143,18 @@ impl Terms {
                 format!("The legal text is the document whose SHA-256 is {digest}.")
             }
         }
+    }
+}
+
+fn counted(calls: u64) -> String {
+    format!("{calls} {}", if calls == 1 { "call" } else { "calls" })
+}
+
+fn when(reason: Revocation) -> &'static str {
+    match reason {
+        Revocation::Breach => "when a dispute against you was upheld",
+        Revocation::NonPayment => "when no open channel of yours backs it",
+        Revocation::Owner => "at any time",
     }
 }
 

@@ -9,26 +9,37 @@
 //! chain would refuse (the one exception is spelt out at [`decision`]).
 
 pub mod calendar;
+mod check;
 pub mod decision;
 pub mod denial;
+pub mod diff;
 mod explain;
 pub mod narrowing;
 mod nearest;
+pub mod odrl;
 mod parse;
 mod print;
 pub mod problem;
 pub mod purpose;
+pub mod quota;
+pub mod rate;
 mod reader;
+pub mod revocation;
 pub mod terms;
+pub mod territory;
 
 pub use decision::{
     ChannelView, Decision, GrantView, LEDGER_AGE_MS_MAX, Request, Reservation, Situation, Spent,
     decide,
 };
 pub use denial::Denial;
+pub use diff::{Change, Effect};
 pub use narrowing::{CertificateBlock, Narrowing, NarrowingError};
+pub use odrl::OdrlExport;
 pub use problem::{Position, Problem, TermsError, TermsErrors};
 pub use purpose::{Purpose, PurposeError};
-pub use terms::{
-    Delegation, Derivatives, LegalText, Period, PriceRule, Purposes, Quota, Right, Term, Terms,
-};
+pub use quota::{Period, Quota};
+pub use rate::{Rate, RateError, RateUnit};
+pub use revocation::Revocation;
+pub use terms::{Delegation, Derivatives, LegalText, PriceRule, Purposes, Right, Term, Terms};
+pub use territory::{Territories, Territory, TerritoryError};

@@ -20,7 +20,7 @@ fn table(path: &str) -> &str {
 
 /// Edits between two words: insertion, deletion, substitution (Levenshtein 1966, by
 /// Wagner and Fischer's rows).
-fn distance(left: &str, right: &str) -> usize {
+pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().take(COMPARED_CHARS_MAX).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.chars().take(COMPARED_CHARS_MAX).enumerate() {

@@ -6,23 +6,36 @@
 use crate::calendar::Civil;
 use crate::problem::{Position, Problem, TermsError, TermsErrors};
 use crate::purpose::{PURPOSES_MAX, Purpose};
+use crate::quota::{Period, QUOTA_CALLS_MAX, Quota};
 use crate::reader::Reader;
+use crate::revocation::Revocation;
 use crate::terms::{
-    DELEGATION_DEPTH_MAX, Delegation, Derivatives, LegalText, Period, PriceRule, Purposes,
-    QUOTA_CALLS_MAX, Quota, Right, TERM_DAYS_MAX, TERMS_BYTES_MAX, TERMS_VERSION, Term, Terms,
+    DELEGATION_DEPTH_MAX, Delegation, Derivatives, LegalText, PriceRule, Purposes, Right,
+    TERM_DAYS_MAX, TERMS_BYTES_MAX, TERMS_VERSION, Term, Terms,
 };
+use crate::territory::{TERRITORIES_MAX, Territories, Territory};
 use ambar_base::{Moment, Price, Weight};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use toml::de::DeTable;
 use toml::value::{Datetime, Offset};
 
-/// Longest list of territories, items.
-const TERRITORIES_MAX: usize = 300;
-
 impl Terms {
     /// Reads terms from TOML. Every error is reported, with its line and column.
     pub fn parse(text: &str) -> Result<Self, TermsErrors> {
+        Self::parse_with(text, |_| Vec::new())
+    }
+
+    /// Reads terms that a capsule can be published under: clauses that nothing enforces yet are
+    /// errors too. A licensee must be able to rely on every sentence of the terms.
+    pub fn parse_enforced(text: &str) -> Result<Self, TermsErrors> {
+        Self::parse_with(text, Self::not_enforced)
+    }
+
+    fn parse_with(
+        text: &str,
+        refused: impl Fn(&Self) -> Vec<&'static str>,
+    ) -> Result<Self, TermsErrors> {
         if text.len() > TERMS_BYTES_MAX {
             TermsErrors::unless_empty(vec![("", Problem::TooLong)])?;
         }
@@ -32,6 +45,9 @@ impl Terms {
         let terms = read_terms(&mut reader);
         for (key, problem) in terms.problems() {
             reader.refuse_first(key, problem);
+        }
+        for key in refused(&terms) {
+            reader.refuse(key, Problem::NotEnforced);
         }
         reader.finish()?;
         Ok(terms)
@@ -72,6 +88,10 @@ fn read_terms(reader: &mut Reader<'_>) -> Terms {
             allow: purposes(reader, "purposes.allow"),
             deny: purposes(reader, "purposes.deny"),
         },
+        territories: Territories {
+            allow: territories(reader, "territories.allow"),
+            deny: territories(reader, "territories.deny"),
+        },
         delegation: delegation(reader),
         price: PriceRule {
             per_mu: price(reader, "price.per_mu"),
@@ -83,6 +103,7 @@ fn read_terms(reader: &mut Reader<'_>) -> Terms {
             share: reader.parsed("derivatives.share", share).unwrap_or_default(),
             floor_per_call: price(reader, "derivatives.floor_per_call"),
         },
+        revoke_if: revocations(reader),
         text: legal_text(reader),
     }
 }
@@ -148,17 +169,35 @@ fn instant(from: &Datetime) -> Option<Moment> {
 
 fn quota(reader: &mut Reader<'_>) -> Option<Quota> {
     let calls = reader.integer("quota.calls", 1, QUOTA_CALLS_MAX);
+    let spend = reader.parsed("quota.spend", |text| text.parse().map_err(Problem::Money));
+    let rate = reader.parsed("quota.rate", |text| text.parse().map_err(Problem::Rate));
     let per = reader
         .parsed("quota.per", |text| word(text, &Period::ALL, Period::text, "day, month or term"));
-    if !reader.has("quota.calls") {
-        let other = reader.has("quota.rate") || reader.has("quota.spend");
-        if reader.has("quota.per") {
-            reader.refuse("quota.per", Problem::PerWithoutCalls);
-        } else if reader.has("quota") && !other {
-            reader.refuse_first("quota.calls", Problem::Missing);
-        }
+    if reader.has("quota.per") && !reader.has("quota.calls") && !reader.has("quota.spend") {
+        // Also where it says `term`, which is what a quota without counts holds.
+        reader.refuse_first("quota.per", Problem::PerWithoutCount);
+        return None;
     }
-    Some(Quota { calls: calls?, per: per.unwrap_or(Period::Term) })
+    let limits = ["quota.calls", "quota.spend", "quota.rate"];
+    if reader.has("quota") && !limits.iter().any(|key| reader.has(key)) {
+        reader.refuse_first("quota", Problem::QuotaEmpty);
+    }
+    // A limit that could not be read has its error; nothing is said of the rest then.
+    let read = [calls.is_some(), spend.is_some(), rate.is_some()];
+    let whole = limits.iter().zip(read).all(|(key, read)| read || !reader.has(key));
+    let quota = Quota { per: per.unwrap_or(Period::Term), calls, spend, rate };
+    (whole && read.contains(&true)).then_some(quota)
+}
+
+fn territories(reader: &mut Reader<'_>, key: &str) -> BTreeSet<Territory> {
+    let read = |text: &str| text.parse::<Territory>().map_err(Problem::from);
+    reader.list(key, TERRITORIES_MAX, read).into_iter().collect()
+}
+
+fn revocations(reader: &mut Reader<'_>) -> BTreeSet<Revocation> {
+    let read =
+        |text: &str| word(text, &Revocation::ALL, Revocation::text, "breach, non_payment or owner");
+    reader.list("revoke_if", Revocation::ALL.len(), read).into_iter().collect()
 }
 
 fn delegation(reader: &mut Reader<'_>) -> Delegation {
@@ -177,42 +216,12 @@ fn legal_text(reader: &mut Reader<'_>) -> Option<LegalText> {
     spdx.or(sha256)
 }
 
-/// Checks the syntax of the clauses that nothing enforces yet, then refuses them.
+/// A runtime that can be attested is understood; no node can prove one, so it is refused.
 fn refuse_unenforced(reader: &mut Reader<'_>) {
-    for key in ["territories.allow", "territories.deny"] {
-        reader.list(key, TERRITORIES_MAX, territory);
-    }
-    let revocations = ["breach", "non_payment", "owner"];
-    reader.list("revoke_if", revocations.len(), |text| {
-        word(text, &revocations, |word| word, "breach, non_payment or owner")
-    });
     reader.list("runtime.require", 1, |text| word(text, &["tee"], |word| word, "tee"));
-    reader.parsed("quota.rate", rate);
-    reader.parsed("quota.spend", |text| text.parse::<Price>().map_err(Problem::Money));
-    for key in ["territories", "revoke_if", "runtime", "quota.rate", "quota.spend"] {
-        if reader.has(key) {
-            reader.refuse(key, Problem::NotEnforced);
-        }
+    if reader.has("runtime") {
+        reader.refuse("runtime", Problem::NotEnforced);
     }
-}
-
-/// An ISO 3166-1 alpha-2 code.
-fn territory(text: &str) -> Result<String, Problem> {
-    let code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    let expected = "a two-letter country code such as PT";
-    let problem = || Problem::UnknownWord { word: text.to_owned(), expected };
-    code.then(|| text.to_owned()).ok_or_else(problem)
-}
-
-/// Calls per second, minute or hour, such as `5/s`.
-fn rate(text: &str) -> Result<(u64, char), Problem> {
-    let expected = "a rate such as 5/s, 300/m or 1000/h";
-    let problem = || Problem::UnknownWord { word: text.to_owned(), expected };
-    let (count, unit) = text.split_once('/').ok_or_else(problem)?;
-    let unit = ["s", "m", "h"].iter().find(|known| **known == unit).ok_or_else(problem)?;
-    let digits = count.bytes().all(|byte| byte.is_ascii_digit());
-    let count = count.parse().ok().filter(|count| digits && *count > 0).ok_or_else(problem)?;
-    Ok((count, unit.chars().next().ok_or_else(problem)?))
 }
 
 #[cfg(test)]

@@ -80,8 +80,11 @@ fn refusals_of_term_and_quota_have_their_place() {
         "[quota]\ncalls = 0",
         "line 4, column 9: quota.calls: expected a number from 1 to 1000000000000",
     );
-    check("[quota]\nper = \"day\"", "line 4, column 7: quota.per: `per` needs `calls` beside it");
-    check("[quota]", "line 3, column 1: quota.calls: this key is missing");
+    check(
+        "[quota]\nper = \"day\"",
+        "line 4, column 7: quota.per: `per` needs `calls` or `spend` beside it",
+    );
+    check("[quota]", "line 3, column 1: quota: a quota needs `calls`, `spend` or `rate`");
     check(
         "[quota]\ncalls = 1\nper = \"year\"",
         "line 5, column 7: quota.per: unknown word `year`; expected day, month or term",
@@ -194,60 +197,126 @@ fn all_errors_at_once_in_order() {
 }
 
 #[test]
-fn clauses_that_nothing_enforces_are_refused_by_name() {
-    let refused = |line: &str, key: &str| {
-        let text = format!("terms = 1\ngrants = [\"call\"]\n{line}");
-        let errors = Terms::parse(&text).unwrap_err();
-        assert_eq!(errors.code(), ErrorCode::NotEnforced, "{line}");
-        assert_eq!(errors.errors().len(), 1, "{line}");
-        assert_eq!(errors.errors()[0].key, key);
-        assert_eq!(errors.errors()[0].problem, Problem::NotEnforced);
-    };
-    refused("territories = { allow = [\"PT\", \"FR\"] }", "territories");
-    refused("revoke_if = [\"breach\", \"non_payment\", \"owner\"]", "revoke_if");
-    refused("[quota]\ncalls = 1\nrate = \"5/s\"", "quota.rate");
-    refused("[quota]\nspend = \"20.00\"", "quota.spend");
-    refused("[runtime]\nrequire = [\"tee\"]", "runtime");
+fn refusals_of_quotas_have_their_place() {
+    let rate = "expected a rate of 1 to 1000000 calls such as 5/s, 300/m or 1000/h";
+    for bad in ["fast", "5", "5/d", "0/s", "+5/s", "/s", "1000001/s"] {
+        let expect = format!("line 4, column 8: quota.rate: {rate}");
+        check(&format!("[quota]\nrate = \"{bad}\""), &expect);
+    }
+    check(
+        "[quota]\nper = \"term\"\nrate = \"5/s\"",
+        "line 4, column 7: quota.per: `per` needs `calls` or `spend` beside it",
+    );
+    // A limit that cannot be read is the only error, whatever stands beside it.
+    check(
+        "[quota]\ncalls = 0\nper = \"day\"\nrate = \"5/s\"",
+        "line 4, column 9: quota.calls: expected a number from 1 to 1000000000000",
+    );
+    let none = "quota.spend: no call would fit: expected at least 0.000000001 credits, \
+                what the cheapest call costs";
+    check("[quota]\nspend = \"0\"", &format!("line 4, column 9: {none}"));
+    let none = none.replace("0.000000001", "0.500000000");
+    check(
+        "[price]\nper_call = \"0.1\"\nminimum = \"0.5\"\n[quota]\nspend = \"0.4\"",
+        &format!("line 7, column 9: {none}"),
+    );
 }
 
 #[test]
-fn clauses_that_nothing_enforces_have_a_syntax() {
-    let check = |line: &str, expect: &str| {
-        let found = errors(&format!("terms = 1\ngrants = [\"call\"]\n{line}"));
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|error| error == expect), "{found:?}");
-        assert!(found.iter().any(|error| error.contains("not yet enforced by this version")));
-    };
-    let country = "expected a two-letter country code such as PT";
+fn absurd_prices_are_refused_at_their_line() {
+    let large = "larger than this unit can hold";
+    for key in ["per_mu", "per_call", "minimum"] {
+        let column = key.len() + 4;
+        let text = format!("[price]\n{key} = \"99999999999999999999\"");
+        check(&text, &format!("line 4, column {column}: price.{key}: {large}"));
+        let text = format!("[price]\n{key} = \"18446744073.709551616\"");
+        check(&text, &format!("line 4, column {column}: price.{key}: {large}"));
+        let largest =
+            format!("terms = 1\ngrants = [\"call\"]\nprice.{key} = \"18446744073.709551615\"");
+        assert!(Terms::parse(&largest).is_ok());
+    }
+    check(
+        "[quota]\nspend = \"99999999999999999999\"",
+        &format!("line 4, column 9: quota.spend: {large}"),
+    );
+    check(
+        "[derivatives]\nallowed = true\nfloor_per_call = \"99999999999\"",
+        &format!("line 5, column 18: derivatives.floor_per_call: {large}"),
+    );
+}
+
+#[test]
+fn refusals_of_territories_and_revocations_have_their_place() {
+    let code = "is no assigned two-letter country code of ISO 3166-1";
     check(
         "territories = { allow = [\"Portugal\"] }",
-        &format!("line 3, column 26: territories.allow: unknown word `Portugal`; {country}"),
+        &format!("line 3, column 26: territories.allow: `Portugal` {code}, such as PT"),
+    );
+    check(
+        "territories.deny = [\"PT\", \"UK\"]",
+        &format!("line 3, column 27: territories.deny: `UK` {code}; the nearest one is `GB`"),
+    );
+    check(
+        "[territories]\nallow = [\"PT\"]\ndeny = [\"NO\", \"PT\"]",
+        "line 5, column 8: territories.deny: the territory `PT` is both allowed and denied",
+    );
+    check(
+        "territories.allow = [\"PT\", \"PT\"]",
+        "line 3, column 28: territories.allow: `PT` is named twice",
     );
     check(
         "revoke_if = [\"rain\"]",
         "line 3, column 14: revoke_if: unknown word `rain`; expected breach, non_payment or owner",
     );
-    check(
-        "runtime = { require = [\"sgx\"] }",
-        "line 3, column 24: runtime.require: unknown word `sgx`; expected tee",
-    );
-    let rate = "expected a rate such as 5/s, 300/m or 1000/h";
-    for bad in ["fast", "5", "5/d", "0/s", "+5/s", "/s"] {
-        let expect = format!("line 4, column 8: quota.rate: unknown word `{bad}`; {rate}");
-        check(&format!("[quota]\nrate = \"{bad}\""), &expect);
-    }
+}
+
+#[test]
+fn clauses_that_bind_nothing_are_refused() {
+    let check = |rights: &str, lines: &str, expect: &[&str]| {
+        let text = format!("terms = 1\ngrants = [{rights}]\n{lines}");
+        let found = Terms::parse(&text).err();
+        let found: Vec<_> = found.iter().flat_map(TermsErrors::errors).collect();
+        let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(said, expect, "{text}");
+    };
+    let idle = "binds nothing: neither `call` nor `compose` is granted";
+    let fetch = "\"fetch\", \"derive\"";
+    check(fetch, "[quota]\ncalls = 5", &[&format!("line 3, column 1: quota: {idle}")]);
+    check(fetch, "[quota]\nrate = \"5/s\"", &[&format!("line 3, column 1: quota: {idle}")]);
+    check(fetch, "[price]\nminimum = \"1\"", &[&format!("line 3, column 1: price: {idle}")]);
+    check(fetch, "price.per_mu = \"0\"", &[]);
+    check("\"fetch\", \"compose\"", "[price]\nminimum = \"1\"", &[]);
+    check("\"call\"", "[quota]\nrate = \"5/s\"", &[]);
+}
+
+#[test]
+fn runtimes_that_nothing_can_prove_are_refused_by_name() {
+    let text = "terms = 1\ngrants = [\"call\"]\n[runtime]\nrequire = [\"tee\"]";
+    let errors = Terms::parse(text).unwrap_err();
+    assert_eq!(errors.code(), ErrorCode::NotEnforced);
+    assert_eq!(errors.errors().len(), 1);
+    assert_eq!(errors.errors()[0].key, "runtime");
+    let found = self::errors("terms = 1\ngrants = [\"call\"]\nruntime = { require = [\"sgx\"] }");
+    assert_eq!(found.len(), 2, "{found:?}");
+    let sgx = "line 3, column 24: runtime.require: unknown word `sgx`; expected tee";
+    assert!(found.iter().any(|error| error == sgx), "{found:?}");
 }
 
 /// The whole language in one text, as its description shows it.
 #[test]
 fn the_full_example_names_what_is_not_enforced() {
     let text = EXAMPLE
-        .replace("[term]", "territories = { allow = [\"PT\"] }\nrevoke_if = [\"breach\"]\n[term]")
-        .replace("per = \"day\"", "per = \"day\"\nrate = \"5/s\"\nspend = \"20.00\"")
-        .replace("[text]", "[runtime]\nrequire = [\"tee\"]\n[text]");
-    let errors = Terms::parse(&text).unwrap_err();
+        .replace(
+            "[term]",
+            "territories = { allow = [\"PT\", \"FR\", \"NO\"], deny = [\"AQ\"] }\n\
+             revoke_if = [\"breach\", \"non_payment\", \"owner\"]\n[term]",
+        )
+        .replace("per = \"day\"", "per = \"day\"\nrate = \"5/s\"\nspend = \"20.00\"");
+    assert_eq!(Terms::parse(&text), Ok(crate::terms::tests::full()));
+    let errors = Terms::parse(&text.replace("[text]", "[runtime]\nrequire = [\"tee\"]\n[text]"));
+    let errors = errors.unwrap_err();
     let keys: Vec<_> = errors.errors().iter().map(|error| error.key.as_str()).collect();
-    assert_eq!(keys, ["territories", "revoke_if", "quota.rate", "quota.spend", "runtime"]);
+    assert_eq!(keys, ["runtime"]);
     assert_eq!(errors.code(), ErrorCode::NotEnforced);
 }
 

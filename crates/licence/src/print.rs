@@ -2,8 +2,10 @@
 
 use crate::calendar;
 use crate::purpose::Purpose;
+use crate::quota::Quota;
 use crate::terms::{LegalText, Term, Terms};
 use std::collections::BTreeSet;
+use std::fmt;
 
 impl Terms {
     /// The terms as TOML that [`Terms::parse`] reads back to the same value.
@@ -16,6 +18,17 @@ impl Terms {
             quoted(self.purposes.allow.iter().map(Purpose::as_str)),
             quoted(self.purposes.deny.iter().map(Purpose::as_str)),
         );
+        if !self.territories.is_empty() {
+            out += &format!(
+                "territories = {{ allow = [{}], deny = [{}] }}\n",
+                quoted(self.territories.allow.iter().map(|code| code.as_str())),
+                quoted(self.territories.deny.iter().map(|code| code.as_str())),
+            );
+        }
+        if !self.revoke_if.is_empty() {
+            let reasons = quoted(self.revoke_if.iter().map(|reason| reason.text()));
+            out += &format!("revoke_if = [{reasons}]\n");
+        }
         out += &self.print_limits();
         out += &self.print_money();
         out += &format!("[delegation]\ndepth = {}\n", self.delegation.depth);
@@ -33,10 +46,7 @@ impl Terms {
             Some(Term::Until(until)) => format!("[term]\nuntil = {}\n", calendar::print(until)),
             None => String::new(),
         };
-        if let Some(quota) = self.quota {
-            let per = quota.per.text();
-            out += &format!("[quota]\ncalls = {}\nper = \"{per}\"\n", quota.calls);
-        }
+        out += &self.quota.as_ref().map(print_quota).unwrap_or_default();
         out
     }
 
@@ -55,11 +65,28 @@ impl Terms {
     }
 }
 
+fn print_quota(quota: &Quota) -> String {
+    let mut out = "[quota]\n".to_owned();
+    if let Some(calls) = quota.calls {
+        out += &format!("calls = {calls}\n");
+    }
+    if quota.counts() {
+        out += &format!("per = \"{}\"\n", quota.per.text());
+    }
+    if let Some(rate) = quota.rate {
+        out += &format!("rate = \"{rate}\"\n");
+    }
+    if let Some(spend) = quota.spend {
+        out += &format!("spend = \"{spend}\"\n");
+    }
+    out
+}
+
 fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// Words as a person lists them.
-pub fn listed(purposes: &BTreeSet<Purpose>) -> String {
-    purposes.iter().map(Purpose::as_str).collect::<Vec<_>>().join(", ")
+pub fn listed<T: fmt::Display>(words: &BTreeSet<T>) -> String {
+    words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -2,10 +2,13 @@
 //!
 //! All errors of a text are reported at once, in the order of their positions.
 
+use crate::calendar;
 use crate::purpose::{Purpose, PurposeError};
+use crate::rate::RateError;
 use crate::terms::{TERMS_BYTES_MAX, TERMS_VERSION};
+use crate::territory::{Territory, TerritoryError};
 use ambar_base::amount::MoneyError;
-use ambar_base::{Coded, ErrorCode};
+use ambar_base::{Coded, ErrorCode, Moment, Price};
 use std::fmt;
 
 /// Most errors reported for one text; the rest are counted by nobody.
@@ -43,6 +46,9 @@ pub enum Problem {
     /// A purpose is in both lists.
     #[error("the purpose `{0}` is both allowed and denied")]
     AllowedAndDenied(Purpose),
+    /// A clause about calls where neither `call` nor `compose` is granted.
+    #[error("binds nothing: neither `call` nor `compose` is granted")]
+    BindsNothing,
     /// `days` and `until` exclude each other.
     #[error("a term has either `days` or `until`, not both")]
     DaysAndUntil,
@@ -77,12 +83,24 @@ pub enum Problem {
         /// Largest allowed.
         most: u64,
     },
-    /// `per` says nothing without `calls`.
-    #[error("`per` needs `calls` beside it")]
-    PerWithoutCalls,
+    /// A term that is over.
+    #[error("the term ended at {}", calendar::print(*.until))]
+    Over {
+        /// When it ended.
+        until: Moment,
+    },
+    /// `per` says nothing without `calls` or `spend`.
+    #[error("`per` needs `calls` or `spend` beside it")]
+    PerWithoutCount,
     /// Not a purpose.
     #[error(transparent)]
     Purpose(#[from] PurposeError),
+    /// A quota without any limit.
+    #[error("a quota needs `calls`, `spend` or `rate`")]
+    QuotaEmpty,
+    /// Not a rate.
+    #[error(transparent)]
+    Rate(#[from] RateError),
     /// Named twice in one list.
     #[error("`{0}` is named twice")]
     Repeated(String),
@@ -95,12 +113,24 @@ pub enum Problem {
     /// Two legal texts, or none.
     #[error("a legal text is named by exactly one of `spdx` and `sha256`")]
     OneText,
+    /// A spend that no call fits into.
+    #[error("no call would fit: expected at least {least} credits, what the cheapest call costs")]
+    SpendTooLow {
+        /// Smallest that a call fits into.
+        least: Price,
+    },
     /// Not TOML.
     #[error("not TOML: {0}")]
     Syntax(String),
     /// Neither `days` nor `until`.
     #[error("a term needs `days` or `until`")]
     TermEmpty,
+    /// Not a territory.
+    #[error(transparent)]
+    Territory(#[from] TerritoryError),
+    /// A territory is in both lists.
+    #[error("the territory `{0}` is both allowed and denied")]
+    TerritoryAllowedAndDenied(Territory),
     /// Longer than the limit.
     #[error("longer than {TERMS_BYTES_MAX} bytes")]
     TooLong,

@@ -7,9 +7,11 @@
 //! **Invariant**: a value that passes [`Terms::check`] contradicts itself nowhere, and
 //! `Terms::parse(&terms.print())` gives it back.
 
-use crate::calendar;
-use crate::problem::{Problem, TermsErrors};
-use crate::purpose::{PURPOSES_MAX, Purpose};
+use crate::problem::TermsErrors;
+use crate::purpose::Purpose;
+use crate::quota::Quota;
+use crate::revocation::Revocation;
+use crate::territory::Territories;
 use ambar_base::document::{self, DocumentError};
 use ambar_base::{Cid, Coded, Digest, ErrorCode, Moment, Mu, Price, Weight};
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,6 @@ pub const TERMS_VERSION: u16 = 1;
 pub const TERMS_BYTES_MAX: usize = 16 * 1024;
 /// Longest term of a grant, days (a hundred years).
 pub const TERM_DAYS_MAX: u32 = 36_525;
-/// Largest quota, calls per period.
-pub const QUOTA_CALLS_MAX: u64 = 1_000_000_000_000;
 /// How often a certificate can be passed on at most. Terms that say nothing about
 /// delegation allow this: a narrowed certificate spends its licensee's money only.
 pub const DELEGATION_DEPTH_MAX: u16 = 15;
@@ -59,29 +59,7 @@ pub enum Term {
     Until(#[serde(with = "form::moment")] Moment),
 }
 
-/// What a quota counts by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    /// A UTC day.
-    Day,
-    /// A UTC calendar month.
-    Month,
-    /// The whole term of the grant.
-    Term,
-}
-
-/// How often a licensee may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quota {
-    /// Calls per period, 1 to [`QUOTA_CALLS_MAX`].
-    pub calls: u64,
-    /// The period.
-    pub per: Period,
-}
-
-/// What a licensee may call for. At most [`PURPOSES_MAX`] purposes in each list.
+/// What a licensee may call for. At most [`PURPOSES_MAX`](crate::purpose::PURPOSES_MAX) purposes in each list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Purposes {
@@ -155,17 +133,23 @@ pub struct Terms {
     /// How long; nothing: until revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
-    /// How often; nothing: without limit.
+    /// How often, how fast and for how much; nothing: without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
     /// What for.
     pub purposes: Purposes,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Territories::is_empty")]
+    pub territories: Territories,
     /// Whether a certificate may be passed on.
     pub delegation: Delegation,
     /// What a call costs.
     pub price: PriceRule,
     /// What becomes of derivatives.
     pub derivatives: Derivatives,
+    /// When the owner may end a grant; nothing: never.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub revoke_if: BTreeSet<Revocation>,
     /// The legal text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<LegalText>,
@@ -190,34 +174,6 @@ impl Right {
     }
 }
 
-impl Period {
-    /// Every period.
-    pub const ALL: [Self; 3] = [Self::Day, Self::Month, Self::Term];
-
-    /// The word of the language.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Month => "month",
-            Self::Term => "term",
-        }
-    }
-}
-
-impl Quota {
-    /// The number of the period that `now` lies in: UTC days or months since the one of
-    /// acceptance, which is 0. A term is one period.
-    #[must_use]
-    pub fn period_of(&self, now: Moment, accepted: Moment) -> u64 {
-        match self.per {
-            Period::Day => now.day().saturating_sub(accepted.day()),
-            Period::Month => now.month().saturating_sub(accepted.month()),
-            Period::Term => 0,
-        }
-    }
-}
-
 impl PriceRule {
     /// The royalty of a call of this much work: `max(minimum, per_call + ⌊mu × per_mu⌋)`,
     /// rounded once, down, towards the payer. Nothing on overflow.
@@ -229,7 +185,8 @@ impl PriceRule {
 }
 
 impl Terms {
-    /// Terms with these rights and nothing else said: free, for any purpose, without end.
+    /// Terms with these rights and nothing else said: free, for any purpose, anywhere,
+    /// without end, for the owner not to revoke.
     #[must_use]
     pub fn granting(grants: impl IntoIterator<Item = Right>) -> Self {
         Self {
@@ -238,9 +195,11 @@ impl Terms {
             term: None,
             quota: None,
             purposes: Purposes::default(),
+            territories: Territories::default(),
             delegation: Delegation::default(),
             price: PriceRule::default(),
             derivatives: Derivatives::default(),
+            revoke_if: BTreeSet::new(),
             text: None,
         }
     }
@@ -278,60 +237,6 @@ impl Terms {
     #[must_use]
     pub fn minimum_price_per_call(&self) -> Price {
         self.price.minimum.max(self.price.per_call)
-    }
-
-    /// Refuses terms that contradict themselves or exceed a limit, with every reason.
-    pub fn check(&self) -> Result<(), TermsErrors> {
-        TermsErrors::unless_empty(self.problems())
-    }
-
-    /// Every contradiction and excess with the key it shows at: the one list of rules,
-    /// for documents and for TOML.
-    pub(crate) fn problems(&self) -> Vec<(&'static str, Problem)> {
-        let mut found = self.purpose_problems();
-        let mut refuse = |broken: bool, key, problem: Problem| {
-            if broken {
-                found.push((key, problem));
-            }
-        };
-        refuse(self.terms != TERMS_VERSION, "terms", Problem::Version);
-        refuse(self.grants.is_empty(), "grants", Problem::NothingGranted);
-        let days = matches!(self.term, Some(Term::Days(days)) if days == 0 || days > TERM_DAYS_MAX);
-        refuse(days, "term.days", Problem::OutOfRange { least: 1, most: TERM_DAYS_MAX.into() });
-        let late = matches!(self.term, Some(Term::Until(moment)) if moment > calendar::MOMENT_MAX);
-        refuse(late, "term.until", Problem::Instant);
-        let calls = self.quota.is_some_and(|q| q.calls == 0 || q.calls > QUOTA_CALLS_MAX);
-        refuse(calls, "quota.calls", Problem::OutOfRange { least: 1, most: QUOTA_CALLS_MAX });
-        let depth = self.delegation.depth > DELEGATION_DEPTH_MAX;
-        let most = DELEGATION_DEPTH_MAX.into();
-        refuse(depth, "delegation.depth", Problem::OutOfRange { least: 0, most });
-        let Derivatives { allowed, share, floor_per_call } = self.derivatives;
-        refuse(share > Weight::ONE, "derivatives.share", Problem::Share);
-        let due = share != Weight::ZERO || !floor_per_call.is_zero();
-        refuse(!allowed && due, "derivatives.allowed", Problem::DerivativesForbidden);
-        refuse(!self.spdx_is_plausible(), "text.spdx", Problem::Spdx);
-        found
-    }
-
-    fn purpose_problems(&self) -> Vec<(&'static str, Problem)> {
-        let Purposes { allow, deny } = &self.purposes;
-        let both = allow.intersection(deny).cloned().map(Problem::AllowedAndDenied);
-        let mut found: Vec<_> = both.map(|problem| ("purposes.deny", problem)).collect();
-        for (key, list) in [("purposes.allow", allow), ("purposes.deny", deny)] {
-            if list.len() > PURPOSES_MAX {
-                found.push((key, Problem::TooMany { most: PURPOSES_MAX }));
-            }
-        }
-        found
-    }
-
-    /// Only the letters of an expression are looked at: the SPDX list of names grows
-    /// without us.
-    fn spdx_is_plausible(&self) -> bool {
-        let Some(LegalText::Spdx(text)) = &self.text else { return true };
-        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b".+-:() ".contains(&byte);
-        let named = text.bytes().any(|byte| byte.is_ascii_alphanumeric());
-        named && text.len() <= SPDX_BYTES_MAX && text.bytes().all(letter) && text.trim() == text
     }
 }
 

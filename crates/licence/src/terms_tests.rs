@@ -1,16 +1,40 @@
 use super::*;
-use crate::purpose::PURPOSE_BYTES_MAX;
+use crate::calendar;
+use crate::problem::Problem;
+use crate::purpose::{PURPOSE_BYTES_MAX, PURPOSES_MAX};
+use crate::quota::{Period, QUOTA_CALLS_MAX};
+use crate::rate::{RATE_CALLS_MAX, Rate, RateUnit};
+use crate::territory::Territory;
 use proptest::prelude::*;
 
 fn purpose(word: &str) -> Purpose {
     word.parse().unwrap()
 }
 
-/// Every clause that version 1 enforces.
+fn codes(codes: &[&str]) -> BTreeSet<Territory> {
+    codes.iter().map(|code| code.parse().unwrap()).collect()
+}
+
+/// Every clause of the language.
+pub fn full() -> Terms {
+    Terms {
+        quota: Some(Quota {
+            per: Period::Day,
+            calls: Some(100),
+            spend: Some(Price(20_000_000_000)),
+            rate: Some(Rate { calls: 5, per: RateUnit::Second }),
+        }),
+        territories: Territories { allow: codes(&["FR", "NO", "PT"]), deny: codes(&["AQ"]) },
+        revoke_if: Revocation::ALL.into(),
+        ..exemplar()
+    }
+}
+
+/// Terms as most owners write them.
 pub fn exemplar() -> Terms {
     Terms {
         term: Some(Term::Days(30)),
-        quota: Some(Quota { calls: 100, per: Period::Day }),
+        quota: Some(Quota::of_calls(100, Period::Day)),
         purposes: Purposes {
             allow: [purpose("evaluation"), purpose("research")].into(),
             deny: [purpose("surveillance")].into(),
@@ -51,14 +75,58 @@ fn legal_text() -> impl Strategy<Value = LegalText> {
     ]
 }
 
+fn territories() -> impl Strategy<Value = Territories> {
+    let all: Vec<_> = Territory::all().collect();
+    let some = || proptest::sample::subsequence(all.clone(), 0..=6);
+    (some(), some()).prop_map(|(allow, deny)| {
+        let allow: BTreeSet<_> = allow.into_iter().collect();
+        let deny = deny.into_iter().filter(|code| !allow.contains(code)).collect();
+        Territories { allow, deny }
+    })
+}
+
+fn quota() -> impl Strategy<Value = Option<Quota>> {
+    let units = proptest::sample::select(RateUnit::ALL.to_vec());
+    let rate = (1..=RATE_CALLS_MAX, units).prop_map(|(calls, per)| Rate { calls, per });
+    (
+        proptest::sample::select(Period::ALL.to_vec()),
+        proptest::option::of(1..=QUOTA_CALLS_MAX),
+        proptest::option::of(any::<u64>().prop_map(Price)),
+        proptest::option::of(rate),
+    )
+        .prop_map(|(per, calls, spend, rate)| {
+            let quota = Quota { per, calls, spend, rate };
+            let per = if quota.counts() { per } else { Period::Term };
+            (quota.counts() || rate.is_some()).then_some(Quota { per, ..quota })
+        })
+}
+
+/// Drops what contradicts the rest: clauses about calls where none are granted, and a
+/// spend that no call fits into.
+fn settle(mut terms: Terms) -> Terms {
+    if !terms.grants_calls() {
+        (terms.quota, terms.price) = (None, PriceRule::default());
+    }
+    let least = terms.minimum_price_per_call().max(Price(1));
+    if let Some(spend) = terms.quota.as_mut().and_then(|quota| quota.spend.as_mut()) {
+        *spend = (*spend).max(least);
+    }
+    terms
+}
+
+fn rights_and_reasons() -> impl Strategy<Value = (Vec<Right>, Vec<Revocation>)> {
+    (
+        proptest::sample::subsequence(Right::ALL.to_vec(), 1..=Right::ALL.len()),
+        proptest::sample::subsequence(Revocation::ALL.to_vec(), 0..=Revocation::ALL.len()),
+    )
+}
+
 /// Any terms that pass their check.
 pub fn any_terms() -> impl Strategy<Value = Terms> {
     let term = prop_oneof![
         (1..=TERM_DAYS_MAX).prop_map(Term::Days),
         (0..=calendar::MOMENT_MAX.0).prop_map(|ms| Term::Until(Moment(ms))),
     ];
-    let quota = (1..=QUOTA_CALLS_MAX, proptest::sample::select(Period::ALL.to_vec()))
-        .prop_map(|(calls, per)| Quota { calls, per });
     let price = any::<[u64; 3]>().prop_map(|[per_mu, per_call, minimum]| PriceRule {
         per_mu: Price(per_mu),
         per_call: Price(per_call),
@@ -71,27 +139,31 @@ pub fn any_terms() -> impl Strategy<Value = Terms> {
                 false => Derivatives::default(),
             }
         });
-    let rights = proptest::sample::subsequence(Right::ALL.to_vec(), 1..=Right::ALL.len());
     let option = proptest::option::of::<BoxedStrategy<LegalText>>;
     (
-        rights,
+        rights_and_reasons(),
         proptest::option::of(term),
-        proptest::option::of(quota),
-        purposes(),
+        quota(),
+        (purposes(), territories()),
         0..=DELEGATION_DEPTH_MAX,
         price,
         derivatives,
         option(legal_text().boxed()),
     )
-        .prop_map(|(grants, term, quota, purposes, depth, price, derivatives, text)| Terms {
-            term,
-            quota,
-            purposes,
-            delegation: Delegation { depth },
-            price,
-            derivatives,
-            text,
-            ..Terms::granting(grants)
+        .prop_map(|(rights, term, quota, lists, depth, price, derivatives, text)| {
+            let ((grants, reasons), (purposes, territories)) = (rights, lists);
+            settle(Terms {
+                term,
+                quota,
+                purposes,
+                territories,
+                delegation: Delegation { depth },
+                price,
+                derivatives,
+                revoke_if: reasons.into_iter().collect(),
+                text,
+                ..Terms::granting(grants)
+            })
         })
 }
 
@@ -102,6 +174,33 @@ fn exemplar_bytes_are_pinned() {
     assert_eq!(Digest::of(&document).to_string(), expect, "{}", exemplar().print());
     assert_eq!(exemplar().id(), Cid::of(&document));
     assert_eq!(Terms::from_document(&document), Ok(exemplar()));
+    let document = full().to_document();
+    let expect = "e1bf59ddaded505dcce6350c616845cf98ebb603f876b167581e1f14723246c8";
+    assert_eq!(Digest::of(&document).to_string(), expect, "{}", full().print());
+    assert_eq!(Terms::from_document(&document), Ok(full()));
+}
+
+/// Terms that say nothing of a clause keep their id whatever clauses the language gains.
+#[test]
+fn ids_of_simple_terms_are_pinned() {
+    let check = |terms: Terms, expect: &str| {
+        assert_eq!(terms.id().to_string(), expect, "{}", terms.print());
+        assert_eq!(Terms::from_document(&terms.to_document()), Ok(terms));
+    };
+    check(
+        Terms::granting([Right::Call]),
+        "bafyreig3rwsby3m6nmqzuyha2pbbftnqs5c6trydocui5b7o6tluzlxzyq",
+    );
+    let quota = Some(Quota::of_calls(100, Period::Day));
+    check(
+        Terms { quota, ..Terms::granting([Right::Call]) },
+        "bafyreihswxoqzbkyt3bjgzrrjhy7ucdzptqtgqsusp6lsllcpnmhhscsui",
+    );
+    check(
+        Terms { term: Some(Term::Days(30)), ..Terms::granting([Right::Fetch]) },
+        "bafyreibu3q4fwvmyqs27idfs6fx4vvurlyrkx73a6usupo7rnr3tfkfwre",
+    );
+    check(exemplar(), "bafyreih4ijlqmodxqbm546vpjvahuqhodc2hwsvgfo6q23vw22pzzvvmta");
 }
 
 #[test]
@@ -121,7 +220,17 @@ fn documents_are_strict() {
     refused(&|terms| terms.grants.clear());
     refused(&|terms| terms.term = Some(Term::Days(0)));
     refused(&|terms| terms.term = Some(Term::Until(Moment(u64::MAX))));
-    refused(&|terms| terms.quota = Some(Quota { calls: 0, per: Period::Day }));
+    refused(&|terms| terms.quota = Some(Quota::of_calls(0, Period::Day)));
+    let quota = |per, calls, spend, rate| Some(Quota { per, calls, spend, rate });
+    refused(&|terms| terms.quota = quota(Period::Term, None, None, None));
+    let rate = |calls| Some(Rate { calls, per: RateUnit::Hour });
+    refused(&|terms| terms.quota = quota(Period::Day, None, None, rate(1)));
+    refused(&|terms| terms.quota = quota(Period::Day, Some(QUOTA_CALLS_MAX + 1), None, None));
+    refused(&|terms| terms.quota = quota(Period::Day, None, Some(Price(99_999)), None));
+    refused(&|terms| terms.grants = [Right::Fetch].into());
+    refused(&|terms| {
+        terms.territories = Territories { allow: codes(&["PT"]), deny: codes(&["PT"]) }
+    });
     refused(&|terms| terms.delegation.depth = DELEGATION_DEPTH_MAX + 1);
     refused(&|terms| terms.derivatives.allowed = false);
     refused(&|terms| terms.derivatives.share = Weight(1_000_000_001));
@@ -135,6 +244,44 @@ fn documents_are_strict() {
     assert!(Terms::from_document(&vec![0; TERMS_BYTES_MAX + 1]).is_err());
 }
 
+/// A rate beyond its limits, and a code that is not assigned, have no spelling at all.
+#[test]
+fn documents_hold_only_what_has_a_spelling() {
+    let bytes = full().to_document();
+    let check = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + from.len()].copy_from_slice(to);
+        let refused = Terms::from_document(&changed);
+        assert!(matches!(refused, Err(TermsDocumentError::Document(_))), "{refused:?}");
+    };
+    check(b"5/s", b"0/s");
+    check(b"5/s", b"5/d");
+    check(b"AQ", b"ZZ");
+    check(b"breach", b"broken");
+    let mut empty = exemplar();
+    empty.revoke_if.clear();
+    empty.territories = Territories::default();
+    assert_eq!(empty.to_document(), exemplar().to_document());
+}
+
+#[test]
+fn terms_that_are_over_bind_nobody() {
+    let check = |term, now, over| {
+        let expect = matches!(term, Some(Term::Until(_))) && over;
+        let found = Terms { term, ..exemplar() }.problem_at(Moment(now));
+        assert_eq!(found.is_some(), expect, "{found:?}");
+    };
+    check(None, u64::MAX, true);
+    check(Some(Term::Days(1)), u64::MAX, true);
+    check(Some(Term::Until(Moment(1_000))), 999, false);
+    check(Some(Term::Until(Moment(1_000))), 1_000, true);
+    let until = Moment(1_000);
+    let over = Terms { term: Some(Term::Until(until)), ..exemplar() }.problem_at(until);
+    assert_eq!(over, Some(Problem::Over { until }));
+    assert_eq!(over.unwrap().to_string(), "the term ended at 1970-01-01T00:00:01Z");
+}
+
 #[test]
 fn largest_terms_fit_the_limit() {
     let long = |letter: char| {
@@ -144,8 +291,9 @@ fn largest_terms_fit_the_limit() {
     };
     let terms = Terms {
         purposes: Purposes { allow: long('a').collect(), deny: long('b').collect() },
+        territories: Territories { allow: Territory::all().collect(), deny: BTreeSet::new() },
         text: Some(LegalText::Spdx("a".repeat(SPDX_BYTES_MAX))),
-        ..exemplar()
+        ..full()
     };
     assert_eq!(terms.check(), Ok(()));
     assert!(terms.print().len() <= TERMS_BYTES_MAX);
@@ -184,31 +332,12 @@ fn terms_end() {
 }
 
 #[test]
-fn periods() {
-    let (day, accepted) = (Moment::DAY_MS, Moment(Moment::DAY_MS * 30 + 5));
-    let check = |per, now, expect| {
-        assert_eq!(
-            Quota { calls: 1, per }.period_of(Moment(now), accepted),
-            expect,
-            "{per:?} {now}"
-        );
-    };
-    check(Period::Day, accepted.0, 0);
-    check(Period::Day, day * 31 - 1, 0);
-    check(Period::Day, day * 31, 1);
-    check(Period::Day, 0, 0);
-    check(Period::Month, day * 31 - 1, 0);
-    check(Period::Month, day * 31, 1);
-    check(Period::Month, day * 365, 12);
-    check(Period::Term, u64::MAX, 0);
-}
-
-#[test]
 fn sentences_in_a_lawyers_order() {
     let expect = [
         "You may call this through a gateway; build another capsule from it.",
         "You may do so only for these purposes: evaluation, research.",
         "Never for: surveillance.",
+        "You may do so anywhere.",
         "The grant ends 30 days after you accept it.",
         "At most 100 calls per UTC day.",
         "The owner asks 0.000002000 credits per MU of work plus 0.000100000 credits per call; \
@@ -216,20 +345,49 @@ fn sentences_in_a_lawyers_order() {
         "You may pass your certificate on, narrowed, up to 2 times over.",
         "What is built on this may be published; 15% of its royalty is due here, at least \
          0.000000050 credits per call.",
+        "You may end the grant; the owner cannot.",
         "The legal text is CC-BY-4.0 (SPDX).",
     ];
     assert_eq!(exemplar().explain(), expect);
     let bare = [
         "You may fetch its content.",
         "You may do so for any purpose.",
+        "You may do so anywhere.",
         "The grant has no end date.",
         "You may call as often as you like.",
         "The owner asks no royalty; nodes and the network ask their own fees.",
         "You may pass your certificate on, narrowed, up to 15 times over.",
         "Nothing built on this may be published.",
+        "You may end the grant; the owner cannot.",
         "No legal text is attached; these sentences are all there is.",
     ];
     assert_eq!(Terms::granting([Right::Fetch]).explain(), bare);
+}
+
+#[test]
+fn sentences_of_limits_places_and_ends() {
+    let said = full().explain();
+    let expect = [
+        "You may do so only in these territories: FR, NO, PT.",
+        "Never in: AQ.",
+        "You declare your territory when you accept.",
+        "The grant ends 30 days after you accept it.",
+        "At most 100 calls per UTC day.",
+        "At most 5 calls per second.",
+        "You may spend at most 20.000000000 credits on this per UTC day, node fees included.",
+    ];
+    assert_eq!(said[3..10], expect);
+    let end = "You may end the grant; the owner may, when a dispute against you was upheld; \
+               when no open channel of yours backs it; at any time.";
+    assert!(said.iter().any(|sentence| sentence == end), "{said:#?}");
+    let rate = Quota {
+        per: Period::Term,
+        calls: None,
+        spend: None,
+        rate: Some(Rate { calls: 1, per: RateUnit::Hour }),
+    };
+    let only = Terms { quota: Some(rate), ..exemplar() }.explain();
+    assert_eq!(only[5], "At most 1 call per hour.");
 }
 
 proptest! {

@@ -22,7 +22,7 @@ pub fn plain() -> Terms {
 pub fn all() -> Vec<Terms> {
     let full = Terms {
         term: Some(Term::Days(365)),
-        quota: Some(Quota { calls: 1_000, per: Period::Month }),
+        quota: Some(Quota::of_calls(1_000, Period::Month)),
         purposes: Purposes { allow: purposes(&["research", "teaching"]), deny: purposes(&["ads"]) },
         delegation: Delegation { depth: 2 },
         price: PriceRule {
@@ -40,7 +40,7 @@ pub fn all() -> Vec<Terms> {
     };
     let until = Terms {
         term: Some(Term::Until(Moment(1_900_000_000_123))),
-        quota: Some(Quota { calls: 1, per: Period::Term }),
+        quota: Some(Quota::of_calls(1, Period::Term)),
         text: Some(LegalText::Sha256(Digest::of(b"text"))),
         ..Terms::granting([Right::Train])
     };

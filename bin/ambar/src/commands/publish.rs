@@ -94,7 +94,7 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         kind: args.kind,
         name: args.name.clone(),
         description: args.description.clone(),
-        terms: terms::read(&args.terms)?,
+        terms: terms::read_enforced(&args.terms)?,
         previous: args.previous,
         parents: args.parents.clone(),
         uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),

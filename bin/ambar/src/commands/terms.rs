@@ -1,13 +1,16 @@
-//! `ambar terms`: checks terms and says them in plain words. Needs no node.
+//! `ambar terms`: checks terms, says them in plain words, compares them and writes them in
+//! another language. Needs no node.
 
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::files;
-use ambar_licence::Terms;
+use ambar_base::{Cid, ErrorCode, Moment, PublicKey};
 use ambar_licence::terms::TERMS_BYTES_MAX;
-use clap::{Args, Subcommand};
-use serde_json::json;
+use ambar_licence::{Change, OdrlExport, Terms};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What to do with terms.
 #[derive(Debug, Subcommand)]
@@ -18,6 +21,57 @@ pub enum Command {
     /// Say in plain words what a terms file permits
     #[command(after_help = "Example:\n  ambar terms explain terms.toml")]
     Explain(FileArgs),
+    /// Say what changes for a licensee between two terms files
+    #[command(
+        long_about = "Say what changes for a licensee between two terms files, clause by clause: \
+            wider or narrower, dearer or cheaper. Nothing is printed if they are equal.",
+        after_help = "Example:\n  ambar terms diff old.toml new.toml"
+    )]
+    Diff(DiffArgs),
+    /// Write terms in another rights language
+    #[command(
+        long_about = "Write terms in another rights language: ODRL 2.2, as JSON-LD.\n\n\
+            What the other language cannot say is listed on standard error, and in the document \
+            itself as its description: it still binds.",
+        after_help = "Example:\n  ambar terms export terms.toml --format odrl --target ID > terms.jsonld"
+    )]
+    Export(ExportArgs),
+}
+
+/// Two terms files.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// The terms as they were, a TOML file; `-` for standard input
+    old: PathBuf,
+    /// The terms as they are to be; `-` for standard input
+    new: PathBuf,
+}
+
+/// Which terms, and of what.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The language
+    #[arg(long, value_enum)]
+    format: Format,
+    /// The capsule that the terms are for
+    #[arg(long, value_name = "ID")]
+    target: Option<Cid>,
+    /// The owner's DID
+    #[arg(long, value_name = "DID", value_parser = did)]
+    assigner: Option<PublicKey>,
+}
+
+/// A rights language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The Open Digital Rights Language 2.2 of the W3C
+    Odrl,
+}
+
+fn did(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_did(text).map_err(|error| error.to_string())
 }
 
 /// A terms file.
@@ -32,17 +86,39 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Check(args) => check(context, &args.file),
         Command::Explain(args) => explain(context, &args.file),
+        Command::Diff(args) => diff(context, args),
+        Command::Export(args) => export(context, args),
     }
 }
 
-/// Reads and checks a terms file.
-pub fn read(path: &Path) -> Outcome<Terms> {
-    let text = files::read_text(path, TERMS_BYTES_MAX as u64)?;
-    Ok(Terms::parse(&text)?)
+/// Reads a terms file.
+fn read(path: &Path) -> Outcome<Terms> {
+    Ok(Terms::parse(&text(path)?)?)
+}
+
+/// Reads a terms file under which a capsule can be published now.
+pub fn read_enforced(path: &Path) -> Outcome<Terms> {
+    let terms = Terms::parse_enforced(&text(path)?)?;
+    match terms.problem_at(now()) {
+        Some(problem) => {
+            Err(Failure::new(ErrorCode::TermsInvalid, format!("term.until: {problem}")))
+        }
+        None => Ok(terms),
+    }
+}
+
+/// This machine's time: whether terms are over already is the ledger's to say.
+fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn text(path: &Path) -> Outcome<String> {
+    files::read_text(path, TERMS_BYTES_MAX as u64)
 }
 
 fn check(context: &Context, path: &Path) -> Outcome {
-    let id = read(path)?.id().to_string();
+    let id = read_enforced(path)?.id().to_string();
     let document = json!({ "ok": true, "id": id });
     context.print(&document, || format!("the terms are good; their id is {id}\n"))
 }
@@ -52,6 +128,33 @@ fn explain(context: &Context, path: &Path) -> Outcome {
     let sentences = terms.explain();
     let document = json!({ "id": terms.id().to_string(), "sentences": sentences });
     context.print(&document, || lines(&sentences))
+}
+
+fn diff(context: &Context, args: &DiffArgs) -> Outcome {
+    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let changes = old.diff(&new);
+    let rows: Vec<_> = changes.iter().map(change_json).collect();
+    let document = json!({ "old": old.id().to_string(), "new": new.id().to_string(),
+        "changes": rows });
+    context.print(&document, || changes.iter().map(|change| format!("{change}\n")).collect())
+}
+
+fn change_json(change: &Change) -> Value {
+    let Change { key, before, after, effect } = change;
+    json!({ "key": key, "before": before, "after": after, "effect": effect.text() })
+}
+
+fn export(context: &Context, args: &ExportArgs) -> Outcome {
+    let terms = read(&args.file.file)?;
+    let Format::Odrl = args.format;
+    let target = args.target.map(|id| format!("urn:ambar:capsule:{id}"));
+    let target = target.unwrap_or_else(|| "urn:ambar:capsule".to_owned());
+    let assigner = args.assigner.map(|key| key.did());
+    let OdrlExport { document, not_expressed } = terms.odrl(&target, assigner.as_deref());
+    for (key, what) in &not_expressed {
+        context.note(&format!("not in ODRL: {key}: {what}"));
+    }
+    context.print(&document, || format!("{document:#}\n"))
 }
 
 /// One sentence per line.

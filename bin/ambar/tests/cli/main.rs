@@ -5,3 +5,4 @@ mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
 mod help;
+mod terms;

@@ -1,14 +1,16 @@
 //! Accepting terms, and ending grants.
 
 use super::ownership::version_of;
+use super::publish::still_binds;
 use crate::execution::Party;
 use crate::key::Key;
 use crate::object::{Grant, Line};
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::Accept;
-use crate::view::View;
+use crate::view::{View, stored_terms};
 use ambar_base::ErrorCode;
+use ambar_licence::Revocation;
 
 pub(super) fn accept(
     view: &mut View<'_>,
@@ -20,6 +22,7 @@ pub(super) fn accept(
         let message = format!("capsule {} has terms {}", record.version, version.terms);
         return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
     }
+    still_binds(&stored_terms(view, version.terms)?, view.block.time)?;
     let grant = Grant {
         licensee: party.account,
         line: version.line,
@@ -33,8 +36,8 @@ pub(super) fn accept(
     Ok(OperationResult::Grant(number))
 }
 
-/// The owner of the capsule or the licensee may end a grant. Calls admitted before this
-/// block's successor still settle.
+/// The licensee may end a grant, and the owner of the capsule if its terms say so. Calls
+/// admitted before this block's successor still settle.
 pub(super) fn revoke(
     view: &mut View<'_>,
     party: &Party,
@@ -42,10 +45,15 @@ pub(super) fn revoke(
 ) -> Result<OperationResult, Stop> {
     let key = Key::Grant(number);
     let mut grant: Grant = view.named("grant", number, &key)?;
+    view.require([Key::Line(grant.line), Key::Terms(grant.terms)])?;
     let line: Line = view.expect(&Key::Line(grant.line))?;
-    if party.account != grant.licensee && party.account != line.owner {
-        let message = format!("grant {number} is between other parties");
-        return Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
+    let refuse = |message| Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
+    if ![grant.licensee, line.owner].contains(&party.account) {
+        return refuse(format!("grant {number} is between other parties"));
+    }
+    let at_will = stored_terms(view, grant.terms)?.revoke_if.contains(&Revocation::Owner);
+    if party.account != grant.licensee && !at_will {
+        return refuse(format!("the terms of grant {number} do not let the owner end it"));
     }
     if grant.revoked.is_none() {
         grant.revoked = Some(view.block.height.after(1));

@@ -12,7 +12,7 @@ use crate::refusal::{Refusal, Stop};
 use crate::result::{OperationResult, VersionResult};
 use crate::transaction::Publish;
 use crate::view::{View, stored_terms};
-use ambar_base::{Amount, Cid, ErrorCode, Weight};
+use ambar_base::{Amount, Cid, ErrorCode, Moment, Weight};
 use ambar_capsule::manifest::{COMPONENTS_MAX, DatanetDeclaration};
 use ambar_capsule::{Contributor, ContributorTable, Manifest, Plan};
 use ambar_licence::{Right, Terms};
@@ -125,8 +125,19 @@ fn terms_of(view: &mut View<'_>, record: &Publish, manifest: &Manifest) -> Resul
     let bytes = known.or(given).ok_or_else(missing)?;
     let terms = Terms::from_document(&bytes)
         .map_err(|error| Refusal::new(ErrorCode::TermsInvalid, error.to_string()))?;
+    if let Some(clause) = terms.not_enforced().first() {
+        let message = format!("the clause `{clause}` of the terms is not enforced yet");
+        return Err(Refusal::new(ErrorCode::NotEnforced, message).into());
+    }
+    still_binds(&terms, view.block.time)?;
     view.put(&key, &bytes);
     Ok(terms)
+}
+
+/// Terms whose end has passed bind nobody.
+pub(super) fn still_binds(terms: &Terms, now: Moment) -> Result<(), Refusal> {
+    let Some(problem) = terms.problem_at(now) else { return Ok(()) };
+    Err(Refusal::new(ErrorCode::TermsInvalid, problem.to_string()))
 }
 
 /// The line that a version continues, or a new one with its royalty lines.

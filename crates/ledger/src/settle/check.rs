@@ -264,10 +264,11 @@ fn check_funds(channel: &Channel, spent: Amount, price: Price) -> Result<(), Ref
 fn count_quotas(leaf: &Leaf, parts: &[Part<'_>], progress: &mut Progress) -> Result<(), Refusal> {
     for Part { line, grant, terms, .. } in parts {
         let Some(quota) = terms.quota else { continue };
+        let Some(calls) = quota.calls else { continue };
         let key = (line.grant, quota.period_of(leaf.time, grant.accepted));
         let count = progress.quotas.entry(key).or_default();
-        if *count >= quota.calls {
-            let message = format!("grant {} has had its {} calls", line.grant, quota.calls);
+        if *count >= calls {
+            let message = format!("grant {} has had its {calls} calls", line.grant);
             return refuse(ErrorCode::QuotaExceeded, message);
         }
         *count += 1;

@@ -183,7 +183,7 @@ impl Tables {
     fn quota_keys(&self, leaves: &[Leaf]) -> Vec<(u64, u64)> {
         let key = |leaf: &Leaf, line: &Line| {
             let grant = self.grants.get(&line.grant)?;
-            let quota = self.terms.get(&grant.terms)?.quota?;
+            let quota = self.terms.get(&grant.terms)?.quota.filter(|q| q.calls.is_some())?;
             Some((line.grant, quota.period_of(leaf.time, grant.accepted)))
         };
         sorted(

@@ -43,7 +43,15 @@ fn decision(opened: &Opened, blocks: usize) -> Decision {
         opened.blocks[..blocks].iter().map(|block| (&block.narrowing, Spent::default())).collect();
     decide(&Situation {
         terms: &Terms::granting([Right::Call]),
-        grant: GrantView { accepted: Moment(0), revoked: false, calls_used: 0, licensee_ok: true },
+        grant: GrantView {
+            accepted: Moment(0),
+            revoked: false,
+            calls_used: 0,
+            spent: Price::ZERO,
+            rate_wait_ms: 0,
+            territory: None,
+            licensee_ok: true,
+        },
         channel: ChannelView {
             remaining: Price(1_000),
             expires: Moment(u64::MAX),
@@ -57,6 +65,7 @@ fn decision(opened: &Opened, blocks: usize) -> Decision {
             purpose: Some("a".parse().unwrap()),
             right: Right::Call,
             price_max: Price(100),
+            line_max: Price(100),
             unit_price: Price(1),
         },
         now: Moment(1_000_000_000_000),
