@@ -2,12 +2,16 @@
 
 use ambar_base::{Digest, Moment, Price, Weight};
 use ambar_licence::{
-    Delegation, Derivatives, LegalText, Period, PriceRule, Purpose, Purposes, Quota, Right, Term,
-    Terms,
+    Delegation, Derivatives, LegalText, Period, PriceRule, Purpose, Purposes, Quota, Rate,
+    RateUnit, Revocation, Right, Term, Terms, Territories, Territory,
 };
 
 fn purposes(words: &[&str]) -> std::collections::BTreeSet<Purpose> {
     words.iter().filter_map(|word| word.parse().ok()).collect()
+}
+
+fn codes(codes: &[&str]) -> std::collections::BTreeSet<Territory> {
+    codes.iter().filter_map(|code| code.parse().ok()).collect()
 }
 
 /// Free for calls.
@@ -22,7 +26,13 @@ pub fn plain() -> Terms {
 pub fn all() -> Vec<Terms> {
     let full = Terms {
         term: Some(Term::Days(365)),
-        quota: Some(Quota::of_calls(1_000, Period::Month)),
+        quota: Some(Quota {
+            spend: Some(Price::CREDIT),
+            rate: Some(Rate { calls: 5, per: RateUnit::Second }),
+            ..Quota::of_calls(1_000, Period::Month)
+        }),
+        territories: Territories { allow: codes(&["PT", "NO"]), deny: codes(&["FR"]) },
+        revoke_if: Revocation::ALL.into(),
         purposes: Purposes { allow: purposes(&["research", "teaching"]), deny: purposes(&["ads"]) },
         delegation: Delegation { depth: 2 },
         price: PriceRule {
@@ -42,7 +52,7 @@ pub fn all() -> Vec<Terms> {
         term: Some(Term::Until(Moment(1_900_000_000_123))),
         quota: Some(Quota::of_calls(1, Period::Term)),
         text: Some(LegalText::Sha256(Digest::of(b"text"))),
-        ..Terms::granting([Right::Train])
+        ..Terms::granting([Right::Call, Right::Train])
     };
     vec![plain(), full, until]
 }

@@ -6,7 +6,7 @@ use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Line, Name, Node,
-    Numbers, Royalty, Serve, Version,
+    Numbers, Revocations, Royalty, Serve, Version,
 };
 use ambar_ledger::roster::{Roster, Validator};
 use ambar_ledger::sequence::{SEQUENCE_SPAN, Sequence};
@@ -61,6 +61,10 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Grant(_) => read::<Grant>(value),
         Key::Quota(_) => read::<u64>(value),
         Key::Channel(_) => promise::compact(value).is_some_and(|object| channel(&object)),
+        Key::Revocations(_) => {
+            let revoked = promise::compact::<Revocations>(value);
+            revoked.is_some_and(|revoked| !revoked.names(&Digest::ZERO))
+        }
         Key::Node(_) => read::<Node>(value),
         Key::Roster => read::<Roster>(value),
         Key::Validator(_) => read::<Validator>(value),
