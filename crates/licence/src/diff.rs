@@ -73,7 +73,7 @@ impl Effect {
 impl fmt::Display for Change {
     /// One line: `quota.calls (narrower): 100 per day → 50 per day`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "not said".to_owned());
         let (before, after) = (said(&self.before), said(&self.after));
         write!(f, "{} ({}): {before} → {after}", self.key, self.effect.text())
     }
