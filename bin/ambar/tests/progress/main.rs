@@ -63,8 +63,7 @@ fn ended(mut child: Child) -> (Option<i32>, String) {
 fn a_terminal_shows_a_bar_and_then_a_line() {
     let (scene, mut terminal) = (Scene::new(), Terminal::open());
     let child = scene.audit_on(&mut terminal, &[]);
-    terminal.read_until(HALF_WAY);
-    let bar = terminal.screen().pop().unwrap();
+    let bar = terminal.line_with(HALF_WAY);
     assert!(bar.contains("executing the blocks") && bar.contains('━'), "{bar}");
     assert!(bar.chars().count() <= terminal::COLUMNS, "{bar}");
     scene.node.go_on();

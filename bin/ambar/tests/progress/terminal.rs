@@ -75,12 +75,31 @@ impl Terminal {
 
     /// Waits until this was drawn.
     pub fn read_until(&self, text: &str) {
-        let drawn = |read: &[u8]| String::from_utf8_lossy(read).contains(text);
-        let state = self.shown.state.lock().unwrap();
-        let waits = |state: &mut (Vec<u8>, bool)| !state.1 && !drawn(&state.0);
-        let state = self.shown.changed.wait_while(state, waits).unwrap();
-        let said = String::from_utf8_lossy(&state.0);
-        assert!(drawn(&state.0), "the program ended: {said:?}");
+        self.wait_for(|drawn| drawn.contains(text).then_some(()));
+    }
+
+    /// Waits until this was drawn; the whole line that it stands in. Later pictures take
+    /// that line away before they draw it again, so the screen is the one of then: up to
+    /// the first movement of the cursor after the text.
+    pub fn line_with(&self, text: &str) -> String {
+        self.wait_for(|drawn| {
+            let after = drawn.find(text)? + text.len();
+            let end = after + drawn[after..].find(['\r', '\n', '\u{1b}'])?;
+            Screen::of(&drawn[..end]).pop()
+        })
+    }
+
+    /// Waits until this is found in what was drawn.
+    fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
+        let mut state = self.shown.state.lock().unwrap();
+        loop {
+            let drawn = String::from_utf8_lossy(&state.0).into_owned();
+            if let Some(found) = find(&drawn) {
+                return found;
+            }
+            assert!(!state.1, "the program ended: {drawn:?}");
+            state = self.shown.changed.wait(state).unwrap();
+        }
     }
 
     /// Waits until nobody writes any more; what is on the screen then.
@@ -101,26 +120,9 @@ impl Terminal {
         text.rfind("\u{1b}[?25l") <= text.rfind("\u{1b}[?25h")
     }
 
-    /// The lines on the screen, without empty ones: what is left when every movement of
-    /// the cursor was followed.
+    /// The lines on the screen.
     pub fn screen(&self) -> Vec<String> {
-        let mut screen = Screen::default();
-        let text = self.text();
-        let mut rest = text.chars();
-        while let Some(c) = rest.next() {
-            match c {
-                '\r' => screen.column = 0,
-                '\n' => screen.row += 1,
-                '\u{1b}' => {
-                    // `[`, numbers, and a letter that says what to do.
-                    let sequence = until_letter(rest.by_ref().skip(1));
-                    screen.obey(&sequence);
-                }
-                c => screen.put(c),
-            }
-        }
-        let lines = screen.lines.into_iter().map(|line| line.trim_end().to_owned());
-        lines.filter(|line| !line.is_empty()).collect()
+        Screen::of(&self.text())
     }
 }
 
@@ -143,6 +145,27 @@ struct Screen {
 }
 
 impl Screen {
+    /// The lines that are left when every movement of the cursor was followed, without
+    /// empty ones.
+    fn of(text: &str) -> Vec<String> {
+        let mut screen = Self::default();
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '\r' => screen.column = 0,
+                '\n' => screen.row += 1,
+                '\u{1b}' => {
+                    // `[`, numbers, and a letter that says what to do.
+                    let sequence = until_letter(rest.by_ref().skip(1));
+                    screen.obey(&sequence);
+                }
+                c => screen.put(c),
+            }
+        }
+        let lines = screen.lines.into_iter().map(|line| line.trim_end().to_owned());
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+
     fn line(&mut self) -> &mut String {
         let wanted = self.lines.len().max(self.row + 1);
         self.lines.resize(wanted, String::new());
