@@ -81,6 +81,8 @@ domains! {
     Plan = "plan" / 1,
     /// The seal of an exported receipt.
     Receipt = "receipt" / 1,
+    /// A licensee's request for the key of a sealed version, and a signature over it.
+    Release = "release" / 1,
     /// An order for breaking ties when weights are rounded.
     Remainder = "remainder" / 1,
     /// A key's signature over a request to a node's own API.
