@@ -12,6 +12,7 @@ pub mod contributors;
 pub mod lineage;
 pub mod manifest;
 pub mod plan;
+pub mod sealing;
 
 pub use body::{Body, Kind};
 pub use contributors::{Contributor, ContributorTable};
