@@ -3,7 +3,8 @@
 //! The files of a sealed version are stored, served, challenged and verified as
 //! ciphertext: whoever holds them needs no key, and the chunk tree's roots are roots of
 //! ciphertext. One random [`VersionKey`] serves all files of one version, each by a key
-//! derived for its place.
+//! derived for its place. A licensee asks for the version's key by a [`ReleaseRequest`]
+//! and gets it [`Released`], wrapped for that request alone.
 //!
 //! | what | by |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | chunks | STREAM (Hoang, Reyhanitabar, Rogaway and Vizár 2015, <https://eprint.iacr.org/2015/189>) over ChaCha20-Poly1305 (RFC 8439) |
 //! | nonce of a chunk | file index (7 bytes), chunk index (4 bytes), both big-endian, 1 for the last chunk and 0 before |
 //! | associated data | `ambar/sealed`, 0, the format, file index (4 bytes), plaintext length (8 bytes), big-endian, zeros up to 64 bytes |
+//! | release | HPKE (RFC 9180), base mode, X25519, HKDF-SHA256, ChaCha20-Poly1305 |
 //!
 //! A sealed chunk is as long as a group of the chunk tree, tag included: whoever verified
 //! a group can open it, without another. A tag for each 16 368 bytes adds 0.098 %.
@@ -28,6 +30,7 @@ mod descriptor;
 mod key;
 mod layout;
 mod opener;
+mod release;
 mod sealer;
 mod stream;
 
@@ -41,6 +44,7 @@ pub use layout::{
     TAG_BYTES,
 };
 pub use opener::{OpenError, Opener};
+pub use release::{RecipientKey, RecipientSecret, ReleaseError, ReleaseRequest, Released};
 pub use sealer::{SealError, Sealer};
 
 /// The sealing format that this version writes and opens.
