@@ -119,8 +119,11 @@ impl Row {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| multi.add(bar(state)));
-        bar.set_length(state.total());
-        bar.set_position(state.done());
+        // Both in one picture: a bar says what its figures say.
+        bar.update(|shown| {
+            shown.set_len(state.total());
+            shown.set_pos(state.done());
+        });
         bar.tick();
     }
 }

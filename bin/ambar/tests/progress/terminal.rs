@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Error, Read};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Stdio;
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, Condvar, Mutex};
@@ -58,6 +58,12 @@ impl Terminal {
         assert_eq!(opened, 0, "{}", Error::last_os_error());
         // SAFETY: the call succeeded: both are open, and nobody else has them.
         let [control, side] = [control, side].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        // A program of another test would keep this terminal open.
+        for fd in [&control, &side] {
+            // SAFETY: the descriptor is open.
+            let closes = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+            assert_eq!(closes, 0, "{}", Error::last_os_error());
+        }
         let shown = Arc::new(Shown::default());
         let taking = Arc::clone(&shown);
         thread::spawn(move || taking.take(control.into()));
