@@ -21,6 +21,7 @@ mod machine;
 mod node;
 mod plan;
 mod presidents;
+mod sealing;
 mod settling;
 mod table;
 mod trace;
@@ -44,7 +45,7 @@ struct Bench {
 }
 
 /// Every bench, in the order in which they run.
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench {
         name: "call-path",
         summary: "HTTP calls of a null engine, through a node and without one",
@@ -75,6 +76,11 @@ const BENCHES: [Bench; 10] = [
         name: "certificate",
         summary: "certificates minted, narrowed and opened",
         run: certificate::run,
+    },
+    Bench {
+        name: "sealing",
+        summary: "files sealed and opened, and keys released",
+        run: sealing::run,
     },
     Bench { name: "journal", summary: "the call journal on this disk", run: journal::run },
     Bench {

@@ -5,19 +5,22 @@
 
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::progress::{Counter, Progress, look};
-use crate::publish::contents::{Hashed, hash};
+use crate::publish::contents::{Hashed, hash, sealer};
 use crate::publish::tree::{self, SourceFile};
 use ambar_base::ErrorCode;
+use ambar_capsule::sealing::VersionKey;
 use ambar_node::files::{FileEntry, FileTable};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The files of a capsule that are not below `dir` yet. Whatever else is there is refused:
+/// The files of a capsule that are not below `dir` yet. Those of sealed content are there in the
+/// clear: sealed anew with its key, they give the root that the table names. Whatever else is there is refused:
 /// nothing is written over, and nothing foreign mixes with the capsule.
 pub async fn missing(
     dir: &Path,
     table: &FileTable,
+    key: Option<&VersionKey>,
     progress: &Progress,
 ) -> Outcome<Vec<FileEntry>> {
     let found = found(dir)?;
@@ -28,8 +31,8 @@ pub async fn missing(
     }
     let bytes = found.iter().map(|file| file.bytes).sum();
     let phase = progress.bytes("checking what is there", bytes);
-    let (table, read) = (table.clone(), phase.counter());
-    let work = tokio::task::spawn_blocking(move || without(&table, &found, &read));
+    let (table, key, read) = (table.clone(), key.cloned(), phase.counter());
+    let work = tokio::task::spawn_blocking(move || without(&table, &found, key.as_ref(), &read));
     let missing = work.await.or_fail(ErrorCode::Internal)??;
     phase.finish(&look::bytes(bytes));
     Ok(missing)
@@ -49,10 +52,17 @@ fn found(dir: &Path) -> Outcome<Vec<SourceFile>> {
 }
 
 /// The files of the table without those that were found and are what they should be.
-fn without(table: &FileTable, found: &[SourceFile], read: &Counter) -> Outcome<Vec<FileEntry>> {
+fn without(
+    table: &FileTable,
+    found: &[SourceFile],
+    key: Option<&VersionKey>,
+    read: &Counter,
+) -> Outcome<Vec<FileEntry>> {
     let mut whole = BTreeSet::new();
-    for SourceFile { name, path, .. } in found {
-        let Hashed { root, bytes, .. } = hash(path, read)?;
+    for SourceFile { name, path, bytes } in found {
+        let place = table.place(name).and_then(|place| u32::try_from(place).ok());
+        let sealer = sealer(key, place.unwrap_or_default(), *bytes)?;
+        let Hashed { root, bytes, .. } = hash(path, sealer, read)?;
         if table.file(name).is_none_or(|file| (file.root, file.bytes) != (root, bytes)) {
             let message = format!("{} is there with another content", path.display());
             return Err(Failure::input(message).helping("remove it, or name a new directory"));
@@ -77,7 +87,7 @@ mod tests {
     }
 
     async fn missing_in(dir: &Path) -> Outcome<Vec<String>> {
-        let missing = missing(dir, &table(), &Progress::silent()).await?;
+        let missing = missing(dir, &table(), None, &Progress::silent()).await?;
         Ok(missing.into_iter().map(|file| file.path).collect())
     }
 

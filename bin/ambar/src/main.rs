@@ -20,6 +20,7 @@ mod openai;
 mod paint;
 mod progress;
 mod publish;
+mod sealed;
 mod sessions;
 mod signer;
 mod table;

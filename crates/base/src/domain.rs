@@ -63,6 +63,8 @@ domains! {
     Capsule = "capsule" / 1,
     /// The digest of a committee of validators.
     Committee = "committee" / 1,
+    /// A node's request to keep the key of a sealed version, and its signature over it.
+    Custody = "custody" / 1,
     /// Evidence behind attribution shares.
     Evidence = "evidence" / 1,
     /// The account of a contributor without a key.

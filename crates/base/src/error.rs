@@ -80,6 +80,8 @@ codes! {
     ChannelExpired "channel_expired" 403 3 "open a new channel with `ambar license`";
     ChannelUnknown "channel_unknown" 404 4 "list channels with `ambar channel list`";
     ClockSkew "clock_skew" 503 6 "set the machine's clock";
+    ContentKeyMissing "content_key_missing" 404 4 "ask the owner's node for the key: name it with --key-node";
+    ContentKeyWrong "content_key_wrong" 502 5 "this is not the key of the content; ask the owner's node";
     ContextTooLong "context_length_exceeded" 400 2 "send a shorter prompt";
     CorpusCorrupt "corpus_corrupt" 500 5 "build the corpus again from its records";
     CycleInLineage "cycle_in_lineage" 400 2 "a capsule cannot be built on itself";

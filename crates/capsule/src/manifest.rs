@@ -3,6 +3,7 @@
 
 use crate::body::{Body, Kind};
 use crate::chunks::ContentRoot;
+use crate::sealing::{SealedContent, SealedContentError};
 use ambar_base::document::{self, DocumentError};
 use ambar_base::keys::Signed;
 use ambar_base::{
@@ -69,7 +70,8 @@ pub struct Manifest {
     pub uses: Vec<Component>,
 }
 
-/// The content: the chunk tree root of the file table.
+/// The content: the chunk tree root of the file table. Lengths and roots are those of the
+/// files as they are stored: of ciphertext, if the content is sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
@@ -77,6 +79,9 @@ pub struct Content {
     pub bytes: u64,
     /// How many files.
     pub files: u64,
+    /// How the files are sealed, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedContent>,
     /// Root of the file table's bytes.
     pub table: ContentRoot,
 }
@@ -176,6 +181,9 @@ pub enum ManifestError {
     /// Weights that should sum to the whole do not.
     #[error("the weights in {0} are above zero and sum to 100%")]
     Weights(&'static str),
+    /// What it says of sealed content.
+    #[error(transparent)]
+    Sealed(#[from] SealedContentError),
     /// Fields contradict one another.
     #[error("{0}")]
     Rule(&'static str),
@@ -244,7 +252,21 @@ impl Manifest {
         self.check_royalty()?;
         self.check_datanet()?;
         self.check_extensions()?;
+        self.check_sealed()?;
         self.check_body()
+    }
+
+    /// What stands in the manifest itself, everybody reads: a capsule that is nothing else
+    /// cannot be sealed.
+    fn check_sealed(&self) -> Result<(), ManifestError> {
+        let Some(sealed) = &self.content.sealed else { return Ok(()) };
+        sealed.check()?;
+        if matches!(self.kind(), Kind::Agent | Kind::Prompt) {
+            return Err(ManifestError::Rule(
+                "a prompt or an agent stands in its manifest, which everybody reads: it is not sealed",
+            ));
+        }
+        Ok(())
     }
 
     fn check_edges(&self) -> Result<(), ManifestError> {

@@ -1,10 +1,11 @@
 use super::*;
 use crate::body::{DatasetBody, Modality, ModelBody, PromptBody};
+use crate::sealing::VersionKey;
 use ambar_base::Digest;
 use proptest::prelude::*;
 
 fn content() -> Content {
-    Content { bytes: 3, files: 1, table: ContentRoot([7; 32]) }
+    Content { bytes: 3, files: 1, sealed: None, table: ContentRoot([7; 32]) }
 }
 
 pub(crate) fn model() -> Manifest {
@@ -43,6 +44,12 @@ fn dataset() -> Manifest {
         treasury: AccountId(Digest::of(b"treasury")),
     };
     Manifest { body: Body::Dataset(body), datanet: Some(datanet), ..model() }
+}
+
+fn sealed(manifest: Manifest) -> Manifest {
+    let sealed = SealedContent::new(&VersionKey::from_bytes(&[7; 32]), 3);
+    let content = Content { bytes: 19, sealed: Some(sealed), ..content() };
+    Manifest { content, ..manifest }
 }
 
 fn prompt() -> Manifest {
@@ -148,4 +155,29 @@ proptest! {
     fn garbage_never_panics(bytes: Vec<u8>) {
         prop_assert!(Manifest::decode(&bytes).is_err());
     }
+}
+
+#[test]
+fn what_everybody_reads_is_not_sealed() {
+    for manifest in [sealed(model()), sealed(dataset())] {
+        assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest));
+    }
+    let error = sealed(prompt()).check().unwrap_err();
+    assert!(matches!(error, ManifestError::Rule(_)), "{error}");
+    let mut other = sealed(model());
+    other.content.sealed.as_mut().unwrap().ambar = 2;
+    let expect = ManifestError::Sealed(SealedContentError::Format(2));
+    assert_eq!(Manifest::decode(&other.encode()), Err(expect));
+}
+
+/// Content that is not sealed has the bytes that it had before there was sealing; a manifest
+/// that spells the absence out is another document, and none.
+#[test]
+fn absence_has_one_spelling() {
+    let plain = model().encode();
+    assert!(!plain.windows(6).any(|window| window == b"sealed"));
+    assert_eq!(
+        sealed(model()).id().to_string(),
+        "bafyreieq5xzbde4zdgd3fqflfrmqw2dkumo3enoxgsfdoznysnvyo53tnu"
+    );
 }

@@ -4,7 +4,8 @@
 //! ciphertext: whoever holds them needs no key, and the chunk tree's roots are roots of
 //! ciphertext. One random [`VersionKey`] serves all files of one version, each by a key
 //! derived for its place. A licensee asks for the version's key by a [`ReleaseRequest`]
-//! and gets it [`Released`], wrapped for that request alone.
+//! and gets it [`Released`], wrapped for that request alone. Before, the owner hands the key
+//! to the node that will release it, wrapped for the node's own [`CustodyRequest`].
 //!
 //! | what | by |
 //! |---|---|
@@ -26,6 +27,7 @@
 //! version. No nonce is used twice with one key, as long as a version key seals one
 //! version once.
 
+mod custody;
 mod descriptor;
 mod key;
 mod layout;
@@ -34,6 +36,7 @@ mod release;
 mod sealer;
 mod stream;
 
+pub use custody::CustodyRequest;
 pub use descriptor::{
     Algorithm, SEALED_CONTENT_BYTES_MAX, SEALED_CONTENT_MEDIA_TYPE, SealedContent,
     SealedContentError,
@@ -43,7 +46,7 @@ pub use layout::{
     Cover, Layout, LengthError, PLAIN_CHUNK_BYTES, PLAINTEXT_BYTES_MAX, SEALED_CHUNK_BYTES,
     TAG_BYTES,
 };
-pub use opener::{OpenError, Opener};
+pub use opener::{OpenError, OpenFileError, Opener, StreamOpener, open_file};
 pub use release::{RecipientKey, RecipientSecret, ReleaseError, ReleaseRequest, Released};
 pub use sealer::{SealError, Sealer};
 

@@ -87,9 +87,11 @@ impl Recalls {
         let view = LedgerView::latest(consensus).map_err(|error| CallError::of(&error))?;
         for (receipt, ground) in under_way {
             if let Some(why) = ground.gone(&view, receipt.channel)? {
-                tracing::info!(%receipt, code = %why.code, "a call under way ends");
+                let code = why.code;
                 // The first reason stays.
-                let _ = ground.why.set(why);
+                if ground.why.set(why).is_ok() {
+                    tracing::info!(%receipt, %code, "a call under way ends");
+                }
                 ground.cancel.cancel();
             }
         }

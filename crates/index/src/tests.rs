@@ -150,7 +150,7 @@ fn manifest(creator: AccountId) -> Manifest {
     Manifest {
         ambar: 1,
         body: Body::Model(body),
-        content: Content { bytes: 1, files: 1, table: ContentRoot([1; 32]) },
+        content: Content { bytes: 1, files: 1, sealed: None, table: ContentRoot([1; 32]) },
         creator,
         datanet: None,
         derived_from: Vec::new(),

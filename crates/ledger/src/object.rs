@@ -342,6 +342,12 @@ impl Revocations {
         self.place(block).is_ok()
     }
 
+    /// From which height on a block's calls are refused, if they are.
+    #[must_use]
+    pub fn since(&self, block: &Digest) -> Option<Height> {
+        self.place(block).ok().map(|place| self.blocks[place].height)
+    }
+
     /// Where a block stands, or would stand.
     pub(crate) fn place(&self, block: &Digest) -> Result<usize, usize> {
         self.blocks.binary_search_by(|known| known.block.cmp(block))

@@ -108,8 +108,13 @@ impl FileTable {
     /// The file at a path.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&FileEntry> {
-        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
-        self.files.get(at)
+        self.files.get(self.place(path)?)
+    }
+
+    /// At which place of the table a path stands.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Option<usize> {
+        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
     }
 
     fn check(&self) -> Result<(), FileTableError> {

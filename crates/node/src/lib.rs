@@ -14,6 +14,7 @@ pub mod chain_file;
 pub mod client;
 pub mod config;
 pub mod contributors;
+mod custody;
 pub mod disk;
 mod engine;
 pub mod error;

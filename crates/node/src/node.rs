@@ -5,6 +5,7 @@
 
 use crate::accuse;
 use crate::api::{self, App, Door};
+use crate::custody::Custody;
 use crate::error::NodeError;
 use crate::follow;
 use crate::home::Home;
@@ -140,7 +141,7 @@ async fn open_app(
     }
     let (engine, telling) = (Arc::clone(&consensus), gauge.clone());
     let prepared = tokio::task::spawn_blocking(move || prepare(home, &*engine, &telling)).await;
-    let Prepared { home, store, index, serving } =
+    let Prepared { home, custody, store, index, serving } =
         prepared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let settings = GatewaySettings {
         directory: home.directory("journal"),
@@ -150,11 +151,12 @@ async fn open_app(
         clock: system_clock(),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
-    Ok(App::new(home, node, consensus, store, index, serving, gateway))
+    Ok(App::new(home, custody, node, consensus, store, index, serving, gateway))
 }
 
 struct Prepared {
     home: Home,
+    custody: Custody,
     store: Store,
     index: Index,
     serving: Arc<Serving>,
@@ -169,9 +171,11 @@ fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepa
     let view = LedgerView::latest(consensus)?;
     // The council may have widened the window since genesis.
     config.retention.check(view.governance()?.parameters.latest())?;
-    let kitchen = Kitchen { home: &home, store: &store, serving: &serving, view, gauge };
+    let custody = Custody::of(&home);
+    let kitchen =
+        Kitchen { home: &home, custody: &custody, store: &store, serving: &serving, view, gauge };
     kitchen.serve_all(&config.serving);
-    Ok(Prepared { home, store, index, serving })
+    Ok(Prepared { home, custody, store, index, serving })
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {

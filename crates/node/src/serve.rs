@@ -2,11 +2,13 @@
 
 use crate::config::Served;
 use crate::contributors::{ContributorsError, ContributorsFile};
+use crate::custody::{Custody, CustodyError};
 use crate::error::NodeError;
 use crate::files::{CONTRIBUTORS_FILE, FileEntry, FileTable, FileTableError};
 use crate::home::Home;
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{AccountId, Cid, Coded, ErrorCode};
+use ambar_capsule::sealing::{OpenFileError, SealedContentError, VersionKey, open_file};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_compute::{EngineOptions, EngineSpec, Failure};
 use ambar_corpus::{Corpus, CorpusError, Document, Progress, Stage};
@@ -34,6 +36,21 @@ pub enum ServeError {
     /// A blob is missing or damaged.
     #[error(transparent)]
     Blob(#[from] ambar_store::StoreError),
+    /// The content is sealed, and this node has not its key.
+    #[error(transparent)]
+    Key(#[from] CustodyError),
+    /// The sealed content is not what the manifest says.
+    #[error(transparent)]
+    Sealed(#[from] SealedContentError),
+    /// A sealed file does not open.
+    #[error("{path}: {error}")]
+    Open {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        error: OpenFileError,
+    },
     /// The file table is none.
     #[error(transparent)]
     Files(#[from] FileTableError),
@@ -62,6 +79,8 @@ impl Coded for ServeError {
             Self::Engine(Failure::File { .. }) => ErrorCode::FileUnreadable,
             Self::Engine(_) => ErrorCode::EngineFailed,
             Self::Blob(error) => error.code(),
+            Self::Key(error) => error.code(),
+            Self::Sealed(_) | Self::Open { .. } => ErrorCode::BlobCorrupt,
             Self::Files(error) => error.code(),
             Self::Contributors(error) => error.code(),
             Self::Stranger(_) => ErrorCode::DocumentInvalid,
@@ -74,6 +93,7 @@ impl Coded for ServeError {
 /// What serving needs of the node. Its work takes long: it is done off the runtime.
 pub(crate) struct Kitchen<'a> {
     pub home: &'a Home,
+    pub custody: &'a Custody,
     pub store: &'a Store,
     pub serving: &'a Serving,
     pub view: LedgerView,
@@ -160,34 +180,27 @@ impl Kitchen<'_> {
         manifest: &Manifest,
         busy: &Busy<'_>,
     ) -> Result<Vec<Document>, ServeError> {
-        let files = FileTable::decode(&self.store.get(&manifest.content.table)?)?;
+        let files = Files::open(self, manifest)?;
         let account = |did: &str| self.view.account(did).ok().map(|(_, account, _)| account.id);
-        let contributors = self.listed(&files)?.by_path(&files, manifest.creator, account)?;
+        let listed = files.contributors()?;
+        let contributors = listed.by_path(&files.table, manifest.creator, account)?;
         let indices = self.indices(number)?;
         let version: Version = self.view.must("version", number, &Key::Version(number))?;
         let line: Line = self.view.must("version line", version.line, &Key::Line(version.line))?;
-        let records = files.files.iter().filter(|file| file.path != CONTRIBUTORS_FILE);
+        let records = (0..).zip(&files.table.files);
+        let records = records.filter(|(_, file)| file.path != CONTRIBUTORS_FILE);
         let mut read = 0;
-        let document = |file: &FileEntry| {
+        let document = |(place, file): (u32, &FileEntry)| {
             let account = contributors.get(&file.path).map(|who| who.account(&line.first));
             let contributor = account.and_then(|account| indices.get(&account).copied());
             let stranger = || ServeError::Stranger(file.path.clone());
             let contributor = contributor.ok_or_else(stranger)?;
-            let text = self.store.get(&file.root)?;
+            let text = files.read(place, file)?;
             read += file.bytes;
-            busy.at(Phase::Reading, read, files.bytes());
+            busy.at(Phase::Reading, read, files.table.bytes());
             Ok(Document { title: file.path.clone(), contributor, text })
         };
         records.map(document).collect()
-    }
-
-    fn listed(&self, files: &FileTable) -> Result<ContributorsFile, ServeError> {
-        let Some(file) = files.file(CONTRIBUTORS_FILE) else {
-            return Ok(ContributorsFile::default());
-        };
-        let text = String::from_utf8(self.store.get(&file.root)?);
-        let text = text.map_err(|error| ContributorsError::Syntax(error.to_string()))?;
-        Ok(ContributorsFile::parse(&text)?)
     }
 
     /// The indices in the published table by account.
@@ -199,6 +212,40 @@ impl Kitchen<'_> {
             indices.insert(balance.account, index);
         }
         Ok(indices)
+    }
+}
+
+/// A capsule's files as its creator has them: opened, if they are sealed.
+struct Files<'a> {
+    store: &'a Store,
+    table: FileTable,
+    key: Option<VersionKey>,
+}
+
+impl<'a> Files<'a> {
+    fn open(kitchen: &Kitchen<'a>, manifest: &Manifest) -> Result<Self, ServeError> {
+        let table = FileTable::decode(&kitchen.store.get(&manifest.content.table)?)?;
+        let sealed = manifest.content.sealed.as_ref();
+        let key = sealed.map(|sealed| {
+            sealed.check_lengths(table.files.iter().map(|file| file.bytes))?;
+            Ok::<_, ServeError>(kitchen.custody.key(manifest.id(), sealed)?)
+        });
+        Ok(Self { store: kitchen.store, key: key.transpose()?, table })
+    }
+
+    fn read(&self, place: u32, file: &FileEntry) -> Result<Vec<u8>, ServeError> {
+        let stored = self.store.get(&file.root)?;
+        let Some(key) = &self.key else { return Ok(stored) };
+        let failed = |error| ServeError::Open { path: file.path.clone(), error };
+        open_file(key, place, &stored).map_err(failed)
+    }
+
+    fn contributors(&self) -> Result<ContributorsFile, ServeError> {
+        let listed = (0..).zip(&self.table.files).find(|(_, file)| file.path == CONTRIBUTORS_FILE);
+        let Some((place, file)) = listed else { return Ok(ContributorsFile::default()) };
+        let text = String::from_utf8(self.read(place, file)?);
+        let text = text.map_err(|error| ContributorsError::Syntax(error.to_string()))?;
+        Ok(ContributorsFile::parse(&text)?)
     }
 }
 

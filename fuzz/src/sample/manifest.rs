@@ -19,7 +19,7 @@ pub fn model_of(creator: AccountId) -> Manifest {
     Manifest {
         ambar: Manifest::FORMAT,
         body: Body::Model(body),
-        content: Content { bytes: 1, files: 1, table: ContentRoot([1; 32]) },
+        content: Content { bytes: 1, files: 1, sealed: None, table: ContentRoot([1; 32]) },
         creator,
         datanet: None,
         derived_from: Vec::new(),

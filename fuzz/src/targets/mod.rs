@@ -15,6 +15,7 @@ mod plan;
 mod receipt_document;
 mod receipt_file;
 mod receipt_leaf;
+mod sealing;
 mod state;
 mod tariff;
 mod terms_document;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     receipt_document::TARGET,
     receipt_file::TARGET,
     receipt_leaf::TARGET,
+    sealing::TARGET,
     state::TARGET,
     tariff::TARGET,
     terms_document::TARGET,

@@ -112,7 +112,8 @@ const ORDERING: &[&str] = &[CHAIN, SIM];
 const TOP: &[&str] = &["ambar", "ambar-bench", "xtask"];
 
 /// Libraries with an owner.
-pub(super) const OWNED: [Owned; 13] = [
+pub(super) const OWNED: [Owned; 15] = [
+    Owned { package: "aead-stream", owners: &["ambar-capsule"] },
     Owned { package: "anyhow", owners: TOP },
     Owned { package: "biscuit-auth", owners: &["ambar-gateway"] },
     Owned { package: "candle-*", owners: INFERENCE },
@@ -121,6 +122,7 @@ pub(super) const OWNED: [Owned; 13] = [
     // One rule for accepting a signature: nobody else calls a library that has another.
     Owned { package: "curve25519-*", owners: &["ambar-base"] },
     Owned { package: "ed25519-*", owners: &["ambar-base"] },
+    Owned { package: "hpke", owners: &["ambar-capsule"] },
     Owned { package: "indicatif", owners: TOP },
     Owned { package: "llama-cpp-*", owners: INFERENCE },
     Owned { package: "malachitebft-*", owners: ORDERING },

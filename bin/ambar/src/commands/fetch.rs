@@ -4,16 +4,18 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
-use crate::fetched;
+use crate::fetched::{self, Wanted};
 use crate::interrupt;
 use crate::kept::missing;
 use crate::paint::{Paint, line};
 use crate::progress::look::{self, counted};
 use crate::progress::{Phase, Progress};
+use crate::sealed;
 use ambar_base::{Cid, ErrorCode, NetworkId};
+use ambar_capsule::sealing::VersionKey;
 use ambar_capsule::{Manifest, SignedManifest};
 use ambar_node::client::Client;
-use ambar_node::files::FileEntry;
+use ambar_node::files::{FileEntry, FileTable};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -23,11 +25,13 @@ use std::path::{Path, PathBuf};
 /// What to fetch, and where to.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   ambar fetch bafyrei… --out speeches/
+  ambar fetch bafyrei… --out cases/ --as me --key-node http://127.0.0.1:7701
 
 An interrupted fetch goes on if it is started again: files that are whole are kept, the one
-that was being written is fetched again from its beginning.")]
+that was being written is fetched again from its beginning. Sealed content is opened with the
+key that the owner's node releases to the owner and to grants that include fetch.")]
 pub struct FetchArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -38,6 +42,9 @@ pub struct FetchArgs {
     /// The key whose account may fetch: the owner's, or one whose grant allows it
     #[arg(long = "as", value_name = "KEY")]
     key: Option<String>,
+    /// The node that keeps the key of sealed content, if it is another one
+    #[arg(long, value_name = "URL")]
+    key_node: Option<String>,
 }
 
 /// What to verify.
@@ -58,38 +65,56 @@ pub async fn fetch(context: &Context, args: &FetchArgs) -> Outcome {
     let id = resolve(client, &args.id).await?;
     let (_, manifest) = fetched::manifest(client, signer.network, &id).await?;
     let table = fetched::table(client, &id, &manifest).await?;
+    let key = match &manifest.content.sealed {
+        None => None,
+        // Before a byte is fetched: whoever may not read it need not wait.
+        Some(sealed) => Some(sealed::ask(&signer, args.key_node.as_deref(), &id, sealed).await?),
+    };
     interrupt::advise("run the same command again to go on: whole files are kept");
-    let missing = missing(&args.out, &table, context.progress()).await?;
+    let missing = missing(&args.out, &table, key.as_ref(), context.progress()).await?;
     let kept = table.files.len() - missing.len();
-    write(client, &id, &missing, &args.out, context.progress()).await?;
-    let (files, bytes, out) = (table.files.len(), table.bytes(), args.out.display().to_string());
+    let source = Source { client, id: &id, table: &table, key: key.as_ref() };
+    source.write(&missing, &args.out, context.progress()).await?;
+    let sealed = manifest.content.sealed.as_ref();
+    let bytes = sealed.map_or(table.bytes(), |sealed| sealed.plaintext_bytes);
+    let (files, out) = (table.files.len(), args.out.display().to_string());
     let document = json!({
         "id": id.to_string(), "files": files, "bytes": bytes, "out": out, "kept": kept,
+        "sealed": sealed.is_some(),
     });
     context.print(&document, || {
+        let opened = if sealed.is_some() { ", opened" } else { "" };
         let kept = if kept > 0 { format!("; {kept} were there") } else { String::new() };
-        format!("{}, {bytes} bytes in {out}{kept}\n", counted(files as u64, "file", "files"))
+        let files = counted(files as u64, "file", "files");
+        format!("{files}, {bytes} bytes in {out}{opened}{kept}\n")
     })
 }
 
-/// Writes files below `dir`, each after it proved to be what it should.
-async fn write(
-    client: &Client,
-    id: &Cid,
-    files: &[FileEntry],
-    dir: &Path,
-    progress: &Progress,
-) -> Outcome {
-    let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
-    let phase = progress.bytes(&format!("fetching {}", counted(count, "file", "files")), bytes);
-    for file in files {
-        each(&phase, progress, file, |seen| async move {
-            fetched::write(client, id, file, dir, &seen).await
-        })
-        .await?;
+/// Where files come from, and what opens them.
+struct Source<'a> {
+    client: &'a Client,
+    id: &'a Cid,
+    table: &'a FileTable,
+    key: Option<&'a VersionKey>,
+}
+
+impl Source<'_> {
+    /// Writes files below `dir`, each after it proved to be what it should.
+    async fn write(&self, files: &[FileEntry], dir: &Path, progress: &Progress) -> Outcome {
+        let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
+        let phase = progress.bytes(&format!("fetching {}", counted(count, "file", "files")), bytes);
+        for file in files {
+            let place = self.table.place(&file.path).unwrap_or_default();
+            let place = u32::try_from(place).or_fail(ErrorCode::LimitExceeded)?;
+            let wanted = Wanted { file, place, key: self.key };
+            each(&phase, progress, file, |seen| async move {
+                fetched::write(self.client, self.id, wanted, dir, &seen).await
+            })
+            .await?;
+        }
+        phase.finish(&format!("{} checked", look::bytes(bytes)));
+        Ok(())
     }
-    phase.finish(&format!("{} checked", look::bytes(bytes)));
-    Ok(())
 }
 
 /// One file of a phase, with a bar of its own below it if it is one of several.
@@ -246,5 +271,7 @@ async fn content(
         .await?;
     }
     phase.finish(&look::bytes(table.bytes()));
-    Ok(format!("{} files, {} bytes belong to their roots", table.files.len(), table.bytes()))
+    let sealed = if manifest.content.sealed.is_some() { ", sealed" } else { "" };
+    let (files, bytes) = (table.files.len(), table.bytes());
+    Ok(format!("{files} files, {bytes} bytes belong to their roots{sealed}"))
 }

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 Examples:
   ambar publish speeches/ --kind dataset --name Speeches --terms data.toml
   ambar publish model.gguf --kind model --name Small --terms model.toml
+  ambar publish cases/ --kind dataset --name Cases --terms cases.toml --sealed
   ambar publish card.md --kind model --name Big --terms model.toml \\
       --engine upstream:http://127.0.0.1:8000/v1#big
   ambar publish ask/ --kind prompt --name Ask --terms ask.toml \\
@@ -30,7 +31,11 @@ Examples:
 A directory of records may hold contributors.toml, whose [[record]] entries have a path
 and either did or name; without it the publisher is the one contributor. A prompt is a
 prompt.toml; code in a directory needs a code.toml (code = 1, runtime, entry), an agent
-an agent.toml (agent = 1, instructions, steps_max, [roles]).")]
+an agent.toml (agent = 1, instructions, steps_max, [roles]).
+
+With --sealed every file is encrypted here before it leaves: whoever stores it sees nothing
+but lengths and paths. The node that publishes keeps the key and gives it to the owner and to
+grants that include fetch.")]
 pub struct PublishArgs {
     /// A directory or a file
     path: PathBuf,
@@ -66,6 +71,12 @@ pub struct PublishArgs {
     /// null; without it, a model that is files here is served from them
     #[arg(long, value_name = "SPEC")]
     engine: Option<EngineSpec>,
+    /// Encrypt the files: only those whose grant includes fetch can read them
+    #[arg(long)]
+    sealed: bool,
+    /// The node that keeps the key of sealed files, if it is not the one that stores them
+    #[arg(long, value_name = "URL", requires = "sealed")]
+    key_node: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +111,8 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),
         contributors_share: args.contributors_share,
         engine: args.engine.clone(),
+        sealed: args.sealed,
+        key_node: args.key_node.clone(),
     };
     let signer = context.signer(args.key.as_deref()).await?;
     let progress = context.progress();

@@ -82,7 +82,15 @@ fn describe(capsule: &Capsule) -> String {
         ("creator", capsule.creator.clone()),
         ("owner", capsule.owner.clone()),
         ("height", capsule.height.to_string()),
-        ("content", format!("{} files, {} bytes", content.files, content.bytes)),
+        (
+            "content",
+            format!(
+                "{} files, {} bytes{}",
+                content.files,
+                content.bytes,
+                if content.sealed { ", sealed" } else { "" }
+            ),
+        ),
         ("continues", edges(previous.collect())),
         ("derived from", edges(parents.collect())),
         ("uses", edges(uses.collect())),

@@ -120,6 +120,8 @@ impl Stall<'_> {
             uses: uses.iter().map(|id| (None, id.clone())).collect(),
             contributors_share: CONTRIBUTORS_SHARE,
             engine: None,
+            sealed: false,
+            key_node: None,
         };
         let parts = self.progress.parts();
         let published: Published = publish(seller, &request, &parts).await?;

@@ -71,7 +71,7 @@ mod tests {
         unpack_records(dir.path()).unwrap();
         let files = tree::files(dir.path()).unwrap();
         let phase = Progress::silent().spinner("hashing");
-        let contents = Contents::read(&files, &phase.counter()).unwrap();
+        let contents = Contents::read(&files, None, &phase.counter()).unwrap();
         let text = fs::read_to_string(dir.path().join(CONTRIBUTORS_FILE)).unwrap();
         let publisher = ambar_base::AccountId::reserved("publisher");
         let declared = ContributorsFile::parse(&text).unwrap();

@@ -14,10 +14,12 @@ use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
 use crate::interrupt;
 use crate::progress::{Progress, look};
+use crate::sealed;
 use crate::signer::{Signer, number, version_of};
 use ambar_base::{Cid, ErrorCode, PublicKey, Weight};
 use ambar_capsule::body::DatasetBody;
 use ambar_capsule::manifest::{Component, DatanetDeclaration, Parent, RoyaltyDeclaration};
+use ambar_capsule::sealing::VersionKey;
 use ambar_capsule::{Body, ContributorTable, Kind, Manifest, SignedManifest};
 use ambar_compute::EngineSpec;
 use ambar_ledger::Operation;
@@ -58,6 +60,10 @@ pub struct Request {
     pub contributors_share: Weight,
     /// What a model is served with.
     pub engine: Option<EngineSpec>,
+    /// Whether only holders of a key read its files.
+    pub sealed: bool,
+    /// The node that keeps the key, if it is another one.
+    pub key_node: Option<String>,
 }
 
 /// What was published.
@@ -79,17 +85,23 @@ pub async fn publish(
 ) -> Outcome<Published> {
     interrupt::advise("nothing was published");
     let files = tree::files(&request.path)?;
-    let contents = hashed(files.clone(), progress).await?;
+    let key = request.sealed.then(sealed::draw).transpose()?;
+    let contents = hashed(files.clone(), key.clone(), progress).await?;
     let phase = progress.spinner("checking what it is");
     let draft = Draft::read(signer, request, &files, &contents).await?;
     let engine = draft.engine(request);
     let manifest = draft.manifest(signer, request, &contents)?;
     phase.finish("");
     store(signer, &contents, progress).await?;
+    let signed = SignedManifest::sign(&manifest, signer.network, &signer.key);
+    if let Some(key) = key {
+        // Before it is published: what is published can be opened.
+        sealed::hand_over(signer, request.key_node.as_deref(), &signed, &key).await?;
+    }
     interrupt::advise("it may be published: look with `ambar search`");
     let phase = progress.spinner("waiting for its block");
     let publish = Publish {
-        manifest: SignedManifest::sign(&manifest, signer.network, &signer.key),
+        manifest: signed,
         terms: Some(request.terms.to_document()),
         contributors: draft.contributors.as_ref().map(ContributorTable::encode),
         grants: draft.grants,
@@ -104,13 +116,18 @@ pub async fn publish(
     Ok(Published { id: version_of(&submitted)?, engine, height: submitted.height })
 }
 
-/// Hashes the files, off the runtime.
-async fn hashed(files: Vec<SourceFile>, progress: &Progress) -> Outcome<Contents> {
+/// Hashes the files, and seals them if there is a key, off the runtime.
+async fn hashed(
+    files: Vec<SourceFile>,
+    key: Option<VersionKey>,
+    progress: &Progress,
+) -> Outcome<Contents> {
     let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
-    let name = format!("hashing {}", look::counted(count, "file", "files"));
+    let doing = if key.is_some() { "sealing" } else { "hashing" };
+    let name = format!("{doing} {}", look::counted(count, "file", "files"));
     let phase = progress.bytes(&name, bytes);
     let read = phase.counter();
-    let work = tokio::task::spawn_blocking(move || Contents::read(&files, &read));
+    let work = tokio::task::spawn_blocking(move || Contents::read(&files, key, &read));
     let contents = work.await.or_fail(ErrorCode::Internal)??;
     phase.finish(&look::bytes(bytes));
     Ok(contents)
@@ -168,8 +185,7 @@ impl Draft {
             }
         };
         // Refused here, before anything is published: records that no corpus is built of.
-        let files = &contents.table().files;
-        if files.iter().all(|file| file.bytes == 0 || file.path == CONTRIBUTORS_FILE) {
+        if files.iter().all(|file| file.bytes == 0 || file.name == CONTRIBUTORS_FILE) {
             return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
         }
         let mut accounts = BTreeMap::new();

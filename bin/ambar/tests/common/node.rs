@@ -2,6 +2,7 @@
 
 use super::common::{NOBODY, Person};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -21,14 +22,18 @@ pub struct Starting {
 impl Starting {
     /// Begins to start the node of a home on a free port.
     pub fn of(home: &Path) -> Self {
-        Self::with(home, &[])
+        Self::with(home, &[], None)
     }
 
-    /// The same with more arguments.
-    pub fn with(home: &Path, more: &[&str]) -> Self {
+    /// The same with more arguments; writes everything that it has to say into a file, if one
+    /// is given.
+    pub fn with(home: &Path, more: &[&str], log: Option<File>) -> Self {
         let person = Person::new(home, NOBODY);
         let arguments = [&["start", "--listen", "127.0.0.1:0", "--json"], more].concat();
         let mut command = person.command(&arguments);
+        if let Some(log) = log {
+            command.env("RUST_LOG", "trace").stderr(log);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         Self { child }
     }

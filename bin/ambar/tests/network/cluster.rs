@@ -5,7 +5,7 @@ use crate::node::{Node, Starting};
 use crate::support::http::Request;
 use crate::support::market::{until, within};
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process;
@@ -43,12 +43,30 @@ pub fn init(directory: &TempDir, hosts: &[String]) -> Value {
 impl Cluster {
     /// Founds a network and starts all its validators.
     pub fn start(validators: usize) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        init(&directory, &free_addresses(validators));
-        let nodes = (0..validators).map(|_| None).collect();
-        let mut cluster = Self { directory, nodes };
+        let mut cluster = Self::found(validators);
         cluster.start_again(&(0..validators).collect::<Vec<_>>());
         cluster
+    }
+
+    fn found(validators: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        init(&directory, &free_addresses(validators));
+        Self { directory, nodes: (0..validators).map(|_| None).collect() }
+    }
+
+    /// The same, each writing all it has to say into `N.log` beside the homes.
+    pub fn start_logging(validators: usize) -> Self {
+        let mut cluster = Self::found(validators);
+        for node in 0..validators {
+            cluster.write(&format!("{node}.log"), "");
+        }
+        cluster.start_again(&(0..validators).collect::<Vec<_>>());
+        cluster
+    }
+
+    /// Where a node writes what it has to say, if it does.
+    fn log(&self, node: usize) -> Option<File> {
+        File::options().append(true).open(self.path(&format!("{node}.log"))).ok()
     }
 
     /// A path beside the homes.
@@ -91,7 +109,8 @@ impl Cluster {
 
     /// The same with more arguments.
     pub fn start_with(&mut self, nodes: &[usize], more: &[&str]) {
-        let starting = nodes.iter().map(|node| Starting::with(&self.home(*node), more));
+        let start = |node: &usize| Starting::with(&self.home(*node), more, self.log(*node));
+        let starting = nodes.iter().map(start);
         let starting: Vec<_> = starting.collect();
         for (node, starting) in nodes.iter().zip(starting) {
             self.nodes[*node] = Some(starting.ready());

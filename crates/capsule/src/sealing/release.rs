@@ -134,20 +134,43 @@ impl ReleaseRequest {
     /// `seed` at random for it; a seed that was used before weakens nothing between
     /// requests, whose digests are hashed with it.
     pub fn wrap(&self, key: &VersionKey, seed: &[u8; 32]) -> Result<Released, ReleaseError> {
-        let info = self.digest().0;
-        let mut content = key.to_bytes();
-        let random = &mut SeedRng::new(seed, &info);
-        let sealed = seal(&self.recipient, &info, content.as_mut_slice(), b"", random);
-        let (encapsulated, tag) = sealed.map_err(|_| ReleaseError::Recipient)?;
-        let mut ciphertext = [0; CIPHERTEXT];
-        ciphertext[..KEY].copy_from_slice(content.as_slice());
-        ciphertext[KEY..].copy_from_slice(&tag);
-        Ok(Released { encapsulated, ciphertext })
+        wrap(&self.recipient, &self.digest(), key, seed)
     }
 }
 
+/// Wraps a key for a recipient and a purpose, whose digest is bound.
+pub(super) fn wrap(
+    recipient: &RecipientKey,
+    info: &Digest,
+    key: &VersionKey,
+    seed: &[u8; 32],
+) -> Result<Released, ReleaseError> {
+    let mut content = key.to_bytes();
+    let random = &mut SeedRng::new(seed, &info.0);
+    let sealed = seal(recipient, &info.0, content.as_mut_slice(), b"", random);
+    let (encapsulated, tag) = sealed.map_err(|_| ReleaseError::Recipient)?;
+    let mut ciphertext = [0; CIPHERTEXT];
+    ciphertext[..KEY].copy_from_slice(content.as_slice());
+    ciphertext[KEY..].copy_from_slice(&tag);
+    Ok(Released { encapsulated, ciphertext })
+}
+
+/// Opens what was wrapped for a recipient and a purpose.
+pub(super) fn unwrap(
+    secret: &RecipientSecret,
+    info: &Digest,
+    released: &Released,
+) -> Result<VersionKey, ReleaseError> {
+    let (mut key, mut tag) = (Zeroizing::new([0; KEY]), [0; TAG]);
+    key.copy_from_slice(&released.ciphertext[..KEY]);
+    tag.copy_from_slice(&released.ciphertext[KEY..]);
+    let opened = open(secret, &released.encapsulated, &info.0, key.as_mut_slice(), b"", &tag);
+    opened.map_err(|_| ReleaseError::Refused)?;
+    Ok(VersionKey::from_bytes(&key))
+}
+
 record! {
-    /// A version's key, wrapped for one request: 80 bytes.
+    /// A version's key, wrapped for one request of a licensee or of a node: 80 bytes.
     pub struct Released {
         /// HPKE's encapsulated key.
         pub encapsulated: [u8; 32],
@@ -163,13 +186,7 @@ impl Released {
         secret: &RecipientSecret,
         request: &ReleaseRequest,
     ) -> Result<VersionKey, ReleaseError> {
-        let (mut key, mut tag) = (Zeroizing::new([0; KEY]), [0; TAG]);
-        key.copy_from_slice(&self.ciphertext[..KEY]);
-        tag.copy_from_slice(&self.ciphertext[KEY..]);
-        let info = request.digest().0;
-        let opened = open(secret, &self.encapsulated, &info, key.as_mut_slice(), b"", &tag);
-        opened.map_err(|_| ReleaseError::Refused)?;
-        Ok(VersionKey::from_bytes(&key))
+        unwrap(secret, &request.digest(), self)
     }
 }
 

@@ -232,6 +232,44 @@ proptest! {
     }
 
     #[test]
+    fn a_stream_opens_to_what_was_sealed(
+        length in any_length(),
+        pieces in proptest::collection::vec(1usize..40_000, 1..6),
+    ) {
+        let sealed = seal(&key(5), 9, &content(length));
+        let mut opener = StreamOpener::new(&key(5), 9, sealed.len() as u64).unwrap();
+        let (mut plaintext, mut rest) = (Vec::new(), &sealed[..]);
+        for piece in pieces.iter().cycle() {
+            let (now, later) = rest.split_at((*piece).min(rest.len()));
+            opener.update(now, &mut plaintext).unwrap();
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        opener.finish(&mut plaintext).unwrap();
+        prop_assert_eq!(&plaintext, &content(length));
+        prop_assert_eq!(open_file(&key(5), 9, &sealed), Ok(plaintext));
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_or_late_is_not_the_file(length in any_length(), cut in 1usize..20) {
+        let sealed = seal(&key(5), 9, &content(length));
+        let whole = sealed.len() as u64;
+        let mut opener = StreamOpener::new(&key(5), 9, whole).unwrap();
+        let mut plaintext = Vec::new();
+        let less = &sealed[..sealed.len() - cut.min(sealed.len())];
+        if opener.update(less, &mut plaintext).is_ok() {
+            prop_assert!(opener.finish(&mut plaintext).is_err());
+        }
+        let mut opener = StreamOpener::new(&key(5), 9, whole).unwrap();
+        let more = [&sealed[..], &[0; 20][..cut]].concat();
+        if opener.update(&more, &mut plaintext).is_ok() {
+            prop_assert!(opener.finish(&mut plaintext).is_err());
+        }
+    }
+
+    #[test]
     fn a_range_is_the_slice(length in any_length(), one: usize, two: usize) {
         let (one, two) = (one % (length + 1), two % (length + 1));
         let range = one.min(two)..one.max(two);

@@ -352,7 +352,7 @@ fn manifest(body: Body, holder: AccountId) -> Manifest {
     Manifest {
         ambar: 1,
         body,
-        content: Content { bytes: 1, files: 1, table: ContentRoot([1; 32]) },
+        content: Content { bytes: 1, files: 1, sealed: None, table: ContentRoot([1; 32]) },
         creator: holder,
         datanet: None,
         derived_from: Vec::new(),

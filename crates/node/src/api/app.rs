@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use super::metrics::Metrics;
+use crate::custody::Custody;
 use crate::home::Home;
 use crate::progress::Gauge;
 use ambar_base::{Moment, NetworkId};
@@ -16,6 +17,8 @@ use tokio::sync::Mutex;
 pub struct App {
     /// Its home.
     pub home: Home,
+    /// The keys of sealed content that it keeps.
+    pub custody: Custody,
     /// The network.
     pub network: NetworkId,
     /// Its number on the ledger.
@@ -48,8 +51,10 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each part once, and all in one place")]
     pub fn new(
         home: Home,
+        custody: Custody,
         node: u64,
         consensus: Arc<dyn Consensus>,
         store: Store,
@@ -60,6 +65,7 @@ impl App {
         let network = home.genesis.network();
         Self {
             home,
+            custody,
             network,
             node,
             consensus,

@@ -15,7 +15,6 @@ use ambar_gateway::view::LedgerView;
 use ambar_ledger::Key;
 use ambar_ledger::object::{Grant, Version};
 use ambar_ledger::query::State as _;
-use ambar_licence::Right;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -167,16 +166,9 @@ fn has_grant(
     version: &Version,
     account: &AccountId,
 ) -> Result<bool, Failure> {
-    let now = view.head().time;
     for number in app.index.grants(account)? {
         let grant: Grant = view.must("grant", number, &Key::Grant(number))?;
-        let covers = grant.line == version.line && grant.terms == version.terms;
-        if !covers || grant.revoked.is_some() {
-            continue;
-        }
-        let terms = view.terms(&grant.terms)?;
-        let over = terms.expires(grant.accepted).is_some_and(|end| end <= now);
-        if !over && terms.grants.contains(&Right::Fetch) {
+        if views::may_fetch(view, version, &grant).is_ok() {
             return Ok(true);
         }
     }

@@ -81,6 +81,7 @@ fn capsule(
             table: content.table.to_string(),
             files: content.files,
             bytes: content.bytes,
+            sealed: content.sealed.is_some(),
         },
         body: body_json(&body),
         previous: previous.iter().map(ToString::to_string).collect(),

@@ -16,6 +16,7 @@ pub mod dto;
 mod extract;
 mod failure;
 mod faucet;
+mod keys;
 mod lineage;
 mod metrics;
 mod openapi;

@@ -1,7 +1,7 @@
 //! The API's description, OpenAPI 3.1.
 
 use super::{
-    accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, lineage,
+    accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, keys, lineage,
     receipts, serving, status, transactions, validators,
 };
 use axum::Json;
@@ -40,6 +40,9 @@ use utoipa::OpenApi;
         datanets::one,
         datanets::trace,
         faucet::faucet,
+        keys::keep,
+        keys::offer,
+        keys::release,
         lineage::lineage,
         receipts::list,
         receipts::one,

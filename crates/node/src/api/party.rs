@@ -54,6 +54,14 @@ impl Party {
         }
     }
 
+    /// Refuses unless the signature is over this body.
+    pub fn signed_over(&self, body: &[u8]) -> Result<(), Failure> {
+        if self.signed()?.body == Digest::of(body) {
+            return Ok(());
+        }
+        Err(Failure::new(ErrorCode::SignatureInvalid, "the signature is over another body"))
+    }
+
     /// Refuses unless the request is signed with a key of this account.
     pub fn must_be(&self, view: &LedgerView, account: &str) -> Result<AccountId, Failure> {
         let signed = self.signed()?;

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, shaped};
 use super::{
-    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, lineage,
+    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, keys, lineage,
     metrics, openapi, receipts, serving, status, transactions, validators,
 };
 use ambar_gateway::dialect;
@@ -60,6 +60,10 @@ fn with_content(routes: Router<Arc<App>>) -> Router<Arc<App>> {
         .route("/api/v1/capsules/{capsule}/manifest", get(capsules::octets))
         .route("/api/v1/capsules/{capsule}/lineage", get(lineage::lineage))
         .route("/api/v1/capsules/{capsule}/build", get(serving::build))
+        .route(
+            "/api/v1/capsules/{capsule}/key",
+            get(keys::offer).put(keys::keep).post(keys::release),
+        )
         .route("/api/v1/search", get(capsules::search))
         .route("/api/v1/catalogue/changes", get(capsules::changes))
         .route("/api/v1/terms/{id}", get(capsules::terms))

@@ -9,7 +9,7 @@ use super::views::{account_id, ledger, progress};
 use crate::config::Served;
 use crate::progress::Work;
 use crate::serve::{Kitchen, manifest};
-use ambar_base::{Cid, Digest, ErrorCode};
+use ambar_base::Cid;
 use ambar_capsule::Kind;
 use ambar_ledger::Key;
 use ambar_ledger::object::Node;
@@ -66,10 +66,7 @@ fn must_be_owner(app: &App, party: &Party, body: &[u8]) -> Result<(), Failure> {
     let view = ledger(app)?;
     let node: Node = view.must("node", app.node, &Key::Node(app.node))?;
     party.must_be(&view, &account_id(&view, node.owner)?.to_string())?;
-    if party.signed()?.body == Digest::of(body) {
-        return Ok(());
-    }
-    Err(Failure::new(ErrorCode::SignatureInvalid, "the signature is over another body"))
+    party.signed_over(body)
 }
 
 fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
@@ -87,8 +84,8 @@ fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
 /// Serves first, then remembers: what cannot be served is not in the configuration.
 fn prepare(app: &App, version: Cid, served: &Served) -> Result<Option<u64>, Failure> {
     let view = ledger(app)?;
-    let App { home, store, serving, kitchen_gauge: gauge, .. } = app;
-    let kitchen = Kitchen { home, store, serving, view, gauge };
+    let App { home, custody, store, serving, kitchen_gauge: gauge, .. } = app;
+    let kitchen = Kitchen { home, custody, store, serving, view, gauge };
     let records = kitchen.serve(&version, served)?;
     let mut config = app.home.config()?;
     config.serving.insert(version, served.clone());

@@ -8,10 +8,10 @@ use ambar_base::{AccountId, Cid, ErrorCode, Moment, PublicKey};
 use ambar_gateway::view::LedgerView;
 use ambar_index::{CatalogueRow, Payout};
 use ambar_ledger::Key;
-use ambar_ledger::object::{Balance, Line, Version};
+use ambar_ledger::object::{Balance, Grant, Line, Version};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
-use ambar_licence::{Terms, calendar};
+use ambar_licence::{Right, Terms, calendar};
 use ambar_receipt::{Leaf, Payee};
 
 /// A moment as text.
@@ -204,4 +204,27 @@ pub(super) fn limit(given: Option<u32>) -> usize {
 /// A fault of this node's own state.
 pub(super) fn corrupt(message: impl Into<String>) -> Failure {
     Failure::new(ErrorCode::LedgerCorrupt, message)
+}
+
+/// Refuses unless a grant lets its holder fetch a version now.
+pub(super) fn may_fetch(
+    view: &LedgerView,
+    version: &Version,
+    grant: &Grant,
+) -> Result<(), Failure> {
+    let refuse = |code, message: &str| Err(Failure::new(code, message));
+    if grant.line != version.line || grant.terms != version.terms {
+        return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
+    }
+    if grant.revoked.is_some() {
+        return refuse(ErrorCode::GrantRevoked, "the grant was revoked");
+    }
+    let terms = view.terms(&grant.terms)?;
+    if terms.expires(grant.accepted).is_some_and(|end| end <= view.head().time) {
+        return refuse(ErrorCode::GrantTermOver, "the grant's term is over");
+    }
+    if !terms.grants.contains(&Right::Fetch) {
+        return refuse(ErrorCode::RightNotGranted, "the grant does not include fetch");
+    }
+    Ok(())
 }

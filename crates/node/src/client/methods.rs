@@ -4,16 +4,22 @@ use super::transport::next_bytes;
 use super::{Client, ClientError};
 use crate::api::dto::{
     self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
-    Datanet, FaucetAnswer, FaucetRequest, Grant, LineageGraph, Progress, Receipt, ReceiptRow,
-    SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
-    TraceAnswer, TraceRequest, Validators,
+    Datanet, FaucetAnswer, FaucetRequest, Grant, KeepKey, KeyKept, KeyOffer, KeyReleased,
+    KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, SearchAnswer,
+    ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
+    TraceRequest, Validators,
 };
 use crate::chain_file::frames;
-use ambar_base::{Checkpoint, Committee, Digest, NetworkId, PublicKey, codec};
+use ambar_base::{
+    Checkpoint, Cid, Committee, Decode, Digest, Encode, NetworkId, PublicKey, Signature, codec,
+};
+use ambar_capsule::SignedManifest;
+use ambar_capsule::sealing::{CustodyRequest, ReleaseRequest, Released};
 use ambar_ledger::Genesis;
-use futures::TryStreamExt;
-use reqwest::{Body, Method, Response};
-use std::io::Write;
+use axum::body::Bytes;
+use futures::{Stream, TryStreamExt};
+use reqwest::{Body, Method, Response, Url};
+use std::io::{self, Write};
 use std::path::Path;
 use tokio_util::io::ReaderStream;
 
@@ -48,6 +54,13 @@ async fn copy(
         *written += bytes.len() as u64;
     }
     Ok(())
+}
+
+/// What stands in an answer as hexadecimal digits.
+fn decoded<T: Decode>(text: &str) -> Result<T, ClientError> {
+    let odd = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
+    let bytes = hex::decode(text).map_err(|error| odd(&error))?;
+    codec::decode(&bytes).map_err(|error| odd(&error))
 }
 
 fn limit_text(limit: Option<u32>) -> Option<String> {
@@ -208,7 +221,18 @@ impl Client {
         let failed = |error| ClientError::File { path: path.display().to_string(), error };
         let file = tokio::fs::File::open(path).await.map_err(failed)?;
         let parts = ReaderStream::with_capacity(file, COPY_BYTES);
-        let parts = parts.inspect_ok(move |part| sent(part.len() as u64));
+        self.put_blob_parts(parts.inspect_ok(move |part| sent(part.len() as u64)), digest).await
+    }
+
+    /// Stores parts, whose SHA-256 in all is this, as one blob; signed by any account.
+    pub async fn put_blob_parts<P: 'static>(
+        &self,
+        parts: impl Stream<Item = io::Result<P>> + Send + 'static,
+        digest: Digest,
+    ) -> Result<Blob, ClientError>
+    where
+        Bytes: From<P>,
+    {
         self.stream(self.url("blobs", &[]), digest, Body::wrap_stream(parts)).await
     }
 
@@ -242,6 +266,48 @@ impl Client {
             }
         }
         Err(ClientError::Answer(format!("it broke off {RESUMPTIONS_MAX} times")))
+    }
+
+    /// For which key the node wants the key of a version; its signature was checked.
+    pub async fn key_offer(&self, version: &Cid) -> Result<CustodyRequest, ClientError> {
+        let offer: KeyOffer = self.get(self.key_url(version)).await?;
+        let request: CustodyRequest = decoded(&offer.request)?;
+        let signature: Signature = decoded(&offer.signature)?;
+        let good = request.version == *version && request.signed(&signature).verify().is_ok();
+        let odd = || ClientError::Answer("a key is wanted in somebody else's name".into());
+        good.then_some(request).ok_or_else(odd)
+    }
+
+    /// Gives a version's key, wrapped for the node, to it; signed by the version's creator.
+    pub async fn keep_key(
+        &self,
+        manifest: &SignedManifest,
+        wrapped: &Released,
+    ) -> Result<KeyKept, ClientError> {
+        let (url, bytes) = (self.key_url(&manifest.id()), manifest.to_bytes());
+        let given = KeepKey { manifest: hex::encode(bytes), key: hex::encode(wrapped.to_bytes()) };
+        self.json(Method::PUT, url, &given).await
+    }
+
+    /// Asks for a version's key by a request that keys of the licensee signed.
+    pub async fn release_key(
+        &self,
+        request: &ReleaseRequest,
+        signatures: &[(PublicKey, Signature)],
+    ) -> Result<Released, ClientError> {
+        let signature = |(key, signature): &(PublicKey, Signature)| KeySignature {
+            key: key.did(),
+            signature: hex::encode(signature.0),
+        };
+        let signatures = signatures.iter().map(signature).collect();
+        let asked = ReleaseKey { request: hex::encode(request.to_bytes()), signatures };
+        let url = self.key_url(&request.version);
+        let released: KeyReleased = self.json(Method::POST, url, &asked).await?;
+        decoded(&released.key)
+    }
+
+    fn key_url(&self, version: &Cid) -> Url {
+        self.url(&format!("capsules/{version}/key"), &[])
     }
 
     /// Lets the node serve a capsule; signed by the node's owner.

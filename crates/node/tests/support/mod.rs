@@ -95,7 +95,12 @@ impl Person {
         let table = FileTable::new(entries).unwrap();
         let stored = self.client.put_blob(table.encode()).await.unwrap();
         assert_eq!(stored.root, table.root().to_string());
-        Content { bytes: table.bytes(), files: table.files.len() as u64, table: table.root() }
+        Content {
+            bytes: table.bytes(),
+            files: table.files.len() as u64,
+            sealed: None,
+            table: table.root(),
+        }
     }
 
     pub async fn publish(

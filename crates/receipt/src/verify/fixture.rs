@@ -78,7 +78,7 @@ pub fn manifest() -> Manifest {
     Manifest {
         ambar: 1,
         body: Body::Dataset(DatasetBody { records: 9, media_type: "text/plain".into() }),
-        content: Content { bytes: 3, files: 1, table: ContentRoot([7; 32]) },
+        content: Content { bytes: 3, files: 1, sealed: None, table: ContentRoot([7; 32]) },
         creator: account("creator"),
         datanet: Some(DatanetDeclaration {
             contributors: Cid::of(b"table"),

@@ -73,8 +73,11 @@ pub struct Content {
     pub table: String,
     /// How many files.
     pub files: u64,
-    /// Sum of their lengths.
+    /// Sum of their lengths, as they are stored.
     pub bytes: u64,
+    /// Whether only holders of a key read them.
+    #[serde(default)]
+    pub sealed: bool,
 }
 
 /// A parent.

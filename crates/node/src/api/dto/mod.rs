@@ -12,6 +12,7 @@ mod block;
 mod capsule;
 mod certificate;
 mod datanet;
+mod key;
 mod receipt;
 mod status;
 mod transaction;
@@ -28,6 +29,7 @@ pub use datanet::{
     Contributor, Datanet, ServingAnswer, ServingRequest, TraceAnswer, TraceRequest, TraceShare,
     TraceSpan,
 };
+pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
 pub use status::{
     Checkpoint, DiskPart, ErrorBody, ErrorView, Finality, NodeView, Progress, Seat, Status,
