@@ -185,7 +185,7 @@ fn world() -> (World, Cid) {
         ("carol", vec![Operation::RegisterNode(register)]),
     ]);
     let allow = AllowServing { version, node: key("carol").public(), allowed: true };
-    let accept = Accept { version, terms: terms().id() };
+    let accept = Accept { version, terms: terms().id(), territory: None };
     world.block(vec![
         ("alice", vec![Operation::AllowServing(allow)]),
         ("bob", vec![Operation::Accept(accept), Operation::OpenChannel(channel())]),

@@ -182,6 +182,8 @@ impl Signatures<'_> {
             | Operation::FundChannel(_)
             | Operation::CloseChannel(_)
             | Operation::RevokeCertificate(_)
+            | Operation::TakeLease(_)
+            | Operation::ReturnLease(_)
             | Operation::SetAsk(_)
             | Operation::AllowServing(_)
             | Operation::SetParameters(_)
@@ -305,11 +307,17 @@ fn is_signed_by_each(operation: &Operation) -> bool {
 /// A node's key is warm: it may do what a gateway does for its channels, and nothing else.
 fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
     let may = |operation: &Operation| {
-        matches!(operation, Operation::Settle(_) | Operation::RevokeCertificate(_))
+        matches!(
+            operation,
+            Operation::Settle(_)
+                | Operation::RevokeCertificate(_)
+                | Operation::TakeLease(_)
+                | Operation::ReturnLease(_)
+        )
     };
     let node = matches!(envelope.actor, Actor::Node(_));
     if node && !envelope.operations.iter().all(may) {
-        let message = "a node's key can only settle calls and revoke certificates";
+        let message = "a node's key can only settle calls, lease quotas and revoke certificates";
         return Err(Refusal::new(ErrorCode::NotAuthorised, message));
     }
     Ok(())

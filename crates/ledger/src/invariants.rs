@@ -1,13 +1,16 @@
 //! The invariants of the ledger, written once: property tests, the simulator and `audit`
 //! run this code over a whole state.
 
+mod quotas;
 mod seats;
 
 use crate::key::Key;
-use crate::object::{Balance, Channel, Node};
+use crate::object::{Agenda, Balance, Channel, Grant, Node};
 use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
+use ambar_licence::Terms;
+use quotas::Quotas;
 use seats::Seats;
 
 /// Where all credits are.
@@ -60,6 +63,15 @@ pub enum Violation {
     /// Somebody who was ejected has a bond.
     #[error("validator {0} was ejected, and its bond was not burned")]
     EjectedBond(u64),
+    /// More is settled and leased of a quota than the terms allow.
+    #[error("more is settled and leased under grant {0} in period {1} than its terms allow")]
+    Quota(u64, u64),
+    /// What is counted as leased is not what leases hold.
+    #[error("what is leased under grant {0} in period {1} is not what its leases hold")]
+    Leased(u64, u64),
+    /// A lease is not looked at once when it is over.
+    #[error("the lease on grant {0} in period {1} for gateway {2} is not scheduled once")]
+    Unscheduled(u64, u64, u64),
     /// A sum does not fit.
     #[error("the credits of the state do not fit their type")]
     Overflow,
@@ -69,12 +81,15 @@ pub enum Violation {
 pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Holdings, Violation> {
     let mut holdings = Holdings::default();
     let mut seats = Seats::default();
+    let mut quotas = Quotas::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
         seats.add(&key, value)?;
+        quotas.add(&key, value)?;
     }
     seats.check()?;
+    quotas.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;
@@ -122,6 +137,31 @@ impl Seats {
             Key::ValidatorOf(account) => {
                 self.by_account.insert(*account, object(key, value)?);
             }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Quotas {
+    fn add(&mut self, key: &Key, value: &[u8]) -> Result<(), Violation> {
+        match key {
+            Key::Terms(id) => {
+                let document: Vec<u8> = object(key, value)?;
+                // Terms that do not read have no quota, so that whatever is counted is too much.
+                let quota = Terms::from_document(&document).ok().and_then(|terms| terms.quota);
+                self.terms.extend(quota.map(|quota| (*id, quota)));
+            }
+            Key::Grant(number) => {
+                self.grants.insert(*number, object::<Grant>(key, value)?.terms);
+            }
+            Key::Quota(place) => {
+                self.counts.insert(*place, object(key, value)?);
+            }
+            Key::Lease(place) => {
+                self.leases.insert(*place, object(key, value)?);
+            }
+            Key::Agenda(_) => self.scheduled.extend(object::<Agenda>(key, value)?.leases),
             _ => {}
         }
         Ok(())

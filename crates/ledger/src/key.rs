@@ -42,12 +42,16 @@ choice! {
         Terms(Cid) = 27,
         /// A grant by number.
         Grant(u64) = 30,
-        /// Calls counted on a grant in one period of its quota.
+        /// The [`QuotaCount`](crate::object::QuotaCount) of one period of a grant's quota:
+        /// (grant, period).
         Quota((u64, u64)) = 31,
         /// A channel by number.
         Channel(u64) = 32,
         /// The [`Revocations`](crate::object::Revocations) of a channel by its number.
         Revocations(u64) = 33,
+        /// A gateway's [`Lease`](crate::object::Lease) on a grant's quota: (grant, (period,
+        /// gateway)).
+        Lease((u64, (u64, u64))) = 34,
         /// A node by number.
         Node(u64) = 40,
         /// A node's number by key.

@@ -24,6 +24,7 @@ pub mod object;
 pub mod plan;
 pub mod postings;
 pub mod query;
+pub mod quota;
 pub mod refusal;
 pub mod result;
 pub mod roster;

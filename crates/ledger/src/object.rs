@@ -210,6 +210,40 @@ record! {
         pub height: Height,
         /// From which height it no longer holds.
         pub revoked: Option<Height>,
+        /// The territory that the licensee declared, an assigned code of ISO 3166-1 alpha-2.
+        pub territory: Option<String>,
+    }
+}
+
+record! {
+    /// What is counted on a grant in one period of its quota, over all gateways.
+    #[derive(Copy, Default)]
+    pub struct QuotaCount {
+        /// Calls that settled.
+        pub calls: u64,
+        /// Royalty and node fee of their lines under the grant, nano-credit.
+        pub spend: Price,
+        /// Calls that leases hold.
+        pub calls_leased: u64,
+        /// Nano-credit that leases hold.
+        pub spend_leased: Price,
+        /// Calls per unit of the terms' rate that leases hold.
+        pub rate_leased: u32,
+    }
+}
+
+record! {
+    /// What one gateway may still settle under a grant in one period of its quota.
+    #[derive(Copy, Default)]
+    pub struct Lease {
+        /// Calls.
+        pub calls: u64,
+        /// Royalty and node fee, nano-credit.
+        pub spend: Price,
+        /// Calls that the gateway may admit within each unit of the terms' rate.
+        pub rate: u32,
+        /// The first height at which it admits no call any more.
+        pub until: Height,
     }
 }
 
@@ -319,6 +353,9 @@ record! {
         pub batches: Vec<ForgetBatch>,
         /// Channels that are paid out and removed.
         pub channels: Vec<u64>,
+        /// Leases that go back to their quota, unless they were extended: (grant, (period,
+        /// gateway)).
+        pub leases: Vec<(u64, (u64, u64))>,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operation yields: the numbers of what it created.
 
+use crate::object::Lease;
 use ambar_base::{AccountId, Amount, Cid, choice, record};
 use ambar_receipt::BatchOutcome;
 
@@ -28,6 +29,8 @@ choice! {
         Withdrawn(Amount) = 9,
         /// A validator was ejected.
         Ejected(EjectedResult) = 10,
+        /// What was added to a lease, and how long the whole of it admits calls.
+        Leased(Lease) = 11,
     }
 }
 

@@ -12,8 +12,8 @@ use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
 
 /// The transaction format that this version reads. In format 1, signatures covered the whole
 /// envelope and settlements did not name their signers' keys; in format 2, rules said nothing
-/// of committees.
-pub const TRANSACTION_VERSION: u16 = 3;
+/// of committees; in format 3, acceptances said nothing of territories.
+pub const TRANSACTION_VERSION: u16 = 4;
 /// Largest transaction, bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations of one transaction.
@@ -31,7 +31,8 @@ choice! {
     pub enum Actor {
         /// An account, by its keys.
         Account(AccountId) = 1,
-        /// A node, by its key; it can only settle, and revoke for its channels' holders.
+        /// A node, by its key; it can only settle, lease what it settles, and revoke for its
+        /// channels' holders.
         Node(u64) = 2,
         /// Nobody, without signatures, nonce and fee: for a report that speaks for itself.
         Nobody = 3,
@@ -101,6 +102,10 @@ choice! {
         CloseChannel(u64) = 24,
         /// Ends a certificate and every one narrowed from it.
         RevokeCertificate(RevokeCertificate) = 25,
+        /// Sets a part of a grant's quota aside for the acting node, or extends a lease.
+        TakeLease(TakeLease) = 26,
+        /// Gives a part of the acting node's lease back to the quota.
+        ReturnLease(ReturnLease) = 27,
         /// Registers a node.
         RegisterNode(RegisterNode) = 30,
         /// Changes what a node asks.
@@ -200,6 +205,8 @@ record! {
         pub version: Cid,
         /// The terms that were read: refused if the version has others.
         pub terms: Cid,
+        /// Where the licensee uses the capsule: an assigned code of ISO 3166-1 alpha-2.
+        pub territory: Option<String>,
     }
 }
 
@@ -238,6 +245,44 @@ record! {
         pub channel: u64,
         /// The revocation id of one of its blocks, which is the block's signature.
         pub block: Signature,
+    }
+}
+
+record! {
+    /// See [`Operation::TakeLease`]. It gives what is left of what is asked, 0 too.
+    pub struct TakeLease {
+        /// A channel to the node, by which it may call under the grant.
+        pub channel: u64,
+        /// The grant.
+        pub grant: u64,
+        /// The period of its quota: the one of the block's time or the next, or
+        /// [`RATE_PERIOD`](crate::quota::RATE_PERIOD).
+        pub period: u64,
+        /// Calls.
+        pub calls: u64,
+        /// Royalty and node fee, nano-credit.
+        pub spend: Price,
+        /// Calls per unit of the rate.
+        pub rate: u32,
+        /// Versions from one that the channel may call to the one that is called under the
+        /// grant, each a component of the one before; empty if the grant is the channel's.
+        pub through: Vec<u64>,
+    }
+}
+
+record! {
+    /// See [`Operation::ReturnLease`]. What the lease does not hold is not given back.
+    pub struct ReturnLease {
+        /// The grant.
+        pub grant: u64,
+        /// The period of its quota, or [`RATE_PERIOD`](crate::quota::RATE_PERIOD).
+        pub period: u64,
+        /// Calls.
+        pub calls: u64,
+        /// Royalty and node fee, nano-credit.
+        pub spend: Price,
+        /// Calls per unit of the rate.
+        pub rate: u32,
     }
 }
 
@@ -417,7 +462,7 @@ mod tests {
         let bytes = exemplar().to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "07c7215d7259282a80ef103f237cb961f0dddd384b6bb288f0aa32b5bcaf9bd0"
+            "e0cce9bae7dc0bd6728285ce8dcb0fbc7872df5a56eb6674620dd840ee63f419"
         );
         assert_eq!(codec::decode(&bytes), Ok(exemplar()));
     }

@@ -12,15 +12,15 @@ use ambar_capsule::{Party, Plan, SignedManifest};
 use ambar_ledger::history::History;
 use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, ForgetBatch, FormerUses, Governance, Grant,
-    Line, Name, Node, Numbers, Parameters, Royalty, Serve, Version,
+    Lease, Line, Name, Node, Numbers, Parameters, QuotaCount, Royalty, Serve, Version,
 };
 use ambar_ledger::result::{EjectedResult, OperationResult};
 use ambar_ledger::roster::{Roster, Status, Validator};
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
     Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
-    RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk, Settle, Transfer,
-    TransferLine, TransferRoyalty,
+    RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys, SetAsk, Settle,
+    TakeLease, Transfer, TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, SignedTransaction};
 use ambar_receipt::{
@@ -205,8 +205,9 @@ fn licences_and_channels() {
         accepted: Moment(1_800_000_000_000),
         height: Height(3),
         revoked: Some(Height(4)),
+        territory: Some("PT".into()),
     };
-    check("grant", &value, "24d5faefc654955ad66c832abcdc9d49c863209633d3d45255d4d48b7290df4d");
+    check("grant", &value, "99aca490f2eaade66ef84ef67ad43ab31d0165ca8bfef3d2e9625f6f85106bc9");
     let value = Channel {
         payer: 1,
         session_key: key(3).public(),
@@ -221,6 +222,45 @@ fn licences_and_channels() {
         deposit: Amount(10),
     };
     check("channel", &value, "0f7d4552cad4ad6a18452f92057fbf62a5db7f8d1e9a6ca175d590ee7489fd88");
+}
+
+#[test]
+fn quotas_and_leases() {
+    let value = QuotaCount {
+        calls: 300,
+        spend: Price(1 << 40),
+        calls_leased: 2,
+        spend_leased: Price(300),
+        rate_leased: 4,
+    };
+    check("count", &value, "33c0492b9e1e9770e37e9924aabeec518e1e55601702f47c05152a7b85650475");
+    let value = Lease { calls: 300, spend: Price(1 << 40), rate: 2, until: Height(300) };
+    check("lease", &value, "1c90db68d487e25a805ebbd159908d9bdc7dc4bd85eeb267d4b4cb2f655d75fd");
+    check(
+        "leased",
+        &OperationResult::Leased(value),
+        "b9fb4d143d645af6121492c5daf37f86e513f59e047cbc589a2a8ab938831247",
+    );
+    let take = TakeLease {
+        channel: 1,
+        grant: 300,
+        period: u64::MAX,
+        calls: 2,
+        spend: Price(1 << 40),
+        rate: 3,
+        through: vec![4, 300],
+    };
+    check(
+        "take",
+        &Operation::TakeLease(take),
+        "77b5eb9ecc662e4fb91d33080b4933faa92c07960f9f0638afb9633499c974eb",
+    );
+    let give = ReturnLease { grant: 300, period: 1, calls: 2, spend: Price(1 << 40), rate: 3 };
+    check(
+        "return",
+        &Operation::ReturnLease(give),
+        "2484668e283d409acad312dcf0a574f7391ae8c5d072022ea1b90820c614b828",
+    );
 }
 
 #[test]
@@ -245,8 +285,8 @@ fn nodes_and_batches() {
     let batches = vec![ForgetBatch { gateway: 1, number: 2, calls: 300 }];
     check(
         "agenda",
-        &Agenda { batches, channels: vec![5, 6] },
-        "7151a489279ea3aac31f8b95fb941cb4ec0f015e178b2f569a1df463c72e4772",
+        &Agenda { batches, channels: vec![5, 6], leases: vec![(7, (8, 9))] },
+        "50fdbbbd8f9f640511c26bd45f16870b86e00bc9225eb47e44b6ce728c334d07",
     );
 }
 
@@ -315,7 +355,8 @@ fn operations_on_capsules() {
     let publish = Publish { manifest, terms, contributors: None, grants: vec![1, 300] };
     let (name, to) = ("lab/model".to_owned(), account("a"));
     let line = TransferLine { version: id, to, grants: vec![3] };
-    let accept = Accept { version: id, terms: Cid::of(b"terms") };
+    let territory = Some("PT".to_owned());
+    let accept = Accept { version: id, terms: Cid::of(b"terms"), territory };
     let checks = [
         (
             Operation::Publish(publish),
@@ -335,7 +376,7 @@ fn operations_on_capsules() {
         ),
         (
             Operation::Accept(accept),
-            "fd9781c79da0c6474fa56d28a61b796b3a19817a8f9753e62c85fbd1ba54502c",
+            "dccf3632955fce348de0a556e177b83b5e3930f05f639730280620c63cbb4642",
         ),
         (
             Operation::RevokeGrant(300),
@@ -438,7 +479,7 @@ fn operations_of_validators() {
         check(&format!("{operation:?}"), &operation, expect);
     }
     let report = SignedTransaction::report(NETWORK, evidence());
-    check("report", &report, "dbc890e1e0a3b0612c3fba09a77c5b28331b629cc7667c11e52d4e7c2b879089");
+    check("report", &report, "b277a5c4d4e05515f7565a0b0292a2428a999e2f510159ad5ab8cd7150ab6026");
     let ejected = EjectedResult { validator: 300, owner: account("a"), burned: Amount(1 << 70) };
     let results = vec![
         OperationResult::Validator(300),
@@ -471,6 +512,8 @@ fn keys_of_the_state() {
         Key::Grant(300),
         Key::Quota(pair),
         Key::Channel(300),
+        Key::Revocations(300),
+        Key::Lease((1, (2, 300))),
         Key::Node(300),
         Key::NodeNumber(key(1).public()),
         Key::Serve(pair),
@@ -488,6 +531,6 @@ fn keys_of_the_state() {
     check(
         "keys",
         &keys.to_vec(),
-        "4a139049d6817eecfe4b426237d1ff73799c98463bd3cc9f7a3d04a2b0a86ce5",
+        "0866ec3e48db31670c41fc26978af3a691d154129a4b3b26c4616f6d4edbc895",
     );
 }

@@ -6,7 +6,7 @@ use ambar_base::{ErrorCode, Moment, Price};
 use ambar_ledger::Operation;
 use ambar_ledger::object::Grant;
 use ambar_ledger::query::State;
-use ambar_licence::{Period, Quota, Rate, RateUnit, Revocation, Right, Term, Terms};
+use ambar_licence::{Period, Quota, Rate, RateUnit, Revocation, Right, Term, Terms, Territory};
 use world::{START, World, model, terms};
 
 fn people() -> World {
@@ -53,18 +53,40 @@ fn clauses_that_nothing_enforces_are_not_published() {
         assert_eq!(refused.code, ErrorCode::NotEnforced, "{refused}");
         assert!(refused.message.contains(clause), "{refused}");
     };
-    let quota = |quota| Terms { quota: Some(quota), ..rules() };
-    let rate = Rate { calls: 5, per: RateUnit::Second };
-    let of_calls = Quota::of_calls(9, Period::Day);
-    check("quota.rate", quota(Quota { rate: Some(rate), ..of_calls }));
-    check("quota.spend", quota(Quota { spend: Some(Price::CREDIT), ..of_calls }));
-    let mut places = rules();
-    places.territories.allow.insert("PT".parse().unwrap());
-    check("territories", places);
     for why in [Revocation::Breach, Revocation::NonPayment] {
         check("revoke_if", Terms { revoke_if: [why, Revocation::Owner].into(), ..rules() });
     }
-    assert!(world.publish("ana", model(ana), &quota(of_calls), None, vec![]).is_ok());
+    let rate = Some(Rate { calls: 5, per: RateUnit::Second });
+    let spend = Some(Price::CREDIT);
+    let quota = Some(Quota { rate, spend, ..Quota::of_calls(9, Period::Day) });
+    let mut enforced = Terms { quota, revoke_if: [Revocation::Owner].into(), ..rules() };
+    enforced.territories.allow.insert("PT".parse().unwrap());
+    assert!(world.publish("ana", model(ana), &enforced, None, vec![]).is_ok());
+}
+
+#[test]
+fn a_territory_is_declared_with_the_grant() {
+    let mut world = people();
+    let ana = world.id("ana");
+    let (_, anywhere) = world.publish("ana", model(ana), &rules(), None, vec![]).unwrap();
+    let mut places = rules();
+    places.territories.allow.extend(["PT", "FR"].map(|code| code.parse::<Territory>().unwrap()));
+    let (_, somewhere) = world.publish("ana", model(ana), &places, None, vec![]).unwrap();
+    let mut check = |version, declared: Option<&str>, expect: Option<ErrorCode>| {
+        let accepted = world.accept_in("ben", version, declared);
+        let code = accepted.as_ref().err().map(|refusal| refusal.code);
+        assert_eq!(code, expect, "{declared:?}");
+        let Ok(number) = accepted else { return };
+        let grant: Grant =
+            world.ledger.must("grant", number, &ambar_ledger::Key::Grant(number)).unwrap();
+        assert_eq!(grant.territory.as_deref(), declared);
+    };
+    check(anywhere, None, None);
+    check(anywhere, Some("DE"), None);
+    check(anywhere, Some("UK"), Some(ErrorCode::RequestInvalid));
+    check(somewhere, Some("PT"), None);
+    check(somewhere, Some("DE"), Some(ErrorCode::TerritoryNotAllowed));
+    check(somewhere, None, Some(ErrorCode::TerritoryRequired));
 }
 
 #[test]

@@ -4,9 +4,10 @@ mod world;
 
 use ambar_base::{AccountId, Amount, Digest, ErrorCode, Height, Price, Weight};
 use ambar_capsule::Manifest;
-use ambar_ledger::object::Version;
+use ambar_ledger::object::{Lease, Version};
 use ambar_ledger::query::State;
-use ambar_ledger::transaction::{SetAsk, TransferLine, TransferRoyalty};
+use ambar_ledger::result::OperationResult;
+use ambar_ledger::transaction::{SetAsk, TakeLease, TransferLine, TransferRoyalty};
 use ambar_ledger::{Key, Operation};
 use ambar_licence::{Period, Quota, Right};
 use ambar_receipt::{CallOutcome, Counter, Leaf};
@@ -105,6 +106,32 @@ fn nothing_claimed_is_believed() {
     check(|l| l.outcome = CallOutcome::Void, ErrorCode::ReceiptInvalid);
     check(|l| l.purpose = Some("x".repeat(65)), ErrorCode::ReceiptInvalid);
     check(|l| l.territory = Some("PT".into()), ErrorCode::ReceiptInvalid);
+}
+
+#[test]
+fn a_receipt_says_where_the_licensee_declared_to_be() {
+    let mut world = World::new();
+    for name in ["developer", "operator", "caller"] {
+        world.person(name);
+    }
+    let node = world.node("operator");
+    let mut rule = terms(&[Right::Call], 0, 1_000);
+    rule.territories.allow.insert("PT".parse().unwrap());
+    let developer = world.id("developer");
+    let (version, id) = world.publish("developer", model(developer), &rule, None, vec![]).unwrap();
+    world.serve("developer", id, "operator");
+    let grant = world.accept_in("caller", id, Some("PT")).unwrap();
+    let channel = world.channel("caller", "operator", vec![grant], Price::CREDIT);
+    world.block(10);
+    let line = world.line(version, grant, node, &[(Counter::TokensOut, 1)]);
+    let bare = world.leaf(channel, 0, vec![line]);
+    for territory in [None, Some("FR")] {
+        let wrong = Leaf { territory: territory.map(str::to_owned), ..bare.clone() };
+        let refused = world.settle("operator", node, vec![wrong]).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::ReceiptInvalid, "{refused}");
+    }
+    let right = Leaf { territory: Some("PT".into()), ..bare };
+    world.settle("operator", node, vec![right]).unwrap();
 }
 
 #[test]
@@ -229,6 +256,26 @@ fn quota_and_funds_bound_what_settles() {
         let line = world.line(version, grant, node, &[(Counter::TokensOut, 1)]);
         world.leaf(channel, n, vec![line])
     };
+    let unleased = vec![leaf(&world, rich, 0)];
+    let refused = world.settle("operator", node, unleased).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::QuotaExceeded);
+    assert!(refused.message.contains("no lease"), "{refused}");
+    let lease = |world: &mut World, period| {
+        let take = TakeLease {
+            channel: rich,
+            grant,
+            period,
+            calls: 9,
+            spend: Price(9),
+            rate: 9,
+            through: vec![],
+        };
+        world.act_as_node("operator", node, Operation::TakeLease(take)).unwrap()
+    };
+    let given = lease(&mut world, 0);
+    let OperationResult::Leased(Lease { calls: 2, spend: Price(0), rate: 0, .. }) = given else {
+        panic!("{given:?}");
+    };
     let two = vec![leaf(&world, poor, 0), leaf(&world, poor, 1)];
     assert_eq!(world.settle("operator", node, two).unwrap_err().code, ErrorCode::ChannelEmpty);
     let three = (0..3).map(|n| leaf(&world, rich, n)).collect();
@@ -241,6 +288,7 @@ fn quota_and_funds_bound_what_settles() {
         ErrorCode::QuotaExceeded
     );
     world.block(ambar_base::Moment::DAY_MS);
+    lease(&mut world, 1);
     let tomorrow = leaf(&world, rich, 2);
     world.settle("operator", node, vec![tomorrow]).unwrap();
 }

@@ -37,15 +37,8 @@ impl Terms {
     /// capsule is published under them.
     #[must_use]
     pub fn not_enforced(&self) -> Vec<&'static str> {
-        let quota = self.quota.as_ref();
-        let other = |why: &Revocation| *why != Revocation::Owner;
-        let clauses = [
-            ("quota.rate", quota.is_some_and(|quota| quota.rate.is_some())),
-            ("quota.spend", quota.is_some_and(|quota| quota.spend.is_some())),
-            ("territories", !self.territories.is_empty()),
-            ("revoke_if", self.revoke_if.iter().any(other)),
-        ];
-        clauses.into_iter().filter(|(_, said)| *said).map(|(key, _)| key).collect()
+        let other = self.revoke_if.iter().any(|why| *why != Revocation::Owner);
+        other.then_some("revoke_if").into_iter().collect()
     }
 
     /// Every contradiction and excess.

@@ -11,8 +11,9 @@ use ambar_capsule::SignedManifest;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, Envelope, FundChannel, OpenChannel, Operation,
-    Publish, RegisterName, RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk,
-    Settle, TRANSACTION_VERSION, Transfer, TransferLine, TransferRoyalty,
+    Publish, RegisterName, RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate,
+    RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine,
+    TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_receipt::{
@@ -71,7 +72,7 @@ impl Stage {
             stage.publish(),
             Operation::RegisterNode(RegisterNode::new(network, &actor_key(), &actor, ASK)),
             stage.serving(),
-            Operation::Accept(Accept { version, terms: terms::plain().id() }),
+            Operation::Accept(Accept { version, terms: terms::plain().id(), territory: None }),
             Operation::OpenChannel(channel()),
         ];
         for (block, operation) in openings.into_iter().enumerate() {
@@ -79,6 +80,8 @@ impl Stage {
             let bytes = stage.sign(Actor::Account(actor), vec![operation]).to_bytes();
             stage.ledger.apply(&bytes).expect("the opening applies");
         }
+        let bytes = stage.sign(Actor::Node(FIRST), vec![stage.lease()]).to_bytes();
+        stage.ledger.apply(&bytes).expect("the gateway leases");
         stage
     }
 
@@ -126,6 +129,18 @@ impl Stage {
         })
     }
 
+    fn lease(&self) -> Operation {
+        Operation::TakeLease(TakeLease {
+            channel: FIRST,
+            grant: FIRST,
+            period: 0,
+            calls: 3,
+            spend: Price(0),
+            rate: 0,
+            through: Vec::new(),
+        })
+    }
+
     fn serving(&self) -> Operation {
         let node = actor_key().public();
         Operation::AllowServing(AllowServing { version: self.version, node, allowed: true })
@@ -139,7 +154,10 @@ impl Stage {
         let single = single.map(|operation| by(Actor::Account(self.actor), vec![operation]));
         let settle = by(Actor::Node(FIRST), vec![Operation::Settle(self.settle())]);
         let report = SignedTransaction::report(self.network, self.conflict()).to_bytes();
-        single.chain([settle, report]).collect()
+        let give = ReturnLease { grant: FIRST, period: 0, calls: 1, spend: Price(0), rate: 0 };
+        let leases = [self.lease(), Operation::ReturnLease(give)];
+        let leases = leases.map(|operation| by(Actor::Node(FIRST), vec![operation]));
+        single.chain(leases).chain([settle, report]).collect()
     }
 
     fn operations(&self) -> Vec<Operation> {

@@ -14,11 +14,12 @@ fn codes(codes: &[&str]) -> std::collections::BTreeSet<Territory> {
     codes.iter().filter_map(|code| code.parse().ok()).collect()
 }
 
-/// Free for calls.
+/// Calls at a price, so many a month.
 #[must_use]
 pub fn plain() -> Terms {
     let price = PriceRule { per_mu: Price(0), per_call: Price(1_000), minimum: Price(0) };
-    Terms { price, ..Terms::granting([Right::Call, Right::Compose]) }
+    let quota = Some(Quota::of_calls(1_000, Period::Month));
+    Terms { price, quota, ..Terms::granting([Right::Call, Right::Compose]) }
 }
 
 /// Several of them.

@@ -5,12 +5,14 @@ use crate::{Reach, Target, promise};
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
-    Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Line, Name, Node,
-    Numbers, Revocations, Royalty, Serve, Version,
+    Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Lease, Line, Name, Node,
+    Numbers, QuotaCount, Revocations, Royalty, Serve, Version,
 };
+use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
 use ambar_ledger::sequence::{SEQUENCE_SPAN, Sequence};
 use ambar_ledger::{Genesis, Key};
+use ambar_licence::{Period, Quota};
 use ambar_receipt::Fact;
 
 pub(super) const TARGET: Target = Target { name: "state", seeds, attempt };
@@ -59,7 +61,8 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Royalty(_) => read::<Royalty>(value),
         Key::Datanet(_) => read::<Datanet>(value),
         Key::Grant(_) => read::<Grant>(value),
-        Key::Quota(_) => read::<u64>(value),
+        Key::Quota(_) => promise::compact(value).is_some_and(|object| count(&object)),
+        Key::Lease(_) => read::<Lease>(value),
         Key::Channel(_) => promise::compact(value).is_some_and(|object| channel(&object)),
         Key::Revocations(_) => {
             let revoked = promise::compact::<Revocations>(value);
@@ -96,6 +99,17 @@ fn balance(balance: &Balance) -> bool {
         let _ = (balance.pending_at(height), balance.available_at(height));
     }
     balance.sum().is_some()
+}
+
+/// Whatever was counted, no more is given than a quota has.
+fn count(count: &QuotaCount) -> bool {
+    let quota = Quota::of_calls(9, Period::Day);
+    for period in [0, RATE_PERIOD] {
+        let left = count.left(&quota, period);
+        let mut leased = *count;
+        assert!(left.calls <= 9 && (left.is_empty() || leased.lease(left).is_some()));
+    }
+    true
 }
 
 fn version(version: &Version) -> bool {

@@ -7,6 +7,7 @@ use crate::signer::{Signer, channel_of, grant_of, number};
 use ambar_base::{ErrorCode, Moment, Price, PublicKey};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::{Accept, OpenChannel};
+use ambar_licence::Territory;
 use ambar_node::api::dto::Capsule;
 use clap::Args;
 use serde_json::json;
@@ -23,7 +24,8 @@ const CHANNEL_GRANTS_MAX: usize = 64;
 
 /// Whose terms to accept, and how to pay.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  ambar license bafyrei… --as app --fund 5 --yes")]
+#[command(after_help = "Examples:\n  ambar license bafyrei… --as app --fund 5 --yes\n  \
+    ambar license bafyrei… --territory DE --yes")]
 pub struct LicenseArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -39,6 +41,10 @@ pub struct LicenseArgs {
     /// Most credits per MU, royalty and node fee together, that the channel ever pays
     #[arg(long, value_name = "C", default_value = UNIT_PRICE_MAX_DEFAULT)]
     unit_price_max: Price,
+    /// The country that the capsule is used in, such as DE, where its terms name some: a
+    /// declaration that stands in every receipt
+    #[arg(long, value_name = "T")]
+    territory: Option<Territory>,
     /// Only accept the terms, as an author does whose capsule uses this one
     #[arg(long)]
     no_channel: bool,
@@ -61,11 +67,13 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
         confirm()?;
     }
     let phase = context.progress().spinner("accepting the terms");
-    let grant = accept(&signer, &capsule).await?;
+    let grant = accept(&signer, &capsule, args.territory).await?;
     phase.finish(&format!("grant {grant}"));
+    let territory = args.territory.map(Territory::as_str);
+    let place = territory.map(|code| format!(" for use in {code}")).unwrap_or_default();
     if args.no_channel {
-        let document = json!({ "grant": grant, "channel": null });
-        return context.print(&document, || format!("grant {grant}\n"));
+        let document = json!({ "grant": grant, "channel": null, "territory": territory });
+        return context.print(&document, || format!("grant {grant}{place}\n"));
     }
     let opening = Opening {
         owner,
@@ -78,10 +86,11 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     phase.finish(&format!("channel {}", session.channel));
     session.save(context.home(), context.passphrase().as_ref())?;
     let channel = session.channel;
-    let document = json!({ "grant": grant, "channel": channel.to_string() });
+    let document =
+        json!({ "grant": grant, "channel": channel.to_string(), "territory": territory });
     context.print(&document, || {
         format!(
-            "grant {grant}, channel {channel} with {} credits\n\
+            "grant {grant}{place}, channel {channel} with {} credits\n\
              mint its API key with: ambar cert mint --channel {channel}\n",
             args.fund
         )
@@ -123,10 +132,15 @@ fn confirm() -> Outcome {
 }
 
 /// Accepts a capsule's terms; the number of the grant.
-pub async fn accept(signer: &Signer, capsule: &Capsule) -> Outcome<String> {
+pub async fn accept(
+    signer: &Signer,
+    capsule: &Capsule,
+    territory: Option<Territory>,
+) -> Outcome<String> {
     let accept = Accept {
         version: capsule.id.parse().or_fail(ErrorCode::BadGateway)?,
         terms: capsule.terms.id.parse().or_fail(ErrorCode::BadGateway)?,
+        territory: territory.map(|territory| territory.as_str().to_owned()),
     };
     grant_of(&signer.submit(vec![Operation::Accept(accept)]).await?)
 }

@@ -134,7 +134,7 @@ impl Stall<'_> {
 
 async fn license(licensee: &Signer, id: &str) -> Outcome<String> {
     let capsule = licensee.client().capsule(id).await?;
-    accept(licensee, &capsule).await
+    accept(licensee, &capsule, None).await
 }
 
 async fn register(owner: &Signer, id: &str) -> Outcome {

@@ -10,7 +10,7 @@ use crate::result::OperationResult;
 use crate::transaction::Accept;
 use crate::view::{View, stored_terms};
 use ambar_base::ErrorCode;
-use ambar_licence::Revocation;
+use ambar_licence::{Denial, Revocation, Terms, Territory};
 
 pub(super) fn accept(
     view: &mut View<'_>,
@@ -22,7 +22,9 @@ pub(super) fn accept(
         let message = format!("capsule {} has terms {}", record.version, version.terms);
         return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
     }
-    still_binds(&stored_terms(view, version.terms)?, view.block.time)?;
+    let terms = stored_terms(view, version.terms)?;
+    still_binds(&terms, view.block.time)?;
+    check_territory(&terms, record.territory.as_deref())?;
     let grant = Grant {
         licensee: party.account,
         line: version.line,
@@ -30,10 +32,24 @@ pub(super) fn accept(
         accepted: view.block.time,
         height: view.block.height,
         revoked: None,
+        territory: record.territory.clone(),
     };
     let number = view.number(|numbers| &mut numbers.grants)?;
     view.put(&Key::Grant(number), &grant);
     Ok(OperationResult::Grant(number))
+}
+
+/// A territory is declared once, here: every receipt under the grant says it.
+fn check_territory(terms: &Terms, declared: Option<&str>) -> Result<(), Refusal> {
+    let territory = declared.map(str::parse::<Territory>).transpose();
+    let territory = territory.map_err(|error| Refusal::of(&error))?;
+    let denial = match territory {
+        _ if terms.territories.is_empty() => return Ok(()),
+        None => Denial::TerritoryRequired,
+        Some(territory) if terms.territories.admit(territory) => return Ok(()),
+        Some(territory) => Denial::TerritoryNotAllowed { territory },
+    };
+    Err(Refusal::of(&denial))
 }
 
 /// The licensee may end a grant, and the owner of the capsule if its terms say so. Calls

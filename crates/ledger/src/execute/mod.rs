@@ -4,6 +4,7 @@ mod accounts;
 mod certificates;
 mod channels;
 mod grants;
+mod leases;
 mod nodes;
 mod ownership;
 mod publish;
@@ -55,6 +56,8 @@ fn operation(
         Operation::FundChannel(record) => channels::fund(view, party, record),
         Operation::CloseChannel(number) => channels::close(view, party, *number),
         Operation::RevokeCertificate(record) => certificates::revoke(view, party, record),
+        Operation::TakeLease(record) => leases::take(view, party, record),
+        Operation::ReturnLease(record) => leases::give_back(view, party, record),
         Operation::RegisterNode(record) => nodes::register(view, party, record),
         Operation::SetAsk(record) => nodes::set_ask(view, party, record),
         Operation::AllowServing(record) => nodes::allow_serving(view, party, record),

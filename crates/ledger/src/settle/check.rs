@@ -6,7 +6,7 @@ use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
 use crate::refusal::Refusal;
 use crate::view::BlockContext;
 use ambar_base::{Amount, ErrorCode, Height, Price};
-use ambar_licence::{Purpose, Right, Terms};
+use ambar_licence::{Purpose, Quota, Right, Terms};
 use ambar_receipt::bill;
 use ambar_receipt::leaf::{DECLARATION_BYTES_MAX, LINES_MAX};
 use ambar_receipt::{CallOutcome, Leaf, Line, Payee};
@@ -123,8 +123,12 @@ fn check_declarations(leaf: &Leaf, parts: &[Part<'_>]) -> Result<(), Refusal> {
     let long = |text: &Option<String>| {
         text.as_ref().is_some_and(|text| text.len() > DECLARATION_BYTES_MAX)
     };
-    if long(&leaf.purpose) || leaf.territory.is_some() {
-        return refuse(ErrorCode::ReceiptInvalid, "a declaration is too long or not known");
+    if long(&leaf.purpose) {
+        return refuse(ErrorCode::ReceiptInvalid, "a declaration is too long");
+    }
+    if leaf.territory != parts.first().and_then(|called| called.grant.territory.clone()) {
+        let message = "the territory is not the one that was declared with the grant";
+        return refuse(ErrorCode::ReceiptInvalid, message);
     }
     for Part { line, terms, .. } in parts {
         if !permits(terms, leaf.purpose.as_deref()) {
@@ -261,17 +265,35 @@ fn check_funds(channel: &Channel, spent: Amount, price: Price) -> Result<(), Ref
     refuse(ErrorCode::ChannelEmpty, message)
 }
 
+/// Each line under a grant that counts is taken from what this gateway leased of its quota.
 fn count_quotas(leaf: &Leaf, parts: &[Part<'_>], progress: &mut Progress) -> Result<(), Refusal> {
     for Part { line, grant, terms, .. } in parts {
-        let Some(quota) = terms.quota else { continue };
-        let Some(calls) = quota.calls else { continue };
-        let key = (line.grant, quota.period_of(leaf.time, grant.accepted));
-        let count = progress.quotas.entry(key).or_default();
-        if *count >= calls {
-            let message = format!("grant {} has had its {calls} calls", line.grant);
+        let Some(quota) = terms.quota.filter(Quota::counts) else { continue };
+        let (number, period) = (line.grant, quota.period_of(leaf.time, grant.accepted));
+        let Some((count, lease)) = progress.quotas.get_mut(&(number, period)) else {
+            let message = format!("the gateway has no lease on grant {number} in period {period}");
+            return refuse(ErrorCode::QuotaExceeded, message);
+        };
+        if leaf.admitted >= lease.until {
+            let message = format!(
+                "the gateway's lease on grant {number} admits calls below height {}",
+                lease.until
+            );
             return refuse(ErrorCode::QuotaExceeded, message);
         }
-        *count += 1;
+        let cost = line.royalty.checked_add(line.node_fee).ok_or_else(Refusal::overflow)?;
+        if quota.calls.is_some_and(|_| lease.calls == 0) {
+            let message = format!("the gateway's lease on grant {number} holds no more calls");
+            return refuse(ErrorCode::QuotaExceeded, message);
+        }
+        if quota.spend.is_some_and(|_| lease.spend < cost) {
+            let left = lease.spend;
+            let message = format!(
+                "the gateway's lease on grant {number} holds {left}, the line costs {cost}"
+            );
+            return refuse(ErrorCode::QuotaExceeded, message);
+        }
+        count.settle(lease, &quota, cost).ok_or_else(Refusal::overflow)?;
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ fn finish(
     let Parameters { challenge_window, .. } = view.parameters()?;
     let release_at = postings::release_height(height, challenge_window);
     settlement.post(view, &mut progress.channels, release_at)?;
-    let calls = progress.write(view);
+    let calls = progress.write(view, header.gateway);
     agenda::forget_batch(view, header.gateway, header.number, &calls)?;
     gateway.next_batch += 1;
     view.put(&Key::Node(header.gateway), &gateway);

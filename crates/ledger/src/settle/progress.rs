@@ -1,7 +1,7 @@
 //! What settling a batch changes, leaf by leaf, before anything is posted.
 
 use crate::key::Key;
-use crate::object::Channel;
+use crate::object::{Channel, Lease, QuotaCount};
 use crate::refusal::Refusal;
 use crate::view::View;
 use ambar_base::{Digest, ErrorCode};
@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Progress {
     /// Channels by number.
     pub channels: BTreeMap<u64, Channel>,
-    /// Calls counted: (grant, period).
-    pub quotas: BTreeMap<(u64, u64), u64>,
+    /// What is counted under a grant, and what the gateway's lease holds: (grant, period).
+    pub quotas: BTreeMap<(u64, u64), (QuotaCount, Lease)>,
     /// Calls that settled before, or stand in the batch twice.
     repeated: BTreeSet<Digest>,
     settled: Vec<Digest>,
@@ -47,12 +47,13 @@ impl Progress {
     }
 
     /// Writes what changed; the calls that settled, ascending.
-    pub(super) fn write(mut self, view: &mut View<'_>) -> Vec<Digest> {
+    pub(super) fn write(mut self, view: &mut View<'_>, gateway: u64) -> Vec<Digest> {
         for (number, channel) in &self.channels {
             view.put(&Key::Channel(*number), channel);
         }
-        for (key, count) in &self.quotas {
+        for (key, (count, lease)) in &self.quotas {
             view.put(&Key::Quota(*key), count);
+            view.put(&Key::Lease((key.0, (key.1, gateway))), lease);
         }
         self.settled.sort_unstable();
         self.settled

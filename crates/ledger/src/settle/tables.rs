@@ -8,7 +8,7 @@ use crate::refusal::{Gather, Refusal, Stop};
 use crate::view::{View, stored_terms};
 use ambar_base::{AccountId, Cid, Digest, ErrorCode, Height, Moment};
 use ambar_capsule::Party;
-use ambar_licence::Terms;
+use ambar_licence::{Quota, Terms};
 use ambar_receipt::{BatchHeader, Leaf, Line, Tariff};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,10 +75,16 @@ impl Tables {
         let accounts = tables.account_numbers(&progress);
         let quotas = tables.quota_keys(leaves);
         let balances = accounts.iter().map(|account| Key::Balance(*account));
-        view.require(balances.chain(quotas.iter().map(|key| Key::Quota(*key))))?;
+        let lease = |(grant, period)| Key::Lease((grant, (period, header.gateway)));
+        let counted = quotas.iter().flat_map(|key| [Key::Quota(*key), lease(*key)]);
+        view.require(balances.chain(counted))?;
         tables.third(view, accounts)?;
-        let count = |key| Ok(view.get(&Key::Quota(key))?.unwrap_or_default());
-        progress.quotas = by_number(quotas, count)?;
+        for key in quotas {
+            if let Some(held) = view.get(&lease(key))? {
+                let count = view.expect(&Key::Quota(key))?;
+                progress.quotas.insert(key, (count, held));
+            }
+        }
         Ok((tables, progress))
     }
 
@@ -183,7 +189,7 @@ impl Tables {
     fn quota_keys(&self, leaves: &[Leaf]) -> Vec<(u64, u64)> {
         let key = |leaf: &Leaf, line: &Line| {
             let grant = self.grants.get(&line.grant)?;
-            let quota = self.terms.get(&grant.terms)?.quota.filter(|q| q.calls.is_some())?;
+            let quota = self.terms.get(&grant.terms)?.quota.filter(Quota::counts)?;
             Some((line.grant, quota.period_of(leaf.time, grant.accepted)))
         };
         sorted(

@@ -238,8 +238,19 @@ impl World {
     }
 
     pub fn accept(&mut self, name: &str, version: Cid) -> Result<u64, Refusal> {
+        self.accept_in(name, version, None)
+    }
+
+    /// Accepts terms for use in a territory.
+    pub fn accept_in(
+        &mut self,
+        name: &str,
+        version: Cid,
+        territory: Option<&str>,
+    ) -> Result<u64, Refusal> {
         let (_, object) = self.ledger.version(&version).unwrap();
-        let accept = Accept { version, terms: object.terms };
+        let accept =
+            Accept { version, terms: object.terms, territory: territory.map(str::to_owned) };
         match self.act(name, vec![Operation::Accept(accept)])?[..] {
             [OperationResult::Grant(number)] => Ok(number),
             ref other => panic!("{other:?}"),
@@ -339,6 +350,18 @@ impl World {
             fee_cap: Price::CREDIT,
             operations: vec![operation],
         }
+    }
+
+    /// Applies what a node asks with its own key.
+    pub fn act_as_node(
+        &mut self,
+        name: &str,
+        number: u64,
+        operation: Operation,
+    ) -> Result<OperationResult, Refusal> {
+        let envelope = self.of_node(number, operation);
+        let results = self.apply(&envelope.sign(&key(&format!("{name}'s node"))).to_bytes())?;
+        Ok(results.into_iter().next().unwrap())
     }
 
     pub fn settle(&mut self, name: &str, gateway: u64, leaves: Vec<Leaf>) -> Result<(), Refusal> {

@@ -112,6 +112,8 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::Accept(_) => "accept",
         Operation::RevokeGrant(_) => "revoke_grant",
         Operation::RevokeCertificate(_) => "revoke_certificate",
+        Operation::TakeLease(_) => "take_lease",
+        Operation::ReturnLease(_) => "return_lease",
         Operation::OpenChannel(_) => "open_channel",
         Operation::FundChannel(_) => "fund_channel",
         Operation::CloseChannel(_) => "close_channel",

@@ -133,6 +133,12 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
             owner: made.owner.to_string(),
             burned: made.burned.to_string(),
         },
+        OperationResult::Leased(given) => OperationView::Leased {
+            calls: given.calls,
+            spend: given.spend.to_string(),
+            rate: given.rate,
+            until: given.until.0,
+        },
     }
 }
 

@@ -124,7 +124,7 @@ impl Person {
     }
 
     pub async fn accept(&self, version: Cid, terms: &Terms) -> u64 {
-        let accept = Accept { version, terms: terms.id() };
+        let accept = Accept { version, terms: terms.id(), territory: None };
         match &self.act(vec![Operation::Accept(accept)]).await.unwrap()[..] {
             [OperationView::Grant { number }] => number.parse().unwrap(),
             other => panic!("{other:?}"),

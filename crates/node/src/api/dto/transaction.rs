@@ -88,4 +88,15 @@ pub enum OperationView {
         /// The bond that is burned.
         burned: String,
     },
+    /// A gateway leased a part of a quota.
+    Leased {
+        /// Calls that were added to its lease.
+        calls: u64,
+        /// Credits that were added.
+        spend: String,
+        /// Calls per unit of the rate that were added.
+        rate: u32,
+        /// The first height at which it admits no calls under the lease.
+        until: u64,
+    },
 }
