@@ -1,15 +1,18 @@
 //! Admission: may this call run, and how much is held for it?
 
-use crate::books::{Books, Claim, Hold};
+use crate::books::{Books, Claim, Hold, Page, QuotaClaim};
 use crate::call::CallError;
 use crate::certificate::Opened;
+use crate::leases::{Counted, Want};
 use crate::route::{Part, Route};
 use ambar_base::{Coded, ErrorCode, Moment, Price};
+use ambar_ledger::quota::Share;
 use ambar_licence::decision::{
     ChannelView, Decision, GrantView, Request, Reservation, Situation, Spent, decide,
 };
 use ambar_licence::narrowing::Narrowing;
-use ambar_licence::{Purpose, Right};
+use ambar_licence::{Purpose, Quota, Right, Territory};
+use std::collections::BTreeMap;
 
 /// What admission decides about.
 pub struct Admission<'a> {
@@ -21,6 +24,8 @@ pub struct Admission<'a> {
     pub purpose: Option<&'a str>,
     /// Most that the call can cost.
     pub price_max: Price,
+    /// Most that the line of each part can cost, royalty and node fee, in the route's order.
+    pub lines_max: &'a [Price],
     /// The consensus time of the call.
     pub now: Moment,
     /// The age of the last final block.
@@ -33,55 +38,153 @@ pub struct Admitted {
     pub hold: Hold,
     /// The purpose that goes into the receipt.
     pub purpose: Option<Purpose>,
+    /// The territory that goes into the receipt.
+    pub territory: Option<Territory>,
+}
+
+/// What admission comes to.
+pub enum Verdict {
+    /// The call may run.
+    Admitted(Admitted),
+    /// A settlement overtook the route: with a newer state the same question has an answer.
+    Overtaken,
+    /// It may run once the ledger has given this.
+    Wanted(Want),
+}
+
+/// What a call needs of the quota of one grant.
+struct Need<'a> {
+    /// The first part under the grant.
+    part: usize,
+    quota: &'a Quota,
+    counted: Option<&'a Counted>,
+    rate: Option<&'a Counted>,
+    /// Lines under the grant, and what they can cost at most.
+    call: Spent,
+    /// What this gateway has admitted and not settled.
+    own: Spent,
+    /// How long until this gateway's part of the rate has room, and whether the ledger has
+    /// more to give.
+    wait_ms: u64,
+    more: bool,
 }
 
 impl Admission<'_> {
-    /// Decides and takes the hold, in one step with respect to other calls. Nothing if a
-    /// settlement overtook the route: with a newer state the same question has an answer.
-    pub fn decide(&self, books: &Books) -> Result<Option<Admitted>, CallError> {
+    /// Decides and takes the hold, in one step with respect to other calls.
+    pub fn decide(&self, books: &Books) -> Result<Verdict, CallError> {
         let declared = self.purpose.map(str::parse::<Purpose>).transpose();
         let declared = declared.map_err(|error| CallError::of(&error).at("Ambar-Purpose"))?;
-        let page = books.page();
+        let mut page = books.page();
         if self.route.head.height < page.settled() {
-            return Ok(None);
+            return Ok(Verdict::Overtaken);
         }
-        let spent: Vec<(&Narrowing, Spent)> = self
-            .certificate
-            .blocks
-            .iter()
-            .map(|block| (&block.narrowing, page.spent(&block.id)))
-            .collect();
-        let calls = |part: &Part| match part.quota {
-            None => 0,
-            Some((period, settled)) => settled + page.calls(part.grant_number, period),
+        let needs = self.needs(&mut page)?;
+        let first = self.ask_all(&page, declared, &needs)?;
+        if let Some(want) = needs.iter().find_map(|(grant, need)| self.want(*grant, need)) {
+            return Ok(Verdict::Wanted(want));
+        }
+        let rated: Vec<_> =
+            needs.iter().filter(|(_, need)| need.rate.is_some()).map(rate_of).collect();
+        let claim = Claim {
+            channel: self.channel(),
+            blocks: self.certificate.blocks.iter().map(|block| block.id).collect(),
+            quotas: needs.iter().filter_map(claim_of).collect(),
         };
+        for (grant, calls) in rated {
+            page.admit(grant, self.now, calls);
+        }
+        let Reservation { price, purpose, territory } = first;
+        let hold = page.hold(claim, price, self.route.channel.settled.end());
+        Ok(Verdict::Admitted(Admitted { hold, purpose, territory }))
+    }
+
+    fn channel(&self) -> u64 {
+        self.route.channel_number
+    }
+
+    /// What the call needs of each quota, all parts under one grant together.
+    fn needs(&self, page: &mut Page<'_>) -> Result<BTreeMap<u64, Need<'_>>, CallError> {
+        let mut needs: BTreeMap<u64, Need<'_>> = BTreeMap::new();
+        for (at, part) in self.route.parts.iter().enumerate() {
+            let Some(quota) = &part.terms.quota else { continue };
+            let price = self.lines_max.get(at).copied().unwrap_or(self.price_max);
+            let need = needs.entry(part.grant_number).or_insert_with(|| Need {
+                part: at,
+                quota,
+                counted: part.quota.as_ref(),
+                rate: part.rate.as_ref(),
+                call: Spent::default(),
+                own: Spent::default(),
+                wait_ms: 0,
+                more: false,
+            });
+            need.call.calls += 1;
+            need.call.price.0 = need.call.price.0.saturating_add(price.0);
+        }
+        for (grant, need) in &mut needs {
+            if let Some(counted) = need.counted {
+                need.own = page.under(*grant, counted.period);
+            }
+            if let (Some(held), Some(rate)) = (need.rate, need.quota.rate) {
+                let part = held.lease.rate;
+                let full = || CallError::new(ErrorCode::Overloaded, "too many grants have a rate");
+                let window = page.window(*grant, rate.per, self.now, part).ok_or_else(full)?;
+                let calls = calls_of(&need.call);
+                need.wait_ms = window.wait_ms(self.now, part, calls);
+                need.more = held.left.rate >= calls;
+            }
+        }
+        Ok(needs)
+    }
+
+    /// What this gateway lacks for a call that may run.
+    fn want(&self, grant: u64, need: &Need<'_>) -> Option<Want> {
+        let head = self.route.head.height;
+        let want = |counted: &Counted, lack: Share| Want {
+            channel: self.channel(),
+            grant,
+            period: counted.period,
+            through: self.route.through(need.part),
+            need: lack,
+            left: counted.left,
+            rate: counted.lease.rate,
+        };
+        let limits = (need.quota.calls.is_some(), need.quota.spend.is_some());
+        let counted = need.counted.and_then(|counted| {
+            let lack = counted.lack(need.own, need.call, limits);
+            (!lack.is_empty() || !counted.is_open(head)).then(|| want(counted, lack))
+        });
+        counted.or_else(|| {
+            let rate = need.rate?;
+            let lacks = if need.wait_ms > 0 { calls_of(&need.call) } else { 0 };
+            let lack = Share { rate: lacks, ..Share::default() };
+            (lacks > 0 || !rate.is_open(head)).then(|| want(rate, lack))
+        })
+    }
+
+    /// Asks the licence's decision for every part; what it reserves for the called one.
+    fn ask_all(
+        &self,
+        page: &Page<'_>,
+        declared: Option<Purpose>,
+        needs: &BTreeMap<u64, Need<'_>>,
+    ) -> Result<Reservation, CallError> {
+        let blocks = self.certificate.blocks.iter();
+        let spent: Vec<(&Narrowing, Spent)> =
+            blocks.map(|block| (&block.narrowing, page.spent(&block.id))).collect();
         let remaining = self.route.channel.remaining().0 / 1_000_000_000;
         let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
         let remaining = Price(remaining).saturating_sub(page.unsettled(self.channel()));
         let [called, components @ ..] = &self.route.parts[..] else {
             return Err(CallError::new(ErrorCode::Internal, "a route has at least one part"));
         };
-        let first = self.ask(called, Right::Call, declared, &spent, calls(called), remaining)?;
+        let need = |part: &Part| needs.get(&part.grant_number);
+        let first = self.ask(called, Right::Call, declared, &spent, need(called), remaining)?;
         for component in components {
             let purpose = first.purpose.clone();
-            self.ask(component, Right::Compose, purpose, &[], calls(component), remaining)?;
+            self.ask(component, Right::Compose, purpose, &[], need(component), remaining)?;
         }
-        let quotas = self
-            .route
-            .parts
-            .iter()
-            .filter_map(|part| part.quota.map(|(period, _)| (part.grant_number, period)));
-        let claim = Claim {
-            channel: self.channel(),
-            blocks: self.certificate.blocks.iter().map(|block| block.id).collect(),
-            quotas: quotas.collect(),
-        };
-        let hold = page.hold(claim, first.price, self.route.channel.settled.end());
-        Ok(Some(Admitted { hold, purpose: first.purpose }))
-    }
-
-    fn channel(&self) -> u64 {
-        self.route.channel_number
+        Ok(first)
     }
 
     /// Asks the licence's decision for one part: the certificate narrows the called
@@ -92,7 +195,7 @@ impl Admission<'_> {
         right: Right,
         purpose: Option<Purpose>,
         narrowings: &[(&Narrowing, Spent)],
-        calls_used: u64,
+        need: Option<&Need<'_>>,
         remaining: Price,
     ) -> Result<Reservation, CallError> {
         let channel = &self.route.channel;
@@ -101,23 +204,13 @@ impl Admission<'_> {
             purpose,
             right,
             price_max: self.price_max,
-            line_max: self.price_max,
+            line_max: need.map_or(Price::ZERO, |need| need.call.price),
             unit_price: part.unit_price(self.route.ask),
         };
-        let covers = part.grant.line == part.version.line && part.grant.terms == part.version.terms;
         let called = right == Right::Call;
         let situation = Situation {
             terms: &part.terms,
-            grant: GrantView {
-                accepted: part.grant.accepted,
-                revoked: part.grant.revoked.is_some(),
-                calls_used,
-                // No capsule is published under terms that limit these: the ledger refuses them.
-                spent: Price::ZERO,
-                rate_wait_ms: 0,
-                territory: None,
-                licensee_ok: covers && (!called || part.grant.licensee == channel.payer),
-            },
+            grant: grant_view(part, need, !called || part.grant.licensee == channel.payer),
             channel: ChannelView {
                 remaining,
                 expires: channel.expires,
@@ -133,9 +226,43 @@ impl Admission<'_> {
         match decide(&situation) {
             Decision::Allow(reservation) => Ok(reservation),
             Decision::Deny(denial) => {
-                let retry = denial.code() == ErrorCode::LedgerStale;
+                let passing = [ErrorCode::LedgerStale, ErrorCode::RateExceeded];
+                let retry = passing.contains(&denial.code());
                 Err(CallError { retry, ..CallError::of(&denial) })
             }
         }
     }
+}
+
+/// What is said of a grant: the numbers are those of all gateways, so that a call is denied
+/// exactly if neither this gateway's lease nor what nobody has leased holds it.
+fn grant_view(part: &Part, need: Option<&Need<'_>>, licensee_ok: bool) -> GrantView {
+    let covers = part.grant.line == part.version.line && part.grant.terms == part.version.terms;
+    let counted = need.and_then(|need| need.counted.map(|counted| (need, counted)));
+    // A decision is about one more call: the other lines under the grant come before it.
+    let calls_used = counted.map_or(0, |(need, counted)| {
+        counted.calls_used(need.own).saturating_add(need.call.calls.saturating_sub(1))
+    });
+    GrantView {
+        accepted: part.grant.accepted,
+        revoked: part.grant.revoked.is_some(),
+        calls_used,
+        spent: counted.map_or(Price::ZERO, |(need, counted)| counted.spent(need.own)),
+        rate_wait_ms: need.map_or(0, |need| if need.more { 0 } else { need.wait_ms }),
+        territory: part.grant.territory.as_deref().and_then(|code| code.parse().ok()),
+        licensee_ok: covers && licensee_ok,
+    }
+}
+
+fn calls_of(call: &Spent) -> u32 {
+    u32::try_from(call.calls).unwrap_or(u32::MAX)
+}
+
+fn rate_of((grant, need): (&u64, &Need<'_>)) -> (u64, u32) {
+    (*grant, calls_of(&need.call))
+}
+
+fn claim_of((grant, need): (&u64, &Need<'_>)) -> Option<QuotaClaim> {
+    let period = need.counted?.period;
+    Some(QuotaClaim { grant: *grant, period, spent: need.call })
 }

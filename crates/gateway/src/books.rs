@@ -6,10 +6,28 @@
 //! dropped (nothing is owed) or turned into a charge, which is counted until it is final.
 
 use crate::call::ReceiptId;
-use ambar_base::{Digest, Height, Price};
+use crate::window::Window;
+use ambar_base::{Digest, Height, Moment, Price};
+use ambar_ledger::object::Lease;
+use ambar_ledger::quota::{RATE_PERIOD, Share};
+use ambar_licence::RateUnit;
 use ambar_licence::decision::Spent;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Grants with a rate that one gateway keeps the times of: at most 12 KB each.
+const WINDOWS_MAX: usize = 65_536;
+
+/// What a call counts under one grant in one period of its quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaClaim {
+    /// The grant.
+    pub grant: u64,
+    /// The period.
+    pub period: u64,
+    /// Lines under the grant, and what they cost, or can cost at most: royalty and node fee.
+    pub spent: Spent,
+}
 
 /// What a call counts against.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,8 +36,8 @@ pub struct Claim {
     pub channel: u64,
     /// The certificate's blocks, outermost first.
     pub blocks: Vec<Digest>,
-    /// Grants with a quota, and the period that the call falls in.
-    pub quotas: Vec<(u64, u64)>,
+    /// Grants whose quota counts, each once.
+    pub quotas: Vec<QuotaClaim>,
 }
 
 #[derive(Default)]
@@ -30,8 +48,10 @@ struct Sums {
     channels: BTreeMap<u64, u64>,
     /// Everything ever spent or held under a block of a certificate.
     blocks: BTreeMap<Digest, Spent>,
-    /// Calls held or charged and not final, by grant and period.
-    quotas: BTreeMap<(u64, u64), u64>,
+    /// Held or charged and not final, by grant and period.
+    quotas: BTreeMap<(u64, u64), Spent>,
+    /// Calls that count against a rate, by grant.
+    windows: BTreeMap<u64, Window>,
     /// The last block whose charges are not counted here any more.
     settled: Height,
 }
@@ -96,11 +116,26 @@ impl Books {
         sums.settled = sums.settled.max(height);
         let channel = sums.channels.entry(claim.channel).or_default();
         *channel = channel.saturating_sub(price.0);
-        for quota in &claim.quotas {
-            let calls = sums.quotas.entry(*quota).or_default();
-            *calls = calls.saturating_sub(1);
+        claim.quotas.iter().for_each(|quota| sums.take_out(quota));
+    }
+
+    /// What was spared of a lease is back as of a block, or was not given back.
+    pub fn release(&self, (grant, period): (u64, u64), share: Share, back: Option<Height>) {
+        let mut sums = self.lock();
+        sums.settled = sums.settled.max(back.unwrap_or_default());
+        if period != RATE_PERIOD {
+            sums.take_out(&withheld((grant, period), share));
+        } else if back.is_some() {
+            sums.windows.remove(&grant);
+        } else if let Some(window) = sums.windows.get_mut(&grant) {
+            window.release(share.rate);
         }
     }
+}
+
+/// What is on its way back counts like calls that are admitted.
+fn withheld((grant, period): (u64, u64), share: Share) -> QuotaClaim {
+    QuotaClaim { grant, period, spent: Spent { price: share.spend, calls: share.calls } }
 }
 
 impl Sums {
@@ -112,8 +147,22 @@ impl Sums {
             spent.price.0 = spent.price.0.saturating_add(price.0);
             spent.calls += 1;
         }
-        for quota in &claim.quotas {
-            *self.quotas.entry(*quota).or_default() += 1;
+        claim.quotas.iter().for_each(|quota| self.put_in(quota));
+    }
+
+    fn put_in(&mut self, quota: &QuotaClaim) {
+        let sum = self.quotas.entry((quota.grant, quota.period)).or_default();
+        sum.calls = sum.calls.saturating_add(quota.spent.calls);
+        sum.price.0 = sum.price.0.saturating_add(quota.spent.price.0);
+    }
+
+    fn take_out(&mut self, quota: &QuotaClaim) {
+        let key = (quota.grant, quota.period);
+        let Some(sum) = self.quotas.get_mut(&key) else { return };
+        sum.calls = sum.calls.saturating_sub(quota.spent.calls);
+        sum.price = sum.price.saturating_sub(quota.spent.price);
+        if *sum == Spent::default() {
+            self.quotas.remove(&key);
         }
     }
 
@@ -125,10 +174,7 @@ impl Sums {
             spent.price.0 = spent.price.0.saturating_sub(price.0);
             spent.calls = spent.calls.saturating_sub(1);
         }
-        for quota in &claim.quotas {
-            let calls = self.quotas.entry(*quota).or_default();
-            *calls = calls.saturating_sub(1);
-        }
+        claim.quotas.iter().for_each(|quota| self.take_out(quota));
     }
 }
 
@@ -152,10 +198,63 @@ impl Page<'_> {
         self.sums.blocks.get(block).copied().unwrap_or_default()
     }
 
-    /// Calls held or charged and not final, by grant and period.
+    /// Held or charged and not final, by grant and period.
     #[must_use]
-    pub fn calls(&self, grant: u64, period: u64) -> u64 {
+    pub fn under(&self, grant: u64, period: u64) -> Spent {
         self.sums.quotas.get(&(grant, period)).copied().unwrap_or_default()
+    }
+
+    /// The calls that count against a grant's rate. `part` is what the lease holds when the
+    /// grant is first seen: nobody knows when an earlier process used it. Nothing if too many
+    /// are kept.
+    pub fn window(
+        &mut self,
+        grant: u64,
+        unit: RateUnit,
+        now: Moment,
+        part: u32,
+    ) -> Option<&mut Window> {
+        let windows = &mut self.sums.windows;
+        if windows.len() >= WINDOWS_MAX && !windows.contains_key(&grant) {
+            return None;
+        }
+        Some(windows.entry(grant).or_insert_with(|| Window::new(unit, now, part)))
+    }
+
+    /// Sets aside what no call needs of a lease, which the state has at `head`, so that it can
+    /// be given back; nothing if that cannot be said now. Whoever takes it says what became of
+    /// it: [`Books::release`]. Nobody used a rate for a unit: calls under way do not need it.
+    pub fn spare(
+        &mut self,
+        head: Height,
+        (grant, period): (u64, u64),
+        lease: &Lease,
+    ) -> Option<Share> {
+        if head < self.sums.settled {
+            return None;
+        }
+        if period == RATE_PERIOD {
+            if let Some(window) = self.sums.windows.get_mut(&grant) {
+                window.withhold(lease.rate);
+            }
+            return Some(Share { rate: lease.rate, ..Share::default() });
+        }
+        let own = self.under(grant, period);
+        let calls = lease.calls.saturating_sub(own.calls);
+        let spend = lease.spend.saturating_sub(own.price);
+        let share = Share { calls, spend, rate: 0 };
+        if share.is_empty() && own != Spent::default() {
+            return None;
+        }
+        self.sums.put_in(&withheld((grant, period), share));
+        Some(share)
+    }
+
+    /// Calls are admitted under a grant whose window was looked at.
+    pub fn admit(&mut self, grant: u64, now: Moment, calls: u32) {
+        if let Some(window) = self.sums.windows.get_mut(&grant) {
+            window.add(now, calls);
+        }
     }
 
     /// Takes a hold of `price` and the next sequence number, which is at least `from`.
@@ -183,11 +282,11 @@ impl Hold {
         &self.claim
     }
 
-    /// The call is charged: its price replaces what was held.
-    pub fn charge(mut self, price: Price) {
+    /// The call is charged: what it is charged for replaces what was held.
+    pub fn charge(mut self, charged: &Claim, price: Price) {
         let mut sums = self.books.lock();
         sums.remove(&self.claim, self.price);
-        sums.add(&self.claim, price);
+        sums.add(charged, price);
         drop(sums);
         self.settled = true;
     }
@@ -206,12 +305,18 @@ mod tests {
     use super::*;
 
     fn claim() -> Claim {
-        Claim { channel: 3, blocks: vec![Digest::of(b"a"), Digest::of(b"b")], quotas: vec![(1, 0)] }
+        costing(80)
     }
 
-    fn state(books: &Books) -> (u64, Spent, u64) {
+    fn costing(price: u64) -> Claim {
+        let quota = QuotaClaim { grant: 1, period: 0, spent: spent(price, 1) };
+        let blocks = vec![Digest::of(b"a"), Digest::of(b"b")];
+        Claim { channel: 3, blocks, quotas: vec![quota] }
+    }
+
+    fn state(books: &Books) -> (u64, Spent, Spent) {
         let page = books.page();
-        (page.unsettled(3).0, page.spent(&Digest::of(b"b")), page.calls(1, 0))
+        (page.unsettled(3).0, page.spent(&Digest::of(b"b")), page.under(1, 0))
     }
 
     fn spent(price: u64, calls: u64) -> Spent {
@@ -222,15 +327,37 @@ mod tests {
     fn a_hold_becomes_a_charge_or_nothing() {
         let books = Books::default();
         let hold = books.page().hold(claim(), Price(100), 0);
-        assert_eq!(state(&books), (100, spent(100, 1), 1));
-        hold.charge(Price(30));
-        assert_eq!(state(&books), (30, spent(30, 1), 1));
+        assert_eq!(state(&books), (100, spent(100, 1), spent(80, 1)));
+        hold.charge(&costing(20), Price(30));
+        assert_eq!(state(&books), (30, spent(30, 1), spent(20, 1)));
         drop(books.page().hold(claim(), Price(50), 0));
-        assert_eq!(state(&books), (30, spent(30, 1), 1));
-        books.finalise(&claim(), Price(30), Height(4));
-        assert_eq!(state(&books), (0, spent(30, 1), 0));
+        assert_eq!(state(&books), (30, spent(30, 1), spent(20, 1)));
+        books.finalise(&costing(20), Price(30), Height(4));
+        assert_eq!(state(&books), (0, spent(30, 1), spent(0, 0)));
         books.finalise(&claim(), Price(0), Height(2));
         assert_eq!(books.page().settled(), Height(4));
+    }
+
+    #[test]
+    fn what_goes_back_to_a_quota_is_not_there_for_calls() {
+        let books = Books::default();
+        let (place, until) = ((1, 0), Height(99));
+        let lease = Lease { calls: 5, spend: Price(100), rate: 0, until };
+        let hold = books.page().hold(claim(), Price(100), 0);
+        let share = Share { calls: 4, spend: Price(20), rate: 0 };
+        assert_eq!(books.page().spare(Height(3), place, &lease), Some(share));
+        assert_eq!(state(&books).2, spent(100, 5));
+        books.release(place, share, None);
+        assert_eq!((state(&books).2, books.page().settled()), (spent(80, 1), Height(0)));
+        assert_eq!(books.page().spare(Height(3), place, &lease), Some(share));
+        books.release(place, share, Some(Height(7)));
+        assert_eq!((state(&books).2, books.page().settled()), (spent(80, 1), Height(7)));
+        assert_eq!(books.page().spare(Height(6), place, &lease), None, "an older state");
+        let left = Lease { calls: 1, spend: Price(80), rate: 0, until };
+        assert_eq!(books.page().spare(Height(7), place, &left), None, "a call needs it");
+        drop(hold);
+        let nothing = Lease { until, ..Lease::default() };
+        assert_eq!(books.page().spare(Height(7), place, &nothing), Some(Share::default()));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The gateway: takes calls, and owns what they share.
 
-use crate::admission::{Admission, Admitted};
+use crate::admission::Admitted;
 use crate::archive::{Archive, ArchiveError, Archived, ArchivedBatch};
 use crate::books::Books;
-use crate::bound::{bound, max_tokens};
+use crate::bound::max_tokens;
 use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallRequest, Callable, ReceiptId};
 use crate::catalogue;
 use crate::certificate::{Certificates, Opened};
-use crate::compose::Work;
 use crate::desk::{Desk, desk};
+use crate::enter::Entered;
 use crate::figures::Figures;
 use crate::journal::{Journal, JournalError, Settings as JournalSettings};
-use crate::meter;
+use crate::lessee::Lessee;
 use crate::opening::opened;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::recall::Recalls;
@@ -25,7 +25,6 @@ use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Consensus, StoreError};
-use ambar_receipt::Counters;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
@@ -113,6 +112,7 @@ pub(crate) struct Inner {
     pub figures: Arc<Figures>,
     pub settling: mpsc::Sender<Arc<Metered>>,
     pub desk: Desk,
+    pub lessee: Lessee,
     pub recalls: Recalls,
     /// Ends waiting: for a full disk, for a ledger that does not answer.
     pub stop: CancellationToken,
@@ -128,16 +128,6 @@ pub(crate) struct Inner {
 pub struct Gateway {
     pub(crate) inner: Arc<Inner>,
     settler: Arc<Mutex<Option<JoinHandle<()>>>>,
-}
-
-/// An admitted call before it runs.
-struct Entered {
-    view: LedgerView,
-    route: Route,
-    work: Work,
-    bound: Vec<Counters>,
-    now: Moment,
-    admitted: Admitted,
 }
 
 /// A receipt as the gateway holds it.
@@ -164,6 +154,13 @@ impl Gateway {
         let mut recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
         let (desk, asks) = desk();
+        let books = Books::default();
+        let lessee = Lessee::new(
+            (node, Arc::clone(&clock)),
+            Arc::clone(&consensus),
+            books.clone(),
+            desk.clone(),
+        );
         let inner = Arc::new(Inner {
             network,
             node,
@@ -174,11 +171,12 @@ impl Gateway {
             certificates: Certificates::new(network, key.public()),
             journal: Arc::new(journal),
             archive: Arc::new(archive),
-            books: Books::default(),
+            books,
             pending: Pending::default(),
             figures: Arc::default(),
             settling,
             desk,
+            lessee,
             recalls: Recalls::default(),
             stop: CancellationToken::new(),
             cancel: CancellationToken::new(),
@@ -191,6 +189,7 @@ impl Gateway {
         let settler = tokio::spawn(settler.run(waiting, asks, inner.stop.clone()));
         let recalls = inner.recalls.clone();
         tokio::spawn(recalls.watch(Arc::clone(&inner.consensus), inner.stop.clone()));
+        tokio::spawn(inner.lessee.clone().keep(inner.stop.clone()));
         Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
     }
 
@@ -275,6 +274,7 @@ impl Gateway {
             }
         };
         let _ = tokio::time::timeout(SHUTDOWN_GRACE, settled).await;
+        inner.lessee.close().await;
         inner.stop.cancel();
         if let Some(settler) = self.settler.lock().await.take() {
             settler.abort();
@@ -323,7 +323,7 @@ impl Inner {
         Ok(())
     }
 
-    fn view(&self) -> Result<LedgerView, CallError> {
+    pub(crate) fn view(&self) -> Result<LedgerView, CallError> {
         LedgerView::latest(&*self.consensus).map_err(|error: StoreError| CallError::of(&error))
     }
 
@@ -333,7 +333,7 @@ impl Inner {
 
     /// The consensus time of a call admitted now: the clock's, never before the last block
     /// and never so far behind it that the leaf would be refused.
-    fn now(&self, view: &LedgerView) -> (Moment, u64) {
+    pub(crate) fn now(&self, view: &LedgerView) -> (Moment, u64) {
         let (clock, head) = ((self.clock)(), view.head().time);
         let latest = head.after(TIME_AHEAD_MS_MAX);
         (clock.clamp(head, latest), clock.0.saturating_sub(head.0))
@@ -382,36 +382,6 @@ impl Inner {
         Ok(found.map(|archived| archived.metered))
     }
 
-    /// Routes, bounds and decides on one state of the ledger. A settlement that becomes
-    /// final meanwhile moves charges from the books to a later state, which is taken then.
-    async fn enter(
-        &self,
-        mut view: LedgerView,
-        opened: &Opened,
-        request: &CallRequest,
-        max_tokens: u32,
-    ) -> Result<Entered, CallError> {
-        loop {
-            let (now, ledger_age_ms) = self.now(&view);
-            let router = Router { view: &view, serving: &self.serving, node: self.node, now };
-            let route = router.route(opened.channel, &request.capsule)?;
-            let work = Work::of(&route)?;
-            let bound = bound(&route, &work, &request.job, max_tokens).await?;
-            let admission = Admission {
-                certificate: opened,
-                route: &route,
-                purpose: request.purpose.as_deref(),
-                price_max: meter::price_max(&route, self.node, &bound)?,
-                now,
-                ledger_age_ms,
-            };
-            if let Some(admitted) = admission.decide(&self.books)? {
-                return Ok(Entered { view, route, work, bound, now, admitted });
-            }
-            view = self.view()?;
-        }
-    }
-
     async fn start(
         self: &Arc<Self>,
         view: LedgerView,
@@ -422,7 +392,7 @@ impl Inner {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
         let Entered { view, route, work, bound, now, admitted } = entered;
-        let Admitted { hold, purpose } = admitted;
+        let Admitted { hold, purpose, territory } = admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
         let (call, under_way) = match keyed {
@@ -443,6 +413,7 @@ impl Inner {
             bound,
             hold,
             purpose,
+            territory,
             holder: opened.holder,
             call,
             fingerprint: request.fingerprint,

@@ -19,9 +19,12 @@ pub mod certificate;
 pub mod compose;
 mod desk;
 pub mod dialect;
+mod enter;
 pub mod figures;
 pub mod gateway;
 pub mod journal;
+pub mod leases;
+mod lessee;
 pub mod meter;
 mod opening;
 pub mod pending;
@@ -36,6 +39,7 @@ pub mod serving;
 pub mod settle;
 pub mod settled;
 pub mod view;
+pub mod window;
 
 pub use call::{
     Accepted, CallError, CallEvent, CallRequest, Callable, GenerateOptions, Job, ReceiptId, Summary,

@@ -45,7 +45,15 @@ pub fn price(route: &Route, lines: &[Line]) -> Result<(Price, Price), CallError>
     Ok((sum.checked_add(fee).ok_or_else(overflow)?, fee))
 }
 
-/// Most that a call can cost when no part uses more than `bound`.
-pub fn price_max(route: &Route, node: u64, bound: &[Counters]) -> Result<Price, CallError> {
-    Ok(price(route, &lines(route, node, bound)?)?.0)
+/// Most that a call can cost when no part uses more than `bound`, and the line of each part,
+/// royalty and node fee.
+pub fn price_max(
+    route: &Route,
+    node: u64,
+    bound: &[Counters],
+) -> Result<(Price, Vec<Price>), CallError> {
+    let lines = lines(route, node, bound)?;
+    let cost = |line: &Line| line.royalty.checked_add(line.node_fee).ok_or_else(overflow);
+    let each = lines.iter().map(cost).collect::<Result<_, _>>()?;
+    Ok((price(route, &lines)?.0, each))
 }

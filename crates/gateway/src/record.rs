@@ -1,9 +1,10 @@
 //! What the call journal and the archive keep of a call.
 
-use crate::books::Claim;
+use crate::books::{Claim, QuotaClaim};
 use crate::call::ReceiptId;
 use ambar_base::{Digest, Height, Moment, Price, choice, record};
 use ambar_compute::Finish;
+use ambar_licence::decision::Spent;
 use ambar_receipt::{Details, Leaf, SignedBatch};
 
 choice! {
@@ -118,8 +119,24 @@ impl Metered {
     /// What the call counts against.
     #[must_use]
     pub fn claim(&self) -> Claim {
-        let (blocks, quotas) = (self.blocks.clone(), self.quotas.clone());
-        Claim { channel: self.leaf.channel, blocks, quotas }
+        let mut quotas: Vec<QuotaClaim> = Vec::with_capacity(self.quotas.len());
+        for (grant, period) in &self.quotas {
+            // Records of earlier versions name a grant once for each of its lines.
+            if !quotas.iter().any(|quota| (quota.grant, quota.period) == (*grant, *period)) {
+                let spent = self.spent_under(*grant);
+                quotas.push(QuotaClaim { grant: *grant, period: *period, spent });
+            }
+        }
+        Claim { channel: self.leaf.channel, blocks: self.blocks.clone(), quotas }
+    }
+
+    /// The lines under a grant, and what they cost.
+    fn spent_under(&self, grant: u64) -> Spent {
+        let lines = self.leaf.lines.iter().filter(|line| line.grant == grant);
+        lines.fold(Spent::default(), |sum, line| {
+            let cost = line.royalty.0.saturating_add(line.node_fee.0);
+            Spent { price: Price(sum.price.0.saturating_add(cost)), calls: sum.calls + 1 }
+        })
     }
 
     /// What the call costs.

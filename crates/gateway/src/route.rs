@@ -2,15 +2,17 @@
 //! called and what they ask, as of one final block.
 
 use crate::call::CallError;
+use crate::leases::Counted;
 use crate::serving::{Offer, Serving};
 use crate::view::LedgerView;
 use ambar_base::{Cid, ErrorCode, Height, Moment, Price};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_consensus::Head;
 use ambar_ledger::Key;
-use ambar_ledger::object::{Channel, Grant, Node, Parameters, Serve, Version};
+use ambar_ledger::object::{Channel, Grant, Lease, Node, Parameters, QuotaCount, Serve, Version};
 use ambar_ledger::query::State;
-use ambar_licence::Terms;
+use ambar_ledger::quota::RATE_PERIOD;
+use ambar_licence::{Quota, Terms};
 use ambar_receipt::Tariff;
 use ambar_receipt::leaf::LINES_MAX;
 
@@ -28,8 +30,10 @@ pub struct Part {
     pub grant: Grant,
     /// The terms of grant and version.
     pub terms: Terms,
-    /// Calls of the grant settled in the current period of its quota, and that period.
-    pub quota: Option<(u64, u64)>,
+    /// What is counted in the current period of its quota, if that counts calls or spend.
+    pub quota: Option<Counted>,
+    /// What is leased of its rate, if the quota has one.
+    pub rate: Option<Counted>,
     /// What it is for, in the capsule that uses it.
     pub role: Option<String>,
     /// The part that uses it, by index.
@@ -71,6 +75,21 @@ impl Route {
         self.parts
             .iter()
             .position(|part| part.parent == Some(parent) && part.role.as_deref() == Some(role))
+    }
+}
+
+impl Route {
+    /// The versions that lead from the called capsule to a part; none to the called one.
+    #[must_use]
+    pub fn through(&self, part: usize) -> Vec<u64> {
+        let mut path = Vec::new();
+        let mut at = Some(part).filter(|part| *part != 0);
+        while let Some(part) = at {
+            path.push(self.parts[part].number);
+            at = self.parts[part].parent;
+        }
+        path.reverse();
+        path
     }
 }
 
@@ -203,15 +222,16 @@ impl Router<'_> {
         let terms = self.view.terms(&version.terms).map_err(ledger)?;
         let manifest = self.manifest(number, &version.id)?;
         let offer = self.offer(&version, &manifest)?;
-        let quota = terms.quota.map(|quota| quota.period_of(self.now, grant.accepted));
-        let quota = match quota {
-            None => None,
-            Some(period) => {
-                let key = Key::Quota((grant_number, period));
-                let count: Option<u64> = self.view.object(&key).map_err(ledger)?;
-                Some((period, count.unwrap_or_default()))
+        let counted = |quota: &Quota, period| self.counted(quota, grant_number, period);
+        let (mut quota, mut rate) = (None, None);
+        if let Some(terms) = &terms.quota {
+            if terms.counts() {
+                quota = Some(counted(terms, terms.period_of(self.now, grant.accepted))?);
             }
-        };
+            if terms.rate.is_some() {
+                rate = Some(counted(terms, RATE_PERIOD)?);
+            }
+        }
         Ok(Part {
             number,
             version,
@@ -220,10 +240,20 @@ impl Router<'_> {
             grant,
             terms,
             quota,
+            rate,
             role,
             parent,
             offer,
         })
+    }
+
+    /// What the ledger counts in one period, and this node's lease.
+    fn counted(&self, quota: &Quota, grant: u64, period: u64) -> Result<Counted, CallError> {
+        let count = self.view.object::<QuotaCount>(&Key::Quota((grant, period)));
+        let count = count.map_err(ledger)?.unwrap_or_default();
+        let lease = self.view.object::<Lease>(&Key::Lease((grant, (period, self.node))));
+        let lease = lease.map_err(ledger)?.unwrap_or_default();
+        Ok(Counted { period, count, left: count.left(quota, period), lease })
     }
 
     fn manifest(&self, number: u64, id: &Cid) -> Result<Manifest, CallError> {

@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
 use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
-use ambar_licence::Purpose;
+use ambar_licence::{Purpose, Territory};
 use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, opening};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ pub(crate) struct Running {
     pub bound: Vec<Counters>,
     pub hold: Hold,
     pub purpose: Option<Purpose>,
+    pub territory: Option<Territory>,
     pub holder: Digest,
     pub call: Digest,
     pub fingerprint: Digest,
@@ -197,6 +198,7 @@ impl Running {
             call: self.call,
             outcome: product.outcome(),
             purpose: self.purpose.as_ref().map(ToString::to_string),
+            territory: self.territory.map(|territory| territory.as_str().to_owned()),
             lines,
             network_fee,
             details: details.digest(),
@@ -208,7 +210,7 @@ impl Running {
             details: Some(details),
             evidence,
             blocks: claim.blocks.clone(),
-            quotas: claim.quotas.clone(),
+            quotas: claim.quotas.iter().map(|quota| (quota.grant, quota.period)).collect(),
             fingerprint: self.fingerprint,
             capsule: self.route.parts[0].version.id.to_string(),
             answer: self.answer(product, &counters),
@@ -237,7 +239,7 @@ impl Running {
         let price = metered.price();
         let error = self.error(&product);
         let summary = summary(&metered, self.receipt(), price);
-        self.hold.charge(price);
+        self.hold.charge(&metered.claim(), price);
         gateway.figures.charged(&metered, price);
         let written = keep(gateway, metered, client).await;
         drop(self.under_way);

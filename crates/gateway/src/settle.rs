@@ -87,7 +87,7 @@ impl Settler {
         loop {
             tokio::select! {
                 Some(ask) = asks.recv() => {
-                    let answer = self.act(ask.operation).await;
+                    let answer = self.act(ask.operation, &stop).await;
                     // Whoever went away does not want to know.
                     let _ = ask.answer.send(answer);
                     continue;
@@ -115,13 +115,23 @@ impl Settler {
         }
     }
 
-    /// Does one operation in the node's name.
-    async fn act(&self, operation: Operation) -> Result<Committed, CallError> {
+    /// Does one operation in the node's name. Whether a lease was given back must be known:
+    /// what waits for a full disk may yet be final.
+    async fn act(
+        &self,
+        operation: Operation,
+        stop: &CancellationToken,
+    ) -> Result<Committed, CallError> {
         let failed = |why| CallError::new(ErrorCode::LedgerCorrupt, why);
+        let waits = matches!(operation, Operation::TakeLease(_) | Operation::ReturnLease(_));
         let (view, node) = self.now().map_err(failed)?;
         let transaction = self.transaction(&view, &node, operation);
-        let submitted = self.consensus.submit(transaction).await;
-        submitted.map_err(|error| CallError::of(&error))
+        loop {
+            match self.consensus.submit(transaction.clone()).await {
+                Err(SubmitError::Store(_)) if waits && !stop.is_cancelled() => pause(stop).await,
+                submitted => return submitted.map_err(|error| CallError::of(&error)),
+            }
+        }
     }
 
     /// The newest state, and what it says of this node.

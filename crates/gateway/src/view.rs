@@ -1,9 +1,10 @@
 //! The ledger as the gateway reads it: the state after the last final block.
 
 use ambar_base::{Coded, Digest, NetworkId};
+use ambar_consensus::limits::SCAN_ENTRIES_MAX;
 use ambar_consensus::{Consensus, Head, StateView, StoreError};
-use ambar_ledger::Refusal;
 use ambar_ledger::query::State;
+use ambar_ledger::{Key, Refusal};
 
 /// The state after one final block.
 #[derive(Clone)]
@@ -15,10 +16,37 @@ impl LedgerView {
         consensus.read().map(Self)
     }
 
+    /// The state of a view.
+    #[must_use]
+    pub fn of(state: StateView) -> Self {
+        Self(state)
+    }
+
     /// The block after which this is the state.
     #[must_use]
     pub fn head(&self) -> Head {
         self.0.head()
+    }
+}
+
+/// Most leases that are looked through for a node's own.
+const LEASES_MAX: usize = 1 << 20;
+
+impl LedgerView {
+    /// The leases of a node: grants and periods.
+    pub fn leases_of(&self, node: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+        let table = Key::Lease(Default::default()).table();
+        let (mut found, mut after) = (Vec::new(), None);
+        for _ in 0..LEASES_MAX / SCAN_ENTRIES_MAX {
+            let entries = self.0.scan(&table, after.as_deref(), SCAN_ENTRIES_MAX)?;
+            let Some((last, _)) = entries.last() else { break };
+            after = Some(last.clone());
+            found.extend(entries.iter().filter_map(|(key, _)| match Key::parse(key) {
+                Ok(Key::Lease((grant, (period, of)))) if of == node => Some((grant, period)),
+                _ => None,
+            }));
+        }
+        Ok(found)
     }
 }
 
