@@ -152,7 +152,10 @@ impl Town {
             let route = self.route(at);
             match self.decide(at, &route)? {
                 Verdict::Admitted(admitted) => {
-                    assert_eq!(admitted.territory.map(|place| place.as_str()), Some("PT"));
+                    assert_eq!(
+                        admitted.territory.map(ambar_licence::Territory::as_str),
+                        Some("PT")
+                    );
                     let now = self.world.ledger.time();
                     let gate = &mut self.gates[at];
                     gate.used = now;
