@@ -221,20 +221,24 @@ impl Page<'_> {
         Some(windows.entry(grant).or_insert_with(|| Window::new(unit, now, part)))
     }
 
-    /// Sets aside what no call needs of a lease, which the state has at `head`, so that it can
-    /// be given back; nothing if that cannot be said now. Whoever takes it says what became of
-    /// it: [`Books::release`]. Nobody used a rate for a unit: calls under way do not need it.
+    /// Sets aside what no call needs of a lease, which the state has after the block `height`
+    /// at `time`, so that it can be given back; nothing if that cannot be said now. Whoever
+    /// takes it says what became of it: [`Books::release`]. A rate is spared whole, when its
+    /// last call does not count any more for anybody.
     pub fn spare(
         &mut self,
-        head: Height,
+        (height, time): (Height, Moment),
         (grant, period): (u64, u64),
         lease: &Lease,
     ) -> Option<Share> {
-        if head < self.sums.settled {
+        if height < self.sums.settled {
             return None;
         }
         if period == RATE_PERIOD {
             if let Some(window) = self.sums.windows.get_mut(&grant) {
+                if window.wait_ms(time, lease.rate, lease.rate) > 0 {
+                    return None;
+                }
                 window.withhold(lease.rate);
             }
             return Some(Share { rate: lease.rate, ..Share::default() });
@@ -342,22 +346,46 @@ mod tests {
     fn what_goes_back_to_a_quota_is_not_there_for_calls() {
         let books = Books::default();
         let (place, until) = ((1, 0), Height(99));
+        let at = |height| (Height(height), Moment(0));
         let lease = Lease { calls: 5, spend: Price(100), rate: 0, until };
         let hold = books.page().hold(claim(), Price(100), 0);
         let share = Share { calls: 4, spend: Price(20), rate: 0 };
-        assert_eq!(books.page().spare(Height(3), place, &lease), Some(share));
+        assert_eq!(books.page().spare(at(3), place, &lease), Some(share));
         assert_eq!(state(&books).2, spent(100, 5));
         books.release(place, share, None);
         assert_eq!((state(&books).2, books.page().settled()), (spent(80, 1), Height(0)));
-        assert_eq!(books.page().spare(Height(3), place, &lease), Some(share));
+        assert_eq!(books.page().spare(at(3), place, &lease), Some(share));
         books.release(place, share, Some(Height(7)));
         assert_eq!((state(&books).2, books.page().settled()), (spent(80, 1), Height(7)));
-        assert_eq!(books.page().spare(Height(6), place, &lease), None, "an older state");
+        assert_eq!(books.page().spare(at(6), place, &lease), None, "an older state");
         let left = Lease { calls: 1, spend: Price(80), rate: 0, until };
-        assert_eq!(books.page().spare(Height(7), place, &left), None, "a call needs it");
+        assert_eq!(books.page().spare(at(7), place, &left), None, "a call needs it");
         drop(hold);
         let nothing = Lease { until, ..Lease::default() };
-        assert_eq!(books.page().spare(Height(7), place, &nothing), Some(Share::default()));
+        assert_eq!(books.page().spare(at(7), place, &nothing), Some(Share::default()));
+    }
+
+    #[test]
+    fn a_rate_goes_back_when_its_last_call_is_a_unit_old() {
+        let (books, place) = (Books::default(), (1, RATE_PERIOD));
+        let lease = Lease { rate: 4, until: Height(99), ..Lease::default() };
+        let spare = |ms| books.page().spare((Height(1), Moment(ms)), place, &lease);
+        let wait_ms = |ms| {
+            let mut page = books.page();
+            let window = page.window(1, RateUnit::Second, Moment(ms), 0).unwrap();
+            window.wait_ms(Moment(ms), 4, 1)
+        };
+        assert_eq!(wait_ms(5_000), 0);
+        books.page().admit(1, Moment(5_000), 1);
+        assert_eq!(spare(5_999), None);
+        let share = Share { rate: 4, ..Share::default() };
+        assert_eq!(spare(6_000), Some(share));
+        assert_eq!(wait_ms(6_000), 1_000, "all of it is on its way back");
+        books.release(place, share, None);
+        assert_eq!(wait_ms(6_000), 0);
+        assert_eq!(spare(6_000), Some(share));
+        books.release(place, share, Some(Height(2)));
+        assert_eq!((wait_ms(6_000), books.page().settled()), (0, Height(2)));
     }
 
     #[test]

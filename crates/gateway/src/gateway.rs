@@ -157,7 +157,7 @@ impl Gateway {
         let books = Books::default();
         let lessee = Lessee::new(
             (node, Arc::clone(&clock)),
-            Arc::clone(&consensus),
+            Arc::new(Arc::clone(&consensus)),
             books.clone(),
             desk.clone(),
         );

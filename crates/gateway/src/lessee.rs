@@ -12,7 +12,7 @@ use crate::leases::{EXTEND_BLOCKS, Want, is_idle};
 use crate::route::Route;
 use crate::view::LedgerView;
 use ambar_base::{ErrorCode, Height, Moment};
-use ambar_consensus::{Clock, Consensus, StoreError};
+use ambar_consensus::{Clock, Consensus, Head, StoreError};
 use ambar_ledger::object::{Grant, Lease};
 use ambar_ledger::query::State as _;
 use ambar_ledger::quota::{RATE_PERIOD, Share};
@@ -38,6 +38,25 @@ type Place = (u64, u64);
 /// How a request ended; nothing while it is on its way.
 type Answer = Option<Result<(), CallError>>;
 
+/// The ledger, as one follows it who leases.
+pub(crate) trait Followed: Send + Sync {
+    /// The newest state.
+    fn latest(&self) -> Result<LedgerView, StoreError>;
+
+    /// The newest block, and those to come.
+    fn heads(&self) -> watch::Receiver<Head>;
+}
+
+impl Followed for Arc<dyn Consensus> {
+    fn latest(&self) -> Result<LedgerView, StoreError> {
+        LedgerView::latest(&**self)
+    }
+
+    fn heads(&self) -> watch::Receiver<Head> {
+        self.watch()
+    }
+}
+
 /// A lease that calls have used.
 #[derive(Clone)]
 struct Used {
@@ -58,22 +77,22 @@ struct Inner {
 /// The gateway as one who leases.
 #[derive(Clone)]
 pub(crate) struct Lessee {
-    pub(crate) node: u64,
-    pub(crate) clock: Clock,
-    pub(crate) consensus: Arc<dyn Consensus>,
-    pub(crate) books: Books,
-    pub(crate) desk: Desk,
+    node: u64,
+    clock: Clock,
+    ledger: Arc<dyn Followed>,
+    books: Books,
+    desk: Desk,
     inner: Arc<Mutex<Inner>>,
 }
 
 impl Lessee {
     pub(crate) fn new(
         (node, clock): (u64, Clock),
-        consensus: Arc<dyn Consensus>,
+        ledger: Arc<dyn Followed>,
         books: Books,
         desk: Desk,
     ) -> Self {
-        Self { node, clock, consensus, books, desk, inner: Arc::default() }
+        Self { node, clock, ledger, books, desk, inner: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -137,7 +156,7 @@ impl Lessee {
             Err(error) if error.code == ErrorCode::TransactionExpired => Height(0),
             Err(error) => return Err(unleased(error)),
         };
-        let mut head = self.consensus.watch();
+        let mut head = self.ledger.heads();
         let seen = head.wait_for(|head| head.height >= height).await.is_ok();
         if seen { Ok(height) } else { Err(unleased(late())) }
     }
@@ -171,7 +190,7 @@ impl Lessee {
 
     /// An earlier process may have left leases: they go back unless calls come.
     fn take_up(&self) -> Result<(), StoreError> {
-        let left = LedgerView::latest(&*self.consensus)?.leases_of(self.node)?;
+        let left = self.ledger.latest()?.leases_of(self.node)?;
         let at = (self.clock)();
         let mut inner = self.lock();
         for place in left.into_iter().take(LEASES_MAX) {
@@ -196,7 +215,7 @@ impl Lessee {
         if used.is_empty() {
             return Ok(Vec::new());
         }
-        let view = LedgerView::latest(&*self.consensus).map_err(|error| CallError::of(&error))?;
+        let view = self.ledger.latest().map_err(|error| CallError::of(&error))?;
         let mut answers = Vec::new();
         for (place, used) in used {
             let looked = self.look(&view, place, &used, closing);
@@ -222,7 +241,7 @@ impl Lessee {
         let now = (self.clock)();
         let idle = (closing && unit.is_none()) || is_idle(used.at, now, unit);
         if idle {
-            return Ok(self.give_back(view.head().height, place, &lease));
+            return Ok(self.give_back(view.head(), place, &lease));
         }
         let (head, until) = (view.head().height, lease.until);
         let ends = head < until && until.0 - head.0 < EXTEND_BLOCKS && !closing;
@@ -238,7 +257,7 @@ impl Lessee {
     /// Gives back what no call needs that is under way.
     fn give_back(
         &self,
-        head: Height,
+        head: Head,
         place: Place,
         lease: &Lease,
     ) -> Option<watch::Receiver<Answer>> {
@@ -247,7 +266,7 @@ impl Lessee {
         if inner.flights.contains_key(&place) {
             return None;
         }
-        let share = self.books.page().spare(head, place, lease)?;
+        let share = self.books.page().spare((head.height, head.time), place, lease)?;
         inner.takes.remove(&place);
         if share.is_empty() {
             inner.used.remove(&place);
@@ -291,3 +310,7 @@ fn unleased(error: CallError) -> CallError {
     let message = format!("this node could not lease a part of the quota: {}", error.message);
     CallError::new(ErrorCode::Unavailable, message)
 }
+
+#[cfg(test)]
+#[path = "lessee_tests.rs"]
+mod tests;

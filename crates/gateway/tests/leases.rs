@@ -246,7 +246,7 @@ impl Town {
     /// Gives back what no call needs.
     fn give_back(&mut self, at: usize, period: u64) {
         let (Some(lease), place) = (self.lease(at, period), (self.grant, period)) else { return };
-        let head = self.world.ledger.height();
+        let head = (self.world.ledger.height(), self.world.ledger.time());
         let spared = self.gates[at].books.page().spare(head, place, &lease);
         let Some(share) = spared else { return };
         let (grant, Share { calls, spend, rate }) = (self.grant, share);

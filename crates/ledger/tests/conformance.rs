@@ -12,15 +12,15 @@ use ambar_capsule::{Party, Plan, SignedManifest};
 use ambar_ledger::history::History;
 use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, ForgetBatch, FormerUses, Governance, Grant,
-    Lease, Line, Name, Node, Numbers, Parameters, QuotaCount, Royalty, Serve, Version,
+    Line, Name, Node, Numbers, Parameters, Royalty, Serve, Version,
 };
 use ambar_ledger::result::{EjectedResult, OperationResult};
 use ambar_ledger::roster::{Roster, Status, Validator};
 use ambar_ledger::sequence::Sequence;
 use ambar_ledger::transaction::{
     Accept, AllowServing, BatchSigners, FundChannel, OpenChannel, Operation, Publish, RegisterName,
-    RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys, SetAsk, Settle,
-    TakeLease, Transfer, TransferLine, TransferRoyalty,
+    RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk, Settle, Transfer,
+    TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, SignedTransaction};
 use ambar_receipt::{
@@ -222,45 +222,6 @@ fn licences_and_channels() {
         deposit: Amount(10),
     };
     check("channel", &value, "0f7d4552cad4ad6a18452f92057fbf62a5db7f8d1e9a6ca175d590ee7489fd88");
-}
-
-#[test]
-fn quotas_and_leases() {
-    let value = QuotaCount {
-        calls: 300,
-        spend: Price(1 << 40),
-        calls_leased: 2,
-        spend_leased: Price(300),
-        rate_leased: 4,
-    };
-    check("count", &value, "33c0492b9e1e9770e37e9924aabeec518e1e55601702f47c05152a7b85650475");
-    let value = Lease { calls: 300, spend: Price(1 << 40), rate: 2, until: Height(300) };
-    check("lease", &value, "1c90db68d487e25a805ebbd159908d9bdc7dc4bd85eeb267d4b4cb2f655d75fd");
-    check(
-        "leased",
-        &OperationResult::Leased(value),
-        "b9fb4d143d645af6121492c5daf37f86e513f59e047cbc589a2a8ab938831247",
-    );
-    let take = TakeLease {
-        channel: 1,
-        grant: 300,
-        period: u64::MAX,
-        calls: 2,
-        spend: Price(1 << 40),
-        rate: 3,
-        through: vec![4, 300],
-    };
-    check(
-        "take",
-        &Operation::TakeLease(take),
-        "77b5eb9ecc662e4fb91d33080b4933faa92c07960f9f0638afb9633499c974eb",
-    );
-    let give = ReturnLease { grant: 300, period: 1, calls: 2, spend: Price(1 << 40), rate: 3 };
-    check(
-        "return",
-        &Operation::ReturnLease(give),
-        "2484668e283d409acad312dcf0a574f7391ae8c5d072022ea1b90820c614b828",
-    );
 }
 
 #[test]
