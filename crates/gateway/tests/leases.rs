@@ -22,7 +22,7 @@ use ambar_ledger::query::State as _;
 use ambar_ledger::quota::{LEASE_BLOCKS, RATE_PERIOD, Share};
 use ambar_ledger::transaction::{ReturnLease, TakeLease};
 use ambar_ledger::{Key, Operation};
-use ambar_licence::{Period, Quota, Rate, RateUnit, Right, Terms};
+use ambar_licence::{Period, Quota, Rate, RateUnit, Right, Terms, Territory};
 use ambar_receipt::Counter;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -152,10 +152,7 @@ impl Town {
             let route = self.route(at);
             match self.decide(at, &route)? {
                 Verdict::Admitted(admitted) => {
-                    assert_eq!(
-                        admitted.territory.map(ambar_licence::Territory::as_str),
-                        Some("PT")
-                    );
+                    assert_eq!(admitted.territory.map(Territory::as_str), Some("PT"));
                     let now = self.world.ledger.time();
                     let gate = &mut self.gates[at];
                     gate.used = now;
