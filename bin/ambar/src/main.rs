@@ -6,6 +6,7 @@
 //! **Invariant**: with `--json`, standard output holds one JSON document or nothing.
 
 mod cli;
+mod clock;
 mod commands;
 mod context;
 mod demo;

@@ -1,8 +1,12 @@
 //! Calls through the OpenAI dialect, as any client of it makes them: the certificate is
 //! the API key. Streams are read event by event (WHATWG HTML, server-sent events).
 
+use crate::clock::now;
 use crate::failure::{Failure, OrFail, Outcome};
-use ambar_base::ErrorCode;
+use ambar_base::{ErrorCode, Price, SecretKey};
+use ambar_gateway::authorisation::{Authorisation, fingerprint};
+use ambar_gateway::certificate::inspect;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -14,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest answer that is read, bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Where a conversation goes on.
+const CHAT: &str = "/v1/chat/completions";
 /// How a stream names its receipt, in a comment line.
 const RECEIPT_COMMENT: &str = ": ambar-receipt ";
 
@@ -26,6 +32,10 @@ pub struct Question {
     pub text: String,
     /// The declared purpose.
     pub purpose: Option<String>,
+    /// Most that it may cost.
+    pub price_max: Option<Price>,
+    /// The agent's key, which signs the call.
+    pub agent: Option<SecretKey>,
     /// Most tokens of answer.
     pub max_tokens: Option<u32>,
     /// Sampling temperature; nothing: the gateway's own.
@@ -69,7 +79,7 @@ impl Dialect {
 
     /// Asks and waits for the whole answer.
     pub async fn ask(&self, question: &Question) -> Outcome<Answer> {
-        let response = self.send(self.request(question, false)).await?;
+        let response = self.send(self.request(question, false)?).await?;
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
@@ -87,7 +97,7 @@ impl Dialect {
         question: &Question,
         mut piece: impl FnMut(&str) -> Outcome,
     ) -> Outcome<Answer> {
-        let mut response = self.send(self.request(question, true)).await?;
+        let mut response = self.send(self.request(question, true)?).await?;
         let mut reading = Reading::default();
         while let Some(bytes) = response.chunk().await.map_err(broken)? {
             for text in reading.take(&bytes)? {
@@ -97,7 +107,7 @@ impl Dialect {
         reading.finish()
     }
 
-    fn request(&self, question: &Question, stream: bool) -> RequestBuilder {
+    fn request(&self, question: &Question, stream: bool) -> Outcome<RequestBuilder> {
         let mut body = json!({
             "model": question.model,
             "messages": [{ "role": "user", "content": question.text }],
@@ -109,12 +119,48 @@ impl Dialect {
         if let Some(temperature) = question.temperature {
             body["temperature"] = temperature.into();
         }
-        let url = format!("{}/v1/chat/completions", self.base_url);
-        let request = self.http.post(url).bearer_auth(&self.certificate).json(&body);
-        match &question.purpose {
-            Some(purpose) => request.header("ambar-purpose", purpose),
-            None => request,
+        let body = body.to_string();
+        let request = self.http.post(format!("{}{CHAT}", self.base_url));
+        let mut request = request.bearer_auth(&self.certificate);
+        if let Some(purpose) = &question.purpose {
+            request = request.header("ambar-purpose", purpose);
         }
+        if let Some(price) = question.price_max {
+            request = request.header("ambar-price-max", price.to_string());
+        }
+        if let Some(agent) = &question.agent {
+            request = self.signed(request, question, agent, body.as_bytes())?;
+        }
+        Ok(request.header(CONTENT_TYPE, "application/json").body(body))
+    }
+
+    /// Has the agent sign the call, under a key of its own so that it is charged once.
+    fn signed(
+        &self,
+        request: RequestBuilder,
+        question: &Question,
+        agent: &SecretKey,
+        body: &[u8],
+    ) -> Outcome<RequestBuilder> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).or_fail(ErrorCode::Internal)?;
+        let described = inspect(&self.certificate)?;
+        let authorisation = Authorisation {
+            network: described.authority.network,
+            channel: described.authority.channel,
+            holder: described.holder,
+            request: fingerprint(CHAT, body),
+            key: hex::encode(random),
+            purpose: question.purpose.clone(),
+            price_max: question.price_max,
+            time: now(),
+        };
+        let signature = authorisation.sign(agent);
+        Ok(request
+            .header("idempotency-key", &authorisation.key)
+            .header("ambar-agent", agent.public().did())
+            .header("ambar-agent-time", authorisation.time.0.to_string())
+            .header("ambar-agent-signature", hex::encode(signature.0)))
     }
 
     async fn send(&self, request: RequestBuilder) -> Outcome<Response> {

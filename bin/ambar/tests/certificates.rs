@@ -8,7 +8,8 @@ mod node;
 #[expect(dead_code, reason = "each test file uses its own part")]
 mod support;
 
-use ambar_base::{NetworkId, PublicKey, SecretKey};
+use ambar_base::{Moment, NetworkId, PublicKey, SecretKey};
+use ambar_gateway::authorisation::{Authorisation, fingerprint};
 use ambar_gateway::certificate;
 use ambar_licence::Narrowing;
 use ambar_node::keys::KeyFile;
@@ -19,6 +20,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 use support::http::{Answer, Opened, Request};
 use support::market::{Market, chat, credits, nano, question, until};
 
@@ -385,4 +387,70 @@ fn a_certificate_sees_its_own_receipts_only() {
     assert!(!fs::read(&out).unwrap().is_empty());
     let verified = stall.market.person().json(&["receipt", "verify", out.to_str().unwrap()]);
     assert_eq!(verified["ok"], true, "{verified}");
+}
+
+#[test]
+fn an_agents_certificate_works_with_its_signature() {
+    let stall = Stall::open();
+    let market = &stall.market;
+    let did = text(&market.person().json(&["key", "new", "bot"]), "did");
+    market.person().json(&["key", "new", "thief"]);
+    let whole = market.mint(&stall.channel, &[]);
+    let bound = market.write("bot.cert", market.narrow(&whole, &["--agent", &did]));
+    let call = |how: &[&str]| {
+        let call = ["call", &stall.model, "--cert", &bound, "Hello", "--json"];
+        market.person().run(&[&call[..], how].concat())
+    };
+    call(&[]).failed(3, "agent_signature_required");
+    call(&["--agent", "thief"]).failed(3, "agent_signature_required");
+    call(&["--agent", "bot", "--price-max", "0.000000001"]).failed(3, "price_above_limit");
+    let answer = call(&["--agent", "bot", "--price-max", "1"]).json();
+    assert!(text(&answer, "text").starts_with("w0 w1"), "{answer}");
+    // Streams are signed alike.
+    let streamed =
+        market.person().run(&["call", &stall.model, "--cert", &bound, "Hello", "--agent", "bot"]);
+    assert!(streamed.code == 0 && streamed.out.starts_with("w0 w1"), "{streamed:?}");
+    market.audit(2);
+}
+
+/// The signature that a call carried, with the certificate, in a thief's hands.
+#[test]
+fn a_stolen_signature_repeats_one_answer() {
+    let stall = Stall::open();
+    let market = &stall.market;
+    let agent = SecretKey::from_seed(&[9; 32]);
+    let whole = market.mint(&stall.channel, &[]);
+    let bound = market.narrow(&whole, &["--agent", &agent.public().did()]);
+    let described = certificate::inspect(&bound).unwrap();
+    let path = "/v1/chat/completions";
+    let body = question(&stall.model, TOKENS).to_string();
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let authorisation = Authorisation {
+        network: described.authority.network,
+        channel: described.authority.channel,
+        holder: described.holder,
+        request: fingerprint(path, body.as_bytes()),
+        key: "one".into(),
+        purpose: None,
+        price_max: None,
+        time: Moment(time.try_into().unwrap()),
+    };
+    let signature = hex::encode(authorisation.sign(&agent).0);
+    let send = |body: &str, key: &str, time: u64| {
+        let request = Request::post(path, body.as_bytes().to_vec()).bearer(&bound);
+        let request = request.header("Content-Type", "application/json");
+        let request = request.header("Idempotency-Key", key);
+        let request = request.header("Ambar-Agent", &agent.public().did());
+        let request = request.header("Ambar-Agent-Time", &time.to_string());
+        request.header("Ambar-Agent-Signature", &signature).send(market.url()).unwrap()
+    };
+    let time = authorisation.time.0;
+    send(&body, "one", time).ok();
+    let again = send(&body, "one", time);
+    assert_eq!(again.header("ambar-replayed"), Some("true"), "{again:?}");
+    send(&body, "two", time).refused(401, "signature_invalid");
+    send(&body, "two", time + 1).refused(401, "signature_invalid");
+    let other = question(&stall.model, TOKENS + 1).to_string();
+    assert!(send(&other, "one", time).status >= 400);
+    market.audit(1);
 }

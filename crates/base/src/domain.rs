@@ -53,6 +53,8 @@ macro_rules! domains {
 domains! {
     /// The inception record of an account; its hash is the account id.
     Account = "account" / 1,
+    /// An agent's signature over a call that it makes with a certificate.
+    Authorisation = "authorisation" / 1,
     /// The gateway's signature over a batch header.
     Batch = "batch" / 1,
     /// The digest of a block's header.

@@ -5,7 +5,7 @@ use crate::call::CallError;
 use crate::certificate::Opened;
 use crate::leases::{Counted, Want};
 use crate::route::{Part, Route};
-use ambar_base::{Coded, ErrorCode, Moment, Price};
+use ambar_base::{Coded, ErrorCode, Moment, Price, PublicKey};
 use ambar_ledger::quota::Share;
 use ambar_licence::decision::{
     ChannelView, Decision, GrantView, Request, Reservation, Situation, Spent, decide,
@@ -22,6 +22,8 @@ pub struct Admission<'a> {
     pub route: &'a Route,
     /// The declared purpose.
     pub purpose: Option<&'a str>,
+    /// The agent whose key has signed the call.
+    pub agent: Option<PublicKey>,
     /// Most that the call can cost.
     pub price_max: Price,
     /// Most that the line of each part can cost, royalty and node fee, in the route's order.
@@ -203,6 +205,7 @@ impl Admission<'_> {
             capsule: part.version.id,
             purpose,
             right,
+            agent: self.agent,
             price_max: self.price_max,
             line_max: need.map_or(Price::ZERO, |need| need.call.price),
             unit_price: part.unit_price(self.route.ask),

@@ -2,6 +2,7 @@
 //! back, and why it may fail. Dialects translate to and from these types and know nothing
 //! else of the gateway.
 
+use crate::authorisation::AgentWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
 use ambar_compute::{Finish, Prompt};
 pub use ambar_receipt::ReceiptId;
@@ -19,6 +20,10 @@ pub struct CallRequest {
     pub capsule: String,
     /// The declared purpose.
     pub purpose: Option<String>,
+    /// Most that the call may cost.
+    pub price_max: Option<Price>,
+    /// An agent's signature over the call.
+    pub agent: Option<AgentWord>,
     /// The client's own key for this call: the same key never pays twice.
     pub idempotency_key: Option<String>,
     /// The digest of everything that makes the request what it is: path and body.

@@ -1,6 +1,7 @@
 //! Entering a call: its route, what it can cost, and whether it may run.
 
 use crate::admission::{Admission, Admitted, Verdict};
+use crate::authorisation::agent_of;
 use crate::bound::bound;
 use crate::call::{CallError, CallRequest};
 use crate::certificate::Opened;
@@ -10,7 +11,7 @@ use crate::lessee::LEASE_PATIENCE;
 use crate::meter;
 use crate::route::{Route, Router};
 use crate::view::LedgerView;
-use ambar_base::Moment;
+use ambar_base::{ErrorCode, Moment, Price};
 use ambar_receipt::Counters;
 use tokio::time::Instant;
 
@@ -35,6 +36,7 @@ impl Inner {
         max_tokens: u32,
     ) -> Result<Entered, CallError> {
         let mut patience = None;
+        let agent = agent_of(self.network, opened, request, (self.clock)())?;
         loop {
             let (now, ledger_age_ms) = self.now(&view);
             let router = Router { view: &view, serving: &self.serving, node: self.node, now };
@@ -42,10 +44,12 @@ impl Inner {
             let work = Work::of(&route)?;
             let bound = bound(&route, &work, &request.job, max_tokens).await?;
             let (price_max, lines_max) = meter::price_max(&route, self.node, &bound)?;
+            affordable(request, price_max)?;
             let admission = Admission {
                 certificate: opened,
                 route: &route,
                 purpose: request.purpose.as_deref(),
+                agent,
                 price_max,
                 lines_max: &lines_max,
                 now,
@@ -65,4 +69,11 @@ impl Inner {
             view = self.view()?;
         }
     }
+}
+
+/// A caller may say what a call costs at most.
+fn affordable(request: &CallRequest, price_max: Price) -> Result<(), CallError> {
+    let Some(limit) = request.price_max.filter(|limit| price_max > *limit) else { return Ok(()) };
+    let message = format!("the call may cost {price_max} credits, more than {limit}");
+    Err(CallError::new(ErrorCode::PriceAboveLimit, message).at("Ambar-Price-Max"))
 }

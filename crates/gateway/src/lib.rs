@@ -11,6 +11,7 @@
 pub mod admission;
 pub mod archive;
 pub mod attribute;
+pub mod authorisation;
 pub mod books;
 mod bound;
 pub mod call;

@@ -15,7 +15,7 @@ use crate::purpose::Purpose;
 use crate::quota::Quota;
 use crate::terms::{Right, Terms};
 use crate::territory::Territory;
-use ambar_base::{Cid, Moment, Price};
+use ambar_base::{Cid, Moment, Price, PublicKey};
 use std::collections::BTreeSet;
 
 /// Oldest final block that calls may be admitted on, milliseconds (stale = deny).
@@ -75,6 +75,8 @@ pub struct Request {
     pub purpose: Option<Purpose>,
     /// The right that it makes use of.
     pub right: Right,
+    /// The agent whose key has signed it.
+    pub agent: Option<PublicKey>,
     /// Most that it can cost, nano-credit: the hold.
     pub price_max: Price,
     /// Most of it that the lines under this grant can cost (royalty and node fee),
@@ -187,7 +189,8 @@ fn certificate_lives(situation: &Situation<'_>) -> Result<(), Denial> {
         }
     }
     for (block, (narrowing, _)) in blocks() {
-        if let Some(agent) = narrowing.agent {
+        let wanted = narrowing.agent.filter(|agent| situation.request.agent != Some(*agent));
+        if let Some(agent) = wanted {
             return Err(Denial::AgentSignatureRequired { block, agent });
         }
     }

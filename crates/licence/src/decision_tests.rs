@@ -83,6 +83,7 @@ fn case() -> Case {
             capsule: capsule(1),
             purpose: None,
             right: Right::Call,
+            agent: None,
             price_max: Price(100),
             line_max: Price(100),
             unit_price: Price(10),
@@ -224,7 +225,7 @@ fn any_narrowing() -> impl Strategy<Value = Narrowing> {
         weighted(0.3, NOW.0 - 1..NOW.0 + 2),
         weighted(0.3, any_words(1)),
         weighted(0.3, proptest::collection::btree_set(0u8..3, 1..=3)),
-        weighted(0.05, any::<[u8; 32]>()),
+        weighted(0.1, 1u8..3),
     )
         .prop_map(|(budget, calls, expires, purposes, capsules, agent)| Narrowing {
             budget: budget.map(Price),
@@ -232,7 +233,7 @@ fn any_narrowing() -> impl Strategy<Value = Narrowing> {
             expires: expires.map(Moment),
             purposes,
             capsules: capsules.map(|set| set.into_iter().map(capsule).collect()),
-            agent: agent.map(PublicKey),
+            agent: agent.map(|seed| PublicKey([seed; 32])),
         })
 }
 
@@ -347,6 +348,7 @@ fn arbitrary_case() -> impl Strategy<Value = Case> {
                 capsule: capsule(1),
                 purpose,
                 right,
+                agent: None,
                 price_max: Price(n[7]),
                 line_max: Price(n[8]),
                 unit_price: Price(n[9]),

@@ -39,7 +39,7 @@ pub enum Denial {
     /// A block's time is over.
     #[error("block {block} of the certificate expired at {}", calendar::print(*.expires))]
     CertificateExpired { block: usize, expires: Moment },
-    /// A block asks for an agent's signature, which no call can carry.
+    /// A block asks for an agent's signature, which the call does not carry.
     #[error("block {block} of the certificate wants each call signed by {}", .agent.did())]
     AgentSignatureRequired { block: usize, agent: PublicKey },
     /// The certificate was passed on too often.

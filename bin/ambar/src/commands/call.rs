@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::failure::Outcome;
 use crate::openai::{Answer, Dialect, Question};
 use crate::progress::look;
+use ambar_base::Price;
 use ambar_node::client::Credential;
 use clap::Args;
 use serde_json::json;
@@ -14,7 +15,10 @@ use std::time::Instant;
 
 /// What to ask whom.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  ambar call bafyrei… --cert app.cert \"What did Monroe say?\"")]
+#[command(after_help = "\
+Examples:
+  ambar call bafyrei… --cert app.cert \"What did Monroe say?\"
+  ambar call bafyrei… --cert agent.cert --agent bot --price-max 0.01 \"What next?\"")]
 pub struct CallArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -24,6 +28,12 @@ pub struct CallArgs {
     /// What the call is made for
     #[arg(long, value_name = "P")]
     purpose: Option<String>,
+    /// Refuse if it may cost more, credits
+    #[arg(long, value_name = "C")]
+    price_max: Option<Price>,
+    /// The key of this home that signs the call, for a certificate that is bound to it
+    #[arg(long, value_name = "KEY")]
+    agent: Option<String>,
     /// Most tokens of answer
     #[arg(long, value_name = "N")]
     max_tokens: Option<u32>,
@@ -35,10 +45,14 @@ pub struct CallArgs {
 pub async fn run(context: &Context, args: &CallArgs) -> Outcome {
     let certificate = cert::read(&args.cert)?;
     let dialect = Dialect::new(context.node(), &certificate)?;
+    let agent =
+        args.agent.as_deref().map(|name| context.keys().load(name, context.passphrase().as_ref()));
     let question = Question {
         model: args.id.clone(),
         text: args.prompt.clone(),
         purpose: args.purpose.clone(),
+        price_max: args.price_max,
+        agent: agent.transpose()?,
         max_tokens: args.max_tokens,
         temperature: None,
     };

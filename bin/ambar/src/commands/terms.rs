@@ -1,16 +1,16 @@
 //! `ambar terms`: checks terms, says them in plain words, compares them and writes them in
 //! another language. Needs no node.
 
+use crate::clock::now;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::files;
-use ambar_base::{Cid, ErrorCode, Moment, PublicKey};
+use ambar_base::{Cid, ErrorCode, PublicKey};
 use ambar_licence::terms::TERMS_BYTES_MAX;
 use ambar_licence::{Change, OdrlExport, Terms};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What to do with terms.
 #[derive(Debug, Subcommand)]
@@ -99,18 +99,13 @@ fn read(path: &Path) -> Outcome<Terms> {
 /// Reads a terms file under which a capsule can be published now.
 pub fn read_enforced(path: &Path) -> Outcome<Terms> {
     let terms = Terms::parse_enforced(&text(path)?)?;
+    // This machine's time: whether terms are over already is the ledger's to say.
     match terms.problem_at(now()) {
         Some(problem) => {
             Err(Failure::new(ErrorCode::TermsInvalid, format!("term.until: {problem}")))
         }
         None => Ok(terms),
     }
-}
-
-/// This machine's time: whether terms are over already is the ledger's to say.
-fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn text(path: &Path) -> Outcome<String> {

@@ -17,13 +17,23 @@ pub(super) const ROWS: &str = r#"
 | now=999999999 block expires=999999999   | allow
 | noblocks                                | allow
 
-# No call can carry the signature that a block asks for.
+# `signed` is the agent whose key has signed the call: one, for whatever blocks ask.
 | first agent                             | agent_signature_required
 | block agent                             | agent_signature_required
 | first agent block agent                 | agent_signature_required
 | block agent block expires=0             | certificate_expired
 | block expires=0 block agent             | certificate_expired
 | block agent capsules=2                  | agent_signature_required
+| signed                                  | allow
+| signed first agent                      | allow
+| signed block agent                      | allow
+| signed first agent block agent          | allow
+| signed=2 block agent                    | agent_signature_required
+| signed first agent=2                    | agent_signature_required
+| signed first agent=2 block agent        | agent_signature_required
+| signed=2 first agent=2 block agent=2    | allow
+| signed block agent expires=0            | certificate_expired
+| signed block agent capsules=2           | capsule_not_allowed
 
 # Blocks after the first are the depth. Terms that say nothing allow fifteen.
 delegation.depth = 0 |                    | allow

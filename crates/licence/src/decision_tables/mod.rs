@@ -30,6 +30,11 @@ fn terms(column: &str) -> Terms {
     Terms::parse(&text).unwrap_or_else(|errors| panic!("{column}: {errors}"))
 }
 
+/// An agent's key by number; 1 if none is said.
+fn agent(text: &str) -> PublicKey {
+    PublicKey([if text.is_empty() { 1 } else { number(text) as u8 }; 32])
+}
+
 /// Applies a word about the certificate's block `at`.
 fn apply_to_block(case: &mut Case, at: usize, key: &str, value: &str) {
     let (narrowing, spent) = &mut case.blocks[at];
@@ -42,7 +47,7 @@ fn apply_to_block(case: &mut Case, at: usize, key: &str, value: &str) {
             let ids = value.split(',').map(|n| capsule(number(n) as u8));
             narrowing.capsules = Some(ids.collect());
         }
-        "agent" => narrowing.agent = Some(PublicKey([1; 32])),
+        "agent" => narrowing.agent = Some(agent(value)),
         "spent" => spent.price = Price(number(value)),
         "used" => spent.calls = number(value),
         _ => panic!("no fact of a block: {key}"),
@@ -73,6 +78,7 @@ fn apply(case: &mut Case, key: &str, value: &str) {
             let right = Right::ALL.into_iter().find(|right| right.text() == value);
             case.request.right = right.unwrap();
         }
+        "signed" => case.request.agent = Some(agent(value)),
         "hold" => case.request.price_max = Price(number(value)),
         "line" => case.request.line_max = Price(number(value)),
         "unit" => case.request.unit_price = Price(number(value)),

@@ -66,6 +66,7 @@ fn decision(opened: &Opened, blocks: usize) -> Decision {
             right: Right::Call,
             price_max: Price(100),
             line_max: Price(100),
+            agent: None,
             unit_price: Price(1),
         },
         now: Moment(1_000_000_000_000),

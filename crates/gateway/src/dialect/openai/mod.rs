@@ -15,7 +15,10 @@
 //!   the lists `NEUTRAL` beside them (`n` at 1, `frequency_penalty` at 0, `tools` empty…).
 //! * Everything else is refused with `invalid_request` and the field's name in `param`.
 //!
-//! Headers: `Authorization: Bearer CERTIFICATE`, `Idempotency-Key`, `Ambar-Purpose`.
+//! Headers: `Authorization: Bearer CERTIFICATE`, `Idempotency-Key`, `Ambar-Purpose`,
+//! `Ambar-Price-Max` (credits: the call is refused if it may cost more), and an agent's
+//! signature in `Ambar-Agent` (DID), `Ambar-Agent-Time` (ms since 1970) and
+//! `Ambar-Agent-Signature` (hexadecimal), as [`crate::authorisation`] says.
 //!
 //! # What comes back
 //!

@@ -1,8 +1,9 @@
 //! The headers that a request may carry.
 
 use super::super::HEADER_VALUE_BYTES_MAX;
+use crate::authorisation::AgentWord;
 use crate::call::CallError;
-use ambar_base::ErrorCode;
+use ambar_base::{ErrorCode, Moment, Price, PublicKey, Signature};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
@@ -41,6 +42,51 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, CallError>
 /// As [`idempotency_key`].
 pub fn purpose(headers: &HeaderMap) -> Result<Option<String>, CallError> {
     single(headers, "Ambar-Purpose")
+}
+
+/// Most that the call may cost, credits.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless it is a price.
+pub fn price_max(headers: &HeaderMap) -> Result<Option<Price>, CallError> {
+    parsed(headers, "Ambar-Price-Max", |text| text.parse().ok())
+}
+
+/// An agent's signature over the call: three headers, all or none.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless they are a DID, milliseconds since 1970 and 128
+/// hexadecimal digits.
+pub fn agent(headers: &HeaderMap) -> Result<Option<AgentWord>, CallError> {
+    let agent = parsed(headers, "Ambar-Agent", |text| PublicKey::from_did(text).ok())?;
+    let time = parsed(headers, "Ambar-Agent-Time", |text| text.parse().ok().map(Moment))?;
+    let signature = parsed(headers, "Ambar-Agent-Signature", |text| {
+        let mut bytes = [0; 64];
+        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Signature(bytes))
+    })?;
+    match (agent, time, signature) {
+        (None, None, None) => Ok(None),
+        (Some(agent), Some(time), Some(signature)) => {
+            Ok(Some(AgentWord { agent, time, signature }))
+        }
+        _ => {
+            let message = "Ambar-Agent, Ambar-Agent-Time and Ambar-Agent-Signature go together";
+            Err(CallError::new(ErrorCode::RequestInvalid, message).at("Ambar-Agent"))
+        }
+    }
+}
+
+fn parsed<T>(
+    headers: &HeaderMap,
+    name: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, CallError> {
+    let Some(text) = single(headers, name)? else { return Ok(None) };
+    let refuse = || {
+        let message = format!("{name} cannot be {text:?}");
+        CallError::new(ErrorCode::RequestInvalid, message).at(name)
+    };
+    parse(&text).map(Some).ok_or_else(refuse)
 }
 
 fn single(headers: &HeaderMap, name: &str) -> Result<Option<String>, CallError> {

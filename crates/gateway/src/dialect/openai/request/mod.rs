@@ -10,8 +10,9 @@ pub mod fields;
 pub mod headers;
 pub mod options;
 
+use crate::authorisation::{AgentWord, fingerprint};
 use crate::call::{CallError, CallRequest, GenerateOptions, Job};
-use ambar_base::{Digest, ErrorCode};
+use ambar_base::{Digest, ErrorCode, Price};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -43,6 +44,8 @@ pub struct Incoming {
     certificate: String,
     purpose: Option<String>,
     idempotency_key: Option<String>,
+    price_max: Option<Price>,
+    agent: Option<AgentWord>,
     fingerprint: Digest,
     fields: Fields,
 }
@@ -57,10 +60,12 @@ impl Incoming {
         let certificate = headers::bearer(request.headers())?.to_owned();
         let purpose = headers::purpose(request.headers())?;
         let idempotency_key = headers::idempotency_key(request.headers())?;
+        let price_max = headers::price_max(request.headers())?;
+        let agent = headers::agent(request.headers())?;
         let bytes = read_body(request).await?;
         let fields = body::parse(&bytes)?;
         let fingerprint = fingerprint(path, &bytes);
-        Ok(Self { certificate, purpose, idempotency_key, fingerprint, fields })
+        Ok(Self { certificate, purpose, idempotency_key, price_max, agent, fingerprint, fields })
     }
 
     /// The body's fields; they are here once.
@@ -70,15 +75,19 @@ impl Incoming {
 
     /// The call that this request asks for.
     pub fn into_call(self, capsule: String, job: Job) -> CallRequest {
-        let Self { certificate, purpose, idempotency_key, fingerprint, fields: _ } = self;
-        CallRequest { certificate, capsule, purpose, idempotency_key, fingerprint, job }
+        let Self { certificate, purpose, idempotency_key, price_max, agent, .. } = self;
+        let fingerprint = self.fingerprint;
+        CallRequest {
+            certificate,
+            capsule,
+            purpose,
+            idempotency_key,
+            price_max,
+            agent,
+            fingerprint,
+            job,
+        }
     }
-}
-
-/// What makes a request what it is: its path, length-prefixed, and its body, byte by byte.
-pub fn fingerprint(path: &str, body: &[u8]) -> Digest {
-    let length = (path.len() as u64).to_be_bytes();
-    Digest::of_parts(&[&length, path.as_bytes(), body])
 }
 
 async fn read_body(request: Request) -> Result<Bytes, CallError> {
