@@ -101,6 +101,7 @@ fn authorised(
         capsule: Cid::of(b"a"),
         purpose: None,
         right: Right::Call,
+        agent: None,
         price_max: Price(1_000),
         line_max: Price(1_000),
         unit_price: Price(1),

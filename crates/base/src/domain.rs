@@ -85,6 +85,8 @@ domains! {
     Plan = "plan" / 1,
     /// The seal of an exported receipt.
     Receipt = "receipt" / 1,
+    /// A key of an account's recovery set for the keys that the account gets.
+    Recovery = "recovery" / 1,
     /// A licensee's request for the key of a sealed version, and a signature over it.
     Release = "release" / 1,
     /// An order for breaking ties when weights are rounded.

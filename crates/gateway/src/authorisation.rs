@@ -166,7 +166,10 @@ mod tests {
     /// The bytes of this exemplar are for ever; a change needs a new version of the domain.
     #[test]
     fn conformance() {
-        assert_eq!(authorisation().digest().to_string(), "?");
+        assert_eq!(
+            authorisation().digest().to_string(),
+            "967810e4760ff6e226ca5205033195a06cf157a999f08d3f64ca8516e8915024"
+        );
         assert_eq!(codec::decode(&authorisation().to_bytes()), Ok(authorisation()));
     }
 

@@ -138,6 +138,7 @@ impl Town {
             certificate: &certificate,
             route,
             purpose: None,
+            agent: None,
             price_max: PRICE_MAX,
             lines_max: &[self.line_max],
             now: self.world.ledger.time(),

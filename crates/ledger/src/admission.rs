@@ -9,9 +9,9 @@
 
 use crate::refusal::Refusal;
 use crate::transaction::{
-    Actor, Envelope, OPERATION_SIGNATURES_MAX, OPERATIONS_MAX, Operation, RegisterNode,
-    RegisterValidator, SIGNATURES_MAX, Settle, SignedTransaction, TRANSACTION_BYTES_MAX,
-    TRANSACTION_VERSION,
+    Actor, BeginRecovery, Envelope, OPERATION_SIGNATURES_MAX, OPERATIONS_MAX, Operation,
+    RegisterNode, RegisterValidator, SIGNATURES_MAX, Settle, SignedTransaction,
+    TRANSACTION_BYTES_MAX, TRANSACTION_VERSION,
 };
 use ambar_base::codec::{self, Encode};
 use ambar_base::finality::Evidence;
@@ -95,6 +95,8 @@ enum Claim {
     Transaction(PublicKey),
     #[error("the inception record is not signed by its first key")]
     Inception,
+    #[error("the signature of key {} is not over this recovery", .0.did())]
+    Recovery(PublicKey),
     #[error("the manifest is not signed by its key")]
     Manifest,
     #[error("the node's key has not signed for this account")]
@@ -167,15 +169,21 @@ impl Signatures<'_> {
             Operation::Publish(record) => {
                 self.add(Claim::Manifest, record.manifest.signed(self.network));
             }
+            Operation::BeginRecovery(record) => self.of_recovery(record),
             Operation::RegisterNode(record) => self.of_node(actor, record),
             Operation::RegisterValidator(record) => self.of_validator(actor, record),
             Operation::ReportConflict(evidence) => self.of_evidence(evidence),
             Operation::Settle(record) => self.of_settlement(record),
             Operation::RotateKeys(_)
             | Operation::Transfer(_)
+            | Operation::CancelRecovery
+            | Operation::FinishRecovery(_)
             | Operation::RegisterName(_)
             | Operation::TransferLine(_)
             | Operation::TransferRoyalty(_)
+            | Operation::OfferRoyalty(_)
+            | Operation::WithdrawOffer(_)
+            | Operation::BuyRoyalty(_)
             | Operation::Accept(_)
             | Operation::RevokeGrant(_)
             | Operation::OpenChannel(_)
@@ -191,6 +199,12 @@ impl Signatures<'_> {
             | Operation::RetireValidator
             | Operation::WithdrawBond
             | Operation::RankValidators(_) => {}
+        }
+    }
+
+    fn of_recovery(&mut self, record: &BeginRecovery) {
+        for (key, signed) in record.signed(self.network) {
+            self.add(Claim::Recovery(key), signed);
         }
     }
 
@@ -292,6 +306,7 @@ fn signatures_in(operation: &Operation) -> usize {
         | Operation::RegisterNode(_)
         | Operation::RegisterValidator(_) => 1,
         Operation::ReportConflict(_) => 2,
+        Operation::BeginRecovery(record) => record.signatures.len(),
         Operation::Settle(record) => 1 + record.batch.nodes.len(),
         _ => 0,
     }

@@ -24,6 +24,8 @@ choice! {
         AccountNumber(AccountId) = 12,
         /// The account that a first key opened.
         FirstKey(PublicKey) = 13,
+        /// The running [`Recovery`](crate::object::Recovery) of an account by its number.
+        Recovery(u64) = 14,
         /// A registered name.
         Name(String) = 20,
         /// A capsule version by number.
@@ -40,6 +42,8 @@ choice! {
         Datanet(u64) = 26,
         /// A terms document by id.
         Terms(Cid) = 27,
+        /// The [`RoyaltyOffer`](crate::object::RoyaltyOffer) of a royalty line by its number.
+        RoyaltyOffer(u64) = 28,
         /// A grant by number.
         Grant(u64) = 30,
         /// The [`QuotaCount`](crate::object::QuotaCount) of one period of a grant's quota:

@@ -1,6 +1,10 @@
 //! The objects of the ledger. Objects name one another by number; ids are looked up once,
 //! when something is created.
 
+mod trade;
+
+pub use trade::{RECOVERY_DELAY_HEIGHTS, Recovery, RoyaltyOffer};
+
 use crate::history::History;
 use crate::sequence::Sequence;
 use ambar_base::finality::SEATS_MAX;

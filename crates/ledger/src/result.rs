@@ -31,6 +31,8 @@ choice! {
         Ejected(EjectedResult) = 10,
         /// What was added to a lease, and how long the whole of it admits calls.
         Leased(Lease) = 11,
+        /// A royalty line was bought.
+        Sold(SaleResult) = 16,
     }
 }
 
@@ -53,6 +55,16 @@ record! {
         pub owner: AccountId,
         /// The bond that is burned.
         pub burned: Amount,
+    }
+}
+
+record! {
+    /// A royalty line that was bought.
+    pub struct SaleResult {
+        /// Its number.
+        pub royalty: u64,
+        /// Who held it.
+        pub seller: AccountId,
     }
 }
 

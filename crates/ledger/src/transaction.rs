@@ -1,5 +1,9 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
+mod trade;
+
+pub use trade::{BeginRecovery, BuyRoyalty, OfferRoyalty};
+
 use crate::object::Parameters;
 use ambar_base::finality::Evidence;
 use ambar_base::keys::Signed;
@@ -82,6 +86,12 @@ choice! {
         RotateKeys(RotateKeys) = 2,
         /// Moves credits.
         Transfer(Transfer) = 3,
+        /// Begins to give an account new keys, by the keys that it named for its recovery.
+        BeginRecovery(BeginRecovery) = 4,
+        /// Ends the running recovery of the actor's account.
+        CancelRecovery = 5,
+        /// Gives an account the keys of its recovery, whose delay is over. Anyone may ask.
+        FinishRecovery(AccountId) = 6,
         /// Publishes a capsule version.
         Publish(Publish) = 10,
         /// Registers a name for a version line.
@@ -90,6 +100,12 @@ choice! {
         TransferLine(TransferLine) = 12,
         /// Gives a royalty line to another holder.
         TransferRoyalty(TransferRoyalty) = 13,
+        /// Offers a royalty line at a fixed price, in place of any offer before.
+        OfferRoyalty(OfferRoyalty) = 14,
+        /// Ends the offer of a royalty line.
+        WithdrawOffer(u64) = 15,
+        /// Buys a royalty line that is offered.
+        BuyRoyalty(BuyRoyalty) = 16,
         /// Accepts terms.
         Accept(Accept) = 20,
         /// Ends a grant.

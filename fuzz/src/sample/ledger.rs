@@ -10,9 +10,10 @@ use ambar_base::{
 use ambar_capsule::SignedManifest;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
-    Accept, Actor, AllowServing, BatchSigners, Envelope, FundChannel, OpenChannel, Operation,
-    Publish, RegisterName, RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate,
-    RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine,
+    Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, Envelope, FundChannel,
+    OfferRoyalty, OpenChannel, Operation, Publish, RegisterName, RegisterNode, RegisterValidator,
+    ReturnLease, RevokeCertificate, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, TakeLease,
+    Transfer, TransferLine,
     TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
@@ -74,15 +75,28 @@ impl Stage {
             stage.serving(),
             Operation::Accept(Accept { version, terms: terms::plain().id(), territory: None }),
             Operation::OpenChannel(channel()),
+            stage.offer(),
+            Operation::RotateKeys(RotateKeys {
+                keys: KeySet::single(actor_key().public()),
+                recovery: Some(KeySet::single(key("newcomer").public()).digest()),
+            }),
         ];
-        for (block, operation) in openings.into_iter().enumerate() {
-            stage.ledger.begin(START.after(1_000 * block as u64)).expect("a block begins");
-            let bytes = stage.sign(Actor::Account(actor), vec![operation]).to_bytes();
-            stage.ledger.apply(&bytes).expect("the opening applies");
-        }
+        stage.open(openings);
+        stage.open([stage.recovery()]);
         let bytes = stage.sign(Actor::Node(FIRST), vec![stage.lease()]).to_bytes();
         stage.ledger.apply(&bytes).expect("the gateway leases");
         stage
+    }
+
+    /// Blocks of one transaction each, of one operation each.
+    fn open(&mut self, openings: impl IntoIterator<Item = Operation>) {
+        let height = self.ledger.height().0 as usize;
+        for (block, operation) in (height..).zip(openings) {
+            let begun = self.ledger.begin(START.after(1_000 * block as u64));
+            begun.expect("a block begins");
+            let bytes = self.sign(Actor::Account(self.actor), vec![operation]).to_bytes();
+            self.ledger.apply(&bytes).expect("the opening applies");
+        }
     }
 
     /// An envelope of the next nonce.
@@ -174,6 +188,12 @@ impl Stage {
             Operation::RegisterName(RegisterName { name: "harbour".into(), version }),
             Operation::TransferLine(TransferLine { version, to: actor, grants: Vec::new() }),
             Operation::TransferRoyalty(TransferRoyalty { royalty: FIRST, to: actor }),
+            self.offer(),
+            Operation::WithdrawOffer(FIRST),
+            Operation::BuyRoyalty(BuyRoyalty { royalty: FIRST, price: Price(7) }),
+            self.recovery(),
+            Operation::CancelRecovery,
+            Operation::FinishRecovery(actor),
             Operation::RevokeGrant(FIRST),
             Operation::OpenChannel(channel()),
             Operation::FundChannel(FundChannel { channel: FIRST, amount: Price(9) }),
@@ -192,6 +212,26 @@ impl Stage {
             Operation::WithdrawBond,
             Operation::ReportConflict(self.conflict()),
         ]
+    }
+
+    fn offer(&self) -> Operation {
+        let expires = START.after(1 << 40);
+        let offer = OfferRoyalty { royalty: FIRST, price: Price(7), to: None, expires };
+        Operation::OfferRoyalty(offer)
+    }
+
+    fn recovery(&self) -> Operation {
+        let keys = KeySet::single(key("newcomer").public());
+        let record = BeginRecovery {
+            account: self.actor,
+            // The actor's own transaction moves its nonce before this is looked at.
+            nonce: self.nonce(&Actor::Account(self.actor)) + 1,
+            recovery: keys.clone(),
+            keys,
+            next: None,
+            signatures: Vec::new(),
+        };
+        Operation::BeginRecovery(record.sign(self.network, &[key("newcomer")]))
     }
 
     /// Two votes of the one validator that contradict one another.

@@ -3,7 +3,7 @@
 use crate::{Reach, Target, promise};
 use ambar_base::{AccountId, Cid, Digest, Encode, Height, Price};
 use ambar_ledger::object::Lease;
-use ambar_ledger::result::{AccountResult, OperationResult, VersionResult};
+use ambar_ledger::result::{AccountResult, OperationResult, SaleResult, VersionResult};
 use ambar_receipt::{BatchOutcome, TransactionOutcome};
 
 pub(super) const TARGET: Target = Target { name: "outcome", seeds, attempt };
@@ -17,6 +17,7 @@ fn seeds() -> Vec<Vec<u8>> {
         OperationResult::Version(VersionResult { number: 7, id: Cid::of(b"v"), line: 2 }),
         OperationResult::Grant(1),
         OperationResult::Leased(Lease { calls: 3, spend: Price(4), rate: 5, until: Height(300) }),
+        OperationResult::Sold(SaleResult { royalty: 300, seller: id }),
         OperationResult::Settled(BatchOutcome { header, facts: 12, facts_root }),
     ];
     let results: Vec<Vec<u8>> = results.iter().map(Encode::to_bytes).collect();

@@ -6,7 +6,7 @@ use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Lease, Line, Name, Node,
-    Numbers, QuotaCount, Revocations, Royalty, Serve, Version,
+    Numbers, QuotaCount, Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Version,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -59,6 +59,8 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Manifest(_) | Key::Terms(_) | Key::Tariff(_) => true,
         Key::Line(_) => read::<Line>(value),
         Key::Royalty(_) => read::<Royalty>(value),
+        Key::RoyaltyOffer(_) => read::<RoyaltyOffer>(value),
+        Key::Recovery(_) => read::<Recovery>(value),
         Key::Datanet(_) => read::<Datanet>(value),
         Key::Grant(_) => read::<Grant>(value),
         Key::Quota(_) => promise::compact(value).is_some_and(|object| count(&object)),

@@ -2,7 +2,7 @@
 
 use crate::execution::Party;
 use crate::key::Key;
-use crate::object::{Account, Balance};
+use crate::object::{Account, Balance, Recovery};
 use crate::postings;
 use crate::refusal::{Refusal, Stop};
 use crate::result::{AccountResult, OperationResult};
@@ -65,6 +65,10 @@ pub(super) fn rotate(
         Refusal::new(ErrorCode::TransactionInvalid, error.to_string())
     };
     record.keys.check().map_err(invalid)?;
+    // Whoever has the keys needs no recovery, and may not have begun the one that runs.
+    if view.get::<Recovery>(&Key::Recovery(party.account))?.is_some() {
+        view.remove(&Key::Recovery(party.account));
+    }
     let key = Key::Account(party.account);
     let mut account: Account = view.expect(&key)?;
     account.keys = Some(record.keys.clone());

@@ -8,6 +8,8 @@ mod leases;
 mod nodes;
 mod ownership;
 mod publish;
+mod recovery;
+mod trade;
 mod validators;
 
 pub(crate) use validators::report;
@@ -46,10 +48,16 @@ fn operation(
         Operation::CreateAccount(record) => accounts::create(view, record),
         Operation::RotateKeys(record) => accounts::rotate(view, party, record),
         Operation::Transfer(record) => accounts::transfer(view, party, record),
+        Operation::BeginRecovery(record) => recovery::begin(view, record),
+        Operation::CancelRecovery => recovery::cancel(view, party),
+        Operation::FinishRecovery(account) => recovery::finish(view, account),
         Operation::Publish(record) => publish::publish(view, party, record),
         Operation::RegisterName(record) => ownership::register_name(view, party, record),
         Operation::TransferLine(record) => ownership::transfer_line(view, party, record),
-        Operation::TransferRoyalty(record) => ownership::transfer_royalty(view, party, record),
+        Operation::TransferRoyalty(record) => trade::transfer(view, party, record),
+        Operation::OfferRoyalty(record) => trade::offer(view, party, record),
+        Operation::WithdrawOffer(number) => trade::withdraw(view, party, *number),
+        Operation::BuyRoyalty(record) => trade::buy(view, party, record),
         Operation::Accept(record) => grants::accept(view, party, record),
         Operation::RevokeGrant(number) => grants::revoke(view, party, *number),
         Operation::OpenChannel(record) => channels::open(view, party, record),

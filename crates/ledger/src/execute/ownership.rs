@@ -1,13 +1,13 @@
-//! Names, and giving version lines and royalty lines to others.
+//! Names, and giving version lines to others.
 
 use super::accounts::number_of;
 use super::publish::check_component;
 use crate::execution::Party;
 use crate::key::Key;
-use crate::object::{FormerUses, Grant, Line, Name, Royalty, Version};
+use crate::object::{FormerUses, Grant, Line, Name, Version};
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
-use crate::transaction::{RegisterName, TransferLine, TransferRoyalty};
+use crate::transaction::{RegisterName, TransferLine};
 use crate::view::View;
 use ambar_base::{Cid, ErrorCode};
 use ambar_capsule::manifest::COMPONENTS_MAX;
@@ -120,26 +120,4 @@ fn check_components(view: &View<'_>, owner: u64, uses: &[(u64, u64)]) -> Result<
         let version: Version = view.expect(&Key::Version(*version))?;
         check_component(view, owner, &version, *grant)
     })
-}
-
-pub(super) fn transfer_royalty(
-    view: &mut View<'_>,
-    party: &Party,
-    record: &TransferRoyalty,
-) -> Result<OperationResult, Stop> {
-    let key = Key::Royalty(record.royalty);
-    view.require([Key::AccountNumber(record.to), key.clone()])?;
-    let to = number_of(view, &record.to)?;
-    let mut royalty: Royalty = view.named("royalty line", record.royalty, &key)?;
-    if *royalty.holder.latest() != party.account {
-        let message = format!("royalty line {} is held by somebody else", record.royalty);
-        return Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
-    }
-    let (height, oldest) = (view.block.height, view.oldest()?);
-    royalty
-        .holder
-        .set(height.after(1), oldest, to)
-        .map_err(|error| Refusal::new(ErrorCode::LimitExceeded, error.to_string()))?;
-    view.put(&key, &royalty);
-    Ok(OperationResult::Done)
 }

@@ -1,14 +1,14 @@
 //! From ledger objects to what the API says.
 
 use super::App;
-use super::dto::{Account, CapsuleRow, OperationView, Payment, Progress, TermsView};
+use super::dto::{Account, CapsuleRow, OperationView, Payment, Progress, Recovering, TermsView};
 use super::failure::Failure;
 use crate::progress::Work;
 use ambar_base::{AccountId, Cid, ErrorCode, Moment, PublicKey};
 use ambar_gateway::view::LedgerView;
 use ambar_index::{CatalogueRow, Payout};
 use ambar_ledger::Key;
-use ambar_ledger::object::{Balance, Grant, Line, Version};
+use ambar_ledger::object::{Balance, Grant, Line, Recovery, Version};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
 use ambar_licence::{Right, Terms, calendar};
@@ -54,7 +54,18 @@ pub(super) fn account(app: &App, view: &LedgerView, text: &str) -> Result<Accoun
         nonce: account.nonce,
         available: balance.available_at(height).to_string(),
         pending: balance.pending_at(height).to_string(),
+        recovery: account.recovery.map(|digest| digest.to_string()),
+        recovering: view.object(&Key::Recovery(number))?.as_ref().map(recovering),
     })
+}
+
+fn recovering(recovery: &Recovery) -> Recovering {
+    Recovering {
+        keys: recovery.keys.keys.iter().map(PublicKey::did).collect(),
+        threshold: recovery.keys.threshold,
+        next: recovery.next.map(|digest| digest.to_string()),
+        from: recovery.from.0,
+    }
 }
 
 /// The DID of the key that opened an account.
@@ -139,6 +150,9 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
             rate: given.rate,
             until: given.until.0,
         },
+        OperationResult::Sold(made) => {
+            OperationView::Sold { number: number(&made.royalty), seller: made.seller.to_string() }
+        }
     }
 }
 

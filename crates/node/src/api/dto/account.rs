@@ -1,5 +1,6 @@
 //! Accounts and what belongs to them.
 
+use super::Recovering;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +25,10 @@ pub struct Account {
     pub available: String,
     /// What waits for the challenge window, 18 decimals.
     pub pending: String,
+    /// The digest of the key set that may recover it.
+    pub recovery: Option<String>,
+    /// The recovery that has begun.
+    pub recovering: Option<Recovering>,
 }
 
 /// Credits wanted from the faucet of a development network.
@@ -72,7 +77,7 @@ pub struct StatementRow {
     /// The block's time.
     pub time: String,
     /// Why: `genesis`, `fee`, `transfer`, `channel`, `deposit`, `refund`, `bond`,
-    /// `royalty`, `contribution`, `treasury`, `node`, `network`, `burn` or `opening`.
+    /// `royalty`, `contribution`, `treasury`, `node`, `network`, `burn`, `opening` or `sale`.
     pub kind: String,
     /// Whether money came (`in`) or went (`out`).
     pub direction: String,

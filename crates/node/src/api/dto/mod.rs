@@ -14,6 +14,7 @@ mod certificate;
 mod datanet;
 mod key;
 mod receipt;
+mod royalty;
 mod status;
 mod transaction;
 mod validator;
@@ -31,6 +32,7 @@ pub use datanet::{
 };
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
+pub use royalty::{Recovering, Royalty, RoyaltyOffer};
 pub use status::{
     Checkpoint, DiskPart, ErrorBody, ErrorView, Finality, NodeView, Progress, Seat, Status,
 };

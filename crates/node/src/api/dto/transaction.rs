@@ -99,4 +99,11 @@ pub enum OperationView {
         /// The first height at which it admits no calls under the lease.
         until: u64,
     },
+    /// A royalty line was bought.
+    Sold {
+        /// Its number.
+        number: String,
+        /// The account that held it.
+        seller: String,
+    },
 }

@@ -1,11 +1,12 @@
 //! Whole answers over HTTP: headers in, headers out, bodies, errors.
 
+use super::super::HEADER_VALUE_BYTES_MAX;
 use super::super::{ANSWER_BYTES_MAX, BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS};
-use super::super::{HEADER_VALUE_BYTES_MAX, request::fingerprint};
 use super::fake::{
     Fake, RECEIPT, Script, body, done, error, header_of, json as json_of, post, request, summary,
     text,
 };
+use crate::authorisation::fingerprint;
 use crate::call::{CallError, CallEvent, Job};
 use ambar_base::ErrorCode;
 use ambar_compute::{Finish, Prompt};
