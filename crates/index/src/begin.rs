@@ -1,6 +1,6 @@
 //! Beginning after a block whose past is not known: what follows from the state alone.
 //!
-//! **Invariant**: catalogue, names, accounts, grants and open channels are those of an index
+//! **Invariant**: catalogue, names, accounts, grants, royalty lines and open channels are those of an index
 //! that began at genesis; each account has one row for what it holds, so that its rows sum to
 //! its balance from here on.
 
@@ -35,6 +35,7 @@ pub(crate) fn fill(write: &WriteTransaction, ledger: &MemoryLedger) -> Result<()
     for number in 0..numbers.channels {
         fill.channel(number)?;
     }
+    crate::royalties::fill(write, ledger)?;
     ledger.entries().try_for_each(|(key, value)| fill.keyed(key, value))
 }
 

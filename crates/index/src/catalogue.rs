@@ -20,6 +20,7 @@ impl<S: State> Take<'_, S> {
     ) -> Result<(), IndexError> {
         let manifest = Manifest::decode(&record.manifest.bytes);
         let manifest = manifest.map_err(|error| self.damaged(error))?;
+        self.royalties_of(&manifest, version)?;
         let mut catalogue = self.write.open_table(CATALOGUE)?;
         let last = catalogue.last()?.map_or(0, |(sequence, _)| sequence.value());
         let row = CatalogueRow {

@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The format of the tables.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+/// The format before, which did not know who holds royalty lines.
+const FORMAT_WITHOUT_ROYALTIES: u64 = 1;
 /// Blocks after which what was taken in is made durable: what a crash loses is taken in
 /// again.
 const DURABLE_BLOCKS: u64 = 64;
@@ -42,7 +44,7 @@ pub struct BlockInput<'a> {
 
 /// The index.
 pub struct Index {
-    tables: Tables,
+    pub(crate) tables: Tables,
     /// The first block of which everything is known: 1 if it began at genesis.
     first: u64,
     next: AtomicU64,
@@ -148,6 +150,21 @@ impl Index {
         if due || self.tables.waiting_bytes() > WAITING_BYTES_MAX { self.flush() } else { Ok(()) }
     }
 
+    /// Adds to an index of the format before what that did not know. `state` is the ledger's
+    /// after the last block taken in or a later one, of which all blocks in between follow.
+    ///
+    /// # Errors
+    /// As [`Index::take`], while the disk takes nothing.
+    pub fn upgrade(&self, state: &impl State) -> Result<(), IndexError> {
+        self.tables.write_later(|write| {
+            if number(write, "format")? != Some(FORMAT_WITHOUT_ROYALTIES) {
+                return Ok(());
+            }
+            crate::royalties::fill(write, state)?;
+            put_number(write, "format", FORMAT)
+        })
+    }
+
     /// Makes everything durable.
     pub fn flush(&self) -> Result<(), IndexError> {
         Ok(self.tables.flush()?)
@@ -158,7 +175,11 @@ impl Index {
     }
 }
 
-fn put_number(write: &WriteTransaction, name: &str, number: u64) -> Result<(), IndexError> {
+pub(crate) fn put_number(
+    write: &WriteTransaction,
+    name: &str,
+    number: u64,
+) -> Result<(), IndexError> {
     write.open_table(META)?.insert(name, number.to_bytes().as_slice())?;
     Ok(())
 }
@@ -208,7 +229,8 @@ fn prepare_after(
 /// Where an index is that is there already.
 fn extent(write: &WriteTransaction, genesis: &Genesis) -> Result<Option<Extent>, IndexError> {
     let Some(format) = number(write, "format")? else { return Ok(None) };
-    if format != FORMAT || network_of(write)? != Some(genesis.network()) {
+    let known = [FORMAT_WITHOUT_ROYALTIES, FORMAT].contains(&format);
+    if !known || network_of(write)? != Some(genesis.network()) {
         return Err(IndexError::Mismatch);
     }
     let first = number(write, "first")?.unwrap_or(1);
@@ -250,5 +272,6 @@ fn create(write: &WriteTransaction) -> Result<(), IndexError> {
     write.open_table(CLOSINGS)?;
     write.open_table(OWN_CHANNELS)?;
     write.open_table(OWN_GRANTS)?;
+    write.open_table(OWN_ROYALTIES)?;
     Ok(())
 }

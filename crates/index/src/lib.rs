@@ -18,6 +18,7 @@ mod movements;
 pub mod payout;
 mod queries;
 pub mod rows;
+mod royalties;
 pub mod search;
 mod tables;
 mod take;

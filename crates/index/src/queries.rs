@@ -192,6 +192,11 @@ impl Index {
         self.owned(OWN_GRANTS, account)
     }
 
+    /// The numbers of the royalty lines that an account holds, newest first.
+    pub fn royalties(&self, account: &AccountId) -> Result<Vec<u64>, IndexError> {
+        self.owned(OWN_ROYALTIES, account)
+    }
+
     /// The numbers of channels that an account opened, newest first.
     pub fn channels(&self, account: &AccountId) -> Result<Vec<u64>, IndexError> {
         self.owned(OWN_CHANNELS, account)

@@ -34,6 +34,8 @@ choice! {
         Burn = 12,
         /// What the account held where the index begins: what came before is not known.
         Opening = 13,
+        /// The price of a royalty line.
+        Sale = 14,
     }
 }
 
@@ -55,6 +57,7 @@ impl EntryKind {
             Self::Network => "network",
             Self::Burn => "burn",
             Self::Opening => "opening",
+            Self::Sale => "sale",
         }
     }
 }

@@ -41,6 +41,10 @@ pub(crate) const OWN_CHANNELS: TableDefinition<'_, Bytes, ()> =
 /// Account, grant.
 pub(crate) const OWN_GRANTS: TableDefinition<'_, Bytes, ()> = TableDefinition::new("own grants");
 
+/// Account, royalty line.
+pub(crate) const OWN_ROYALTIES: TableDefinition<'_, Bytes, ()> =
+    TableDefinition::new("own royalties");
+
 /// A key of account and numbers.
 pub(crate) fn key(account: &AccountId, numbers: &[u64]) -> Vec<u8> {
     let mut key = account.0.0.to_vec();

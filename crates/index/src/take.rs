@@ -112,6 +112,12 @@ impl<'a, S: State> Take<'a, S> {
                 self.published(acting, record, version)
             }
             (Operation::RegisterName(record), _) => self.named(record),
+            (Operation::TransferRoyalty(record), _) => {
+                self.royalty_moved(&acting.account, &record.to, record.royalty)
+            }
+            (Operation::BuyRoyalty(record), OperationResult::Sold(sale)) => {
+                self.royalty_sold(acting, record, sale)
+            }
             (Operation::Accept(_), OperationResult::Grant(number)) => {
                 let key = key(&acting.account, &[*number]);
                 self.write.open_table(OWN_GRANTS)?.insert(key.as_slice(), ())?;
@@ -312,7 +318,7 @@ impl<'a, S: State> Take<'a, S> {
     }
 
     /// Numbers entries and keeps those above zero.
-    fn enter(
+    pub(crate) fn enter(
         &mut self,
         entries: impl IntoIterator<Item = (AccountId, StatementEntry)>,
     ) -> Result<(), IndexError> {

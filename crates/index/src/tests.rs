@@ -2,6 +2,7 @@
 //! after a stop, gives the same.
 
 mod begun;
+mod royalties;
 
 use crate::{BlockInput, EntryKind, Index, IndexError};
 use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};

@@ -73,6 +73,7 @@ pub(crate) fn open(
     let busy = gauge.begin(None);
     let index = Index::open(directory, genesis, INDEX_CACHE_BYTES)?;
     if is_near(&index, consensus)? {
+        index.upgrade(&LedgerView::latest(consensus)?)?;
         return taken_in(&index, consensus, &busy).map(|()| index);
     }
     drop(index);
