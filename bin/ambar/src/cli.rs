@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, cert, chain, channel, datanet, fetch, key, license, network, publish, receipt,
-    show, start, status, terms,
+    account, call, capsule, cert, chain, channel, datanet, fetch, key, license, network, publish,
+    receipt, royalty, show, start, status, terms,
 };
 use crate::context::Context;
 use crate::demo;
@@ -86,6 +86,14 @@ enum Command {
     Fetch(fetch::FetchArgs),
     /// Draw what a capsule is built on and who gets how much of its royalty
     Lineage(show::LineageArgs),
+    /// Capsules that one owns
+    #[command(after_help = "Example:\n  ambar capsule transfer bafyrei… did:key:z6Mk… --as me")]
+    #[command(subcommand)]
+    Capsule(capsule::Command),
+    /// Royalty lines: who calls pay, and their sale
+    #[command(after_help = "Example:\n  ambar royalty list --as me")]
+    #[command(subcommand)]
+    Royalty(royalty::Command),
     /// Search the catalogue
     Search(show::SearchArgs),
     /// Check and explain terms
@@ -166,6 +174,8 @@ impl Cli {
             Command::Verify(args) => fetch::verify(context, args).await,
             Command::Fetch(args) => fetch::fetch(context, args).await,
             Command::Lineage(args) => show::lineage(context, args).await,
+            Command::Capsule(command) => capsule::run(context, command).await,
+            Command::Royalty(command) => royalty::run(context, command).await,
             Command::Search(args) => show::search(context, args).await,
             Command::Terms(command) => terms::run(context, command),
             Command::License(args) => license::run(context, args).await,

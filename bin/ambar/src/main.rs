@@ -5,6 +5,7 @@
 //!
 //! **Invariant**: with `--json`, standard output holds one JSON document or nothing.
 
+mod ask;
 mod cli;
 mod clock;
 mod commands;

@@ -1,6 +1,7 @@
-//! `ambar account`: balances, statements, transfers, and free credits on development
+//! `ambar account`: balances, statements, transfers, recovery, and free credits on development
 //! networks.
 
+use super::recovery::{self, RecoverArgs};
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::paint::short;
@@ -32,6 +33,12 @@ pub enum Command {
     /// Take free credits on a development network; opens the account if need be
     #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     Fund(FundArgs),
+    /// Begin to give an account new keys, by the keys that it named for this
+    Recover(RecoverArgs),
+    /// Who may recover an account, and ending or finishing it
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  ambar account recovery set cold --as me")]
+    Recovery(recovery::Command),
 }
 
 /// An account.
@@ -73,6 +80,8 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
         Command::Statement(args) => statement(context, args).await,
         Command::Transfer(args) => transfer(context, args).await,
         Command::Fund(args) => fund(context, args).await,
+        Command::Recover(args) => recovery::recover(context, args).await,
+        Command::Recovery(command) => recovery::run(context, command).await,
     }
 }
 
@@ -89,14 +98,24 @@ async fn show(context: &Context, args: &AccountArgs) -> Outcome {
 
 fn describe(account: &Account) -> String {
     let none = || "-".to_owned();
-    pairs(&[
+    let mut text = pairs(&[
         ("id", account.id.clone()),
         ("did", account.did.clone().unwrap_or_else(none)),
         ("name", account.name.clone().unwrap_or_else(none)),
         ("keys", format!("{} ({} must sign)", account.keys.join(", "), account.threshold)),
         ("available", format!("{} credits", account.available)),
         ("pending", format!("{} credits", account.pending)),
-    ])
+        ("recovery", account.recovery.clone().unwrap_or_else(none)),
+    ]);
+    if let Some(recovering) = &account.recovering {
+        text += &format!(
+            "\nsomebody recovers this account: from block {} on it can get the keys {}\n\
+             end that with: ambar account recovery cancel\n",
+            recovering.from,
+            recovering.keys.join(", ")
+        );
+    }
+    text
 }
 
 async fn statement(context: &Context, args: &AccountArgs) -> Outcome {

@@ -2,9 +2,9 @@
 //! was set when it was made.
 
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, OrFail, Outcome};
 use crate::table::{Side, Table, pairs};
-use ambar_base::KeySet;
+use ambar_base::{ErrorCode, KeySet};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::RotateKeys;
 use ambar_node::keys::{KeyFile, KeyInfo, PASSPHRASE_VARIABLE};
@@ -126,10 +126,14 @@ fn export(context: &Context, args: &ExportArgs) -> Outcome {
 async fn rotate(context: &Context, args: &RotateArgs) -> Outcome {
     let name = context.key_name(args.key.as_deref())?;
     let signer = context.signer(Some(&name)).await?;
+    // Who may recover the account stays as it is.
+    let account = signer.client().account(&signer.account.to_string()).await?;
+    let recovery = account.recovery.map(|digest| digest.parse()).transpose();
+    let recovery = recovery.or_fail(ErrorCode::BadGateway)?;
     let (keys, passphrase) = (context.keys(), context.passphrase());
     let (next, former) = (format!("{name}-next"), format!("{name}-former"));
     let fresh = keys.create(&next, passphrase.as_ref())?;
-    let rotate = RotateKeys { keys: KeySet::single(fresh.public()), recovery: None };
+    let rotate = RotateKeys { keys: KeySet::single(fresh.public()), recovery };
     let submitted = match signer.submit(vec![Operation::RotateKeys(rotate)]).await {
         Ok(submitted) => submitted,
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! `ambar license`: shows what the terms say and cost, accepts them, and opens a channel.
 
+use crate::ask::confirm;
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::sessions::{self, Session};
@@ -11,7 +12,6 @@ use ambar_licence::Territory;
 use ambar_node::api::dto::Capsule;
 use clap::Args;
 use serde_json::json;
-use std::io::{IsTerminal, Write};
 
 /// What a channel is opened with unless `--fund` says otherwise.
 const FUND_DEFAULT: &str = "1";
@@ -64,7 +64,8 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     let capsule = signer.client().capsule(&args.id).await?;
     context.note(&offer(&capsule));
     if !args.yes {
-        confirm()?;
+        let help = "read the terms above and add --yes to accept them";
+        confirm("accept these terms?", "the terms were not accepted", help)?;
     }
     let phase = context.progress().spinner("accepting the terms");
     let grant = accept(&signer, &capsule, args.territory).await?;
@@ -112,23 +113,6 @@ fn offer(capsule: &Capsule) -> String {
         text += &format!("\n  and what its {} costs at its own terms", component.role);
     }
     text
-}
-
-fn confirm() -> Outcome {
-    let refused = |message: &str| {
-        Failure::input(message).helping("read the terms above and add --yes to accept them")
-    };
-    if !std::io::stdin().is_terminal() {
-        return Err(refused("the terms were not accepted: nobody can be asked here"));
-    }
-    eprint!("accept these terms? [y/N] ");
-    std::io::stderr().flush().or_fail(ErrorCode::Internal)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).or_fail(ErrorCode::FileUnreadable)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(refused("the terms were not accepted")),
-    }
 }
 
 /// Accepts a capsule's terms; the number of the grant.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod call;
+pub mod capsule;
 pub mod cert;
 pub mod chain;
 pub mod channel;
@@ -12,6 +13,8 @@ pub mod license;
 pub mod network;
 pub mod publish;
 pub mod receipt;
+pub mod recovery;
+pub mod royalty;
 pub mod show;
 pub mod start;
 pub mod status;

@@ -23,6 +23,7 @@ mod openapi;
 mod party;
 mod receipts;
 mod router;
+mod royalties;
 mod serving;
 mod status;
 mod transactions;

@@ -2,7 +2,7 @@
 
 use super::{
     accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, keys, lineage,
-    receipts, serving, status, transactions, validators,
+    receipts, royalties, serving, status, transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -47,6 +47,8 @@ use utoipa::OpenApi;
         receipts::list,
         receipts::one,
         receipts::proof::proof,
+        royalties::list,
+        royalties::one,
         serving::build,
         serving::serve,
         status::checkpoint,

@@ -3,7 +3,7 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, keys, lineage,
-    metrics, openapi, receipts, serving, status, transactions, validators,
+    metrics, openapi, receipts, royalties, serving, status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -40,6 +40,8 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/accounts/{account}", get(accounts::account))
         .route("/api/v1/accounts/{account}/statement", get(accounts::statement))
         .route("/api/v1/grants", get(accounts::grants))
+        .route("/api/v1/royalties", get(royalties::list))
+        .route("/api/v1/royalties/{royalty}", get(royalties::one))
         .route("/api/v1/channels", get(accounts::channels))
         .route("/api/v1/channels/{channel}", get(accounts::channel))
         .route("/api/v1/certificates/revoke", post(certificates::revoke))

@@ -5,7 +5,7 @@ use super::{Client, ClientError};
 use crate::api::dto::{
     self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
     Datanet, FaucetAnswer, FaucetRequest, Grant, KeepKey, KeyKept, KeyOffer, KeyReleased,
-    KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, SearchAnswer,
+    KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, Royalty, SearchAnswer,
     ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
     TraceRequest, Validators,
 };
@@ -192,6 +192,16 @@ impl Client {
     /// Grants of an account; signed by it.
     pub async fn grants(&self, account: &str) -> Result<Vec<Grant>, ClientError> {
         self.get(self.url("grants", &[("account", Some(account))])).await
+    }
+
+    /// The royalty lines that an account holds.
+    pub async fn royalties(&self, account: &str) -> Result<Vec<Royalty>, ClientError> {
+        self.get(self.url("royalties", &[("account", Some(account))])).await
+    }
+
+    /// A royalty line by number.
+    pub async fn royalty(&self, number: &str) -> Result<Royalty, ClientError> {
+        self.get(self.url(&format!("royalties/{}", segment(number)), &[])).await
     }
 
     /// Channels of an account; signed by it.
