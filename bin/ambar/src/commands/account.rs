@@ -34,6 +34,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     Fund(FundArgs),
     /// Begin to give an account new keys, by the keys that it named for this
+    #[command(
+        long_about = "Begin to give an account new keys, by the keys that it named for this.\n\n\
+            Name all of those keys: those of this home by name, which sign, the others by DID. \
+            The new keys hold after a delay of 86400 blocks, once somebody finishes the \
+            recovery; until then the account's present keys can end it.",
+        after_help = "Example:\n  \
+            ambar account recover did:key:z6Mk… --with cold --keys fresh --as friend"
+    )]
     Recover(RecoverArgs),
     /// Who may recover an account, and ending or finishing it
     #[command(subcommand)]

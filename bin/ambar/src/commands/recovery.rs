@@ -66,14 +66,6 @@ pub struct FinishArgs {
 
 /// Which account gets which keys.
 #[derive(Args, Debug)]
-#[command(
-    long_about = "Begin to give an account new keys, by the keys that it named for this.\n\n\
-        Name all of those keys: they sign whose names are of this home, the others by DID. \
-        The new keys hold after a delay of 86400 blocks, once somebody finishes the recovery; \
-        until then the account's present keys can end it.",
-    after_help = "Example:\n  \
-        ambar account recover did:key:z6Mk… --with cold --keys fresh --as friend"
-)]
 pub struct RecoverArgs {
     /// The account, by DID or id
     account: String,
