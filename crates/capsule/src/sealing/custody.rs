@@ -106,7 +106,7 @@ mod tests {
     fn conformance() {
         assert_eq!(
             request().digest().to_string(),
-            "ec22fa3945fa5b309da16e83d050ebde1f2134fa2123bc5d8e7c334709bb8f75"
+            "62ae20c383f1d1ed5fd9f19b5aa37ba2e9f8b872f45aa01c4e7ddc1841e38d81"
         );
         assert_eq!(codec::decode(&request().to_bytes()), Ok(request()));
     }
