@@ -205,8 +205,9 @@ mod tests {
     fn an_old_signature_is_worth_nothing() {
         let at = |now: u64| agent_of(NETWORK, &opened(), &request(), Moment(now));
         assert!(at(NOW.0 + AUTHORISATION_AGE_MS_MAX).is_ok());
-        for now in [NOW.0 + AUTHORISATION_AGE_MS_MAX + 1, NOW.0 - AUTHORISATION_AGE_MS_MAX - 1] {
-            assert_eq!(at(now).unwrap_err().code, ErrorCode::ClockSkew);
+        let beyond = AUTHORISATION_AGE_MS_MAX + 1;
+        for time in [NOW.0 + beyond, NOW.0 - beyond] {
+            assert_eq!(at(time).unwrap_err().code, ErrorCode::ClockSkew);
         }
     }
 }

@@ -272,6 +272,6 @@ async fn content(
     }
     phase.finish(&look::bytes(table.bytes()));
     let sealed = if manifest.content.sealed.is_some() { ", sealed" } else { "" };
-    let (files, bytes) = (table.files.len(), table.bytes());
-    Ok(format!("{files} files, {bytes} bytes belong to their roots{sealed}"))
+    let (files, bytes) = (counted(table.files.len() as u64, "file", "files"), table.bytes());
+    Ok(format!("{files}, {bytes} bytes belong to their roots{sealed}"))
 }

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::draw::{dot, tree};
 use crate::failure::Outcome;
 use crate::paint::{line, short};
+use crate::progress::look::counted;
 use crate::table::{Side, Table, pairs};
 use ambar_capsule::Kind;
 use ambar_node::api::dto::{Capsule, LineageGraph, SearchAnswer};
@@ -85,8 +86,8 @@ fn describe(capsule: &Capsule) -> String {
         (
             "content",
             format!(
-                "{} files, {} bytes{}",
-                content.files,
+                "{}, {} bytes{}",
+                counted(content.files, "file", "files"),
                 content.bytes,
                 if content.sealed { ", sealed" } else { "" }
             ),
