@@ -13,8 +13,7 @@ use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, Envelope, FundChannel,
     OfferRoyalty, OpenChannel, Operation, Publish, RegisterName, RegisterNode, RegisterValidator,
     ReturnLease, RevokeCertificate, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, TakeLease,
-    Transfer, TransferLine,
-    TransferRoyalty,
+    Transfer, TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_receipt::{

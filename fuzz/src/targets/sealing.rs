@@ -3,8 +3,8 @@
 use crate::{Reach, Target, promise};
 use ambar_base::{AccountId, Cid, Digest, Encode, NetworkId, SecretKey};
 use ambar_capsule::sealing::{
-    CustodyRequest, RecipientSecret, Released, ReleaseRequest, SEALED_CONTENT_BYTES_MAX, Sealer,
-    SealedContent, VersionKey, open_file,
+    CustodyRequest, RecipientSecret, ReleaseRequest, Released, SEALED_CONTENT_BYTES_MAX,
+    SealedContent, Sealer, VersionKey, open_file,
 };
 
 pub(super) const TARGET: Target = Target { name: "sealing", seeds, attempt };
