@@ -7,8 +7,8 @@ use crate::plan::Plan;
 use crate::table::{Table, Target};
 use ambar_base::{AccountId, Cid, Digest, NetworkId, SecretKey};
 use ambar_capsule::sealing::{
-    CustodyRequest, PLAIN_CHUNK_BYTES, RecipientSecret, ReleaseRequest, SEALED_CHUNK_BYTES,
-    SealedContent, Sealer, StreamOpener, VersionKey,
+    CustodyRequest, PLAIN_CHUNK_BYTES, RecipientSecret, ReleaseRequest, SealedContent, Sealer,
+    StreamOpener, VersionKey,
 };
 use anyhow::{Result, anyhow, ensure};
 use chacha20poly1305_11::aead::inout::InOutBuf;
@@ -39,8 +39,12 @@ fn rates(plan: &Plan, table: &mut Table) -> Result<()> {
         bare_cipher(&plaintext)?;
         let alone = rate(&plaintext, started);
         let started = Instant::now();
-        let ciphertext = seal(&plaintext)?;
+        let bytes = seal(&plaintext, |piece| {
+            black_box(piece);
+        })?;
         let here = rate(&plaintext, started);
+        let mut ciphertext = Vec::with_capacity(bytes);
+        seal(&plaintext, |piece| ciphertext.extend_from_slice(piece))?;
         let started = Instant::now();
         ensure!(open(&ciphertext)? == plaintext.len(), "what opens is not what was sealed");
         opened.push(rate(&plaintext, started));
@@ -74,16 +78,20 @@ fn bare_cipher(plaintext: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn seal(plaintext: &[u8]) -> Result<Vec<u8>> {
+/// Seals piece by piece into one buffer, as whoever publishes does; yields the sealed length.
+fn seal(plaintext: &[u8], mut take: impl FnMut(&[u8])) -> Result<usize> {
     let mut sealer = Sealer::new(&key(), 0, plaintext.len() as u64)?;
-    let mut sealed = Vec::with_capacity(
-        plaintext.len().div_ceil(PLAIN_CHUNK_BYTES as usize) * SEALED_CHUNK_BYTES as usize,
-    );
+    let (mut sealed, mut bytes) = (Vec::with_capacity(2 * PIECE_BYTES), 0);
     for piece in plaintext.chunks(PIECE_BYTES) {
+        sealed.clear();
         sealer.update(piece, &mut sealed)?;
+        take(&sealed);
+        bytes += sealed.len();
     }
+    sealed.clear();
     sealer.finish(&mut sealed)?;
-    Ok(sealed)
+    take(&sealed);
+    Ok(bytes + sealed.len())
 }
 
 fn open(sealed: &[u8]) -> Result<usize> {
