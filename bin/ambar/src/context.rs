@@ -7,6 +7,7 @@ use crate::interrupt;
 use crate::progress::Progress;
 use crate::signer::Signer;
 use ambar_base::{AccountId, ErrorCode};
+use ambar_node::api::dto::Submitted;
 use ambar_node::client::Client;
 use ambar_node::home::OPERATOR;
 use ambar_node::keys::{KEYS_DIRECTORY, KeyStore, Passphrase};
@@ -130,6 +131,11 @@ impl Context {
     /// Prints the result: one JSON document, or what people read.
     pub fn print(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Outcome {
         if self.json { self.write_json(document) } else { self.write(&text()) }
+    }
+
+    /// Says what a transaction did, and in which block.
+    pub fn done(&self, submitted: &Submitted, what: &str) -> Outcome {
+        self.print(submitted, || format!("{what}, final in block {}\n", submitted.height))
     }
 
     /// Writes one JSON document and a line end.

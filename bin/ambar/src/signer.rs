@@ -1,7 +1,7 @@
 //! Acting on the ledger: transactions are built and signed here, with the person's own key,
 //! and only then sent to a node. The node never sees a secret.
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, OrFail, Outcome};
 use ambar_base::{AccountId, Encode, ErrorCode, Height, Inception, NetworkId, Price, SecretKey};
 use ambar_ledger::transaction::TRANSACTION_VERSION;
 use ambar_ledger::{Actor, Envelope, Operation};
@@ -57,6 +57,11 @@ impl Signer {
             operations,
         };
         Ok(self.client.submit(envelope.sign(&self.key).to_bytes()).await?)
+    }
+
+    /// The id of an account by DID or id.
+    pub async fn account_of(&self, text: &str) -> Outcome<AccountId> {
+        self.client.account(text).await?.id.parse().or_fail(ErrorCode::BadGateway)
     }
 
     /// Takes credits from the faucet of a development network, which opens the account.

@@ -46,7 +46,7 @@ record! {
         pub evidence: Vec<Vec<u8>>,
         /// The blocks of the certificate that it counts against.
         pub blocks: Vec<Digest>,
-        /// Grants with a quota and their periods.
+        /// Grants whose quota counts, each once, and their periods.
         pub quotas: Vec<(u64, u64)>,
         /// What the request was.
         pub fingerprint: Digest,
@@ -119,14 +119,11 @@ impl Metered {
     /// What the call counts against.
     #[must_use]
     pub fn claim(&self) -> Claim {
-        let mut quotas: Vec<QuotaClaim> = Vec::with_capacity(self.quotas.len());
-        for (grant, period) in &self.quotas {
-            // Records of earlier versions name a grant once for each of its lines.
-            if !quotas.iter().any(|quota| (quota.grant, quota.period) == (*grant, *period)) {
-                let spent = self.spent_under(*grant);
-                quotas.push(QuotaClaim { grant: *grant, period: *period, spent });
-            }
-        }
+        let quota = |(grant, period): &(u64, u64)| {
+            let spent = self.spent_under(*grant);
+            QuotaClaim { grant: *grant, period: *period, spent }
+        };
+        let quotas = self.quotas.iter().map(quota).collect();
         Claim { channel: self.leaf.channel, blocks: self.blocks.clone(), quotas }
     }
 

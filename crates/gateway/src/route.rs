@@ -76,9 +76,7 @@ impl Route {
             .iter()
             .position(|part| part.parent == Some(parent) && part.role.as_deref() == Some(role))
     }
-}
 
-impl Route {
     /// The versions that lead from the called capsule to a part; none to the called one.
     #[must_use]
     pub fn through(&self, part: usize) -> Vec<u64> {

@@ -3,7 +3,7 @@
 
 use super::recovery::{self, RecoverArgs};
 use crate::context::Context;
-use crate::failure::{Failure, OrFail, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::paint::short;
 use crate::table::{Side, Table, pairs};
 use ambar_base::{ErrorCode, Price};
@@ -181,16 +181,10 @@ fn rows_of(rows: &[StatementRow]) -> String {
 
 async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {
     let signer = context.signer(args.key.as_deref()).await?;
-    let receiver = signer.client().account(&args.did).await?;
-    let to = receiver.id.parse().or_fail(ErrorCode::BadGateway)?;
+    let to = signer.account_of(&args.did).await?;
     let transfer = Transfer { to, amount: args.amount };
     let submitted = signer.submit(vec![Operation::Transfer(transfer)]).await?;
-    context.print(&submitted, || {
-        format!(
-            "{} credits sent to {}, final in block {}\n",
-            args.amount, receiver.id, submitted.height
-        )
-    })
+    context.done(&submitted, &format!("{} credits sent to {to}", args.amount))
 }
 
 async fn fund(context: &Context, args: &FundArgs) -> Outcome {

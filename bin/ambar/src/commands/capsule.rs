@@ -1,6 +1,5 @@
 //! `ambar capsule`: what an owner does with a capsule's whole line of versions.
 
-use super::royalty::account;
 use crate::context::Context;
 use crate::failure::{OrFail, Outcome};
 use crate::signer::number;
@@ -50,10 +49,8 @@ async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {
     let signer = context.signer(args.key.as_deref()).await?;
     let capsule = signer.client().capsule(&args.id).await?;
     let version = capsule.id.parse().or_fail(ErrorCode::BadGateway)?;
-    let to = account(&signer, &args.did).await?;
+    let to = signer.account_of(&args.did).await?;
     let give = Operation::TransferLine(TransferLine { version, to, grants });
     let submitted = signer.submit(vec![give]).await?;
-    context.print(&submitted, || {
-        format!("{} belongs to {to}, final in block {}\n", capsule.id, submitted.height)
-    })
+    context.done(&submitted, &format!("{} belongs to {to}", capsule.id))
 }

@@ -75,16 +75,12 @@ pub async fn run(context: &Context, command: &ChannelCommand) -> Outcome {
             let channel = number("channel", &args.channel)?;
             let fund = Operation::FundChannel(FundChannel { channel, amount: args.amount });
             let submitted = submit(context, &args.owner, fund).await?;
-            done(
-                context,
-                &submitted,
-                &format!("{} credits added to channel {channel}", args.amount),
-            )
+            context.done(&submitted, &format!("{} credits added to channel {channel}", args.amount))
         }
         ChannelCommand::Close(args) => {
             let channel = number("channel", &args.number)?;
             let submitted = submit(context, &args.owner, Operation::CloseChannel(channel)).await?;
-            done(context, &submitted, &format!("channel {channel} is closing"))
+            context.done(&submitted, &format!("channel {channel} is closing"))
         }
     }
 }
@@ -96,17 +92,13 @@ pub async fn run_grant(context: &Context, command: &GrantCommand) -> Outcome {
         GrantCommand::Revoke(args) => {
             let grant = number("grant", &args.number)?;
             let submitted = submit(context, &args.owner, Operation::RevokeGrant(grant)).await?;
-            done(context, &submitted, &format!("grant {grant} is revoked"))
+            context.done(&submitted, &format!("grant {grant} is revoked"))
         }
     }
 }
 
 async fn submit(context: &Context, owner: &Owner, operation: Operation) -> Outcome<Submitted> {
     context.signer(owner.key.as_deref()).await?.submit(vec![operation]).await
-}
-
-fn done(context: &Context, submitted: &Submitted, what: &str) -> Outcome {
-    context.print(submitted, || format!("{what}, final in block {}\n", submitted.height))
 }
 
 async fn list(context: &Context, owner: &Owner) -> Outcome {

@@ -126,7 +126,13 @@ pub async fn accept(
         terms: capsule.terms.id.parse().or_fail(ErrorCode::BadGateway)?,
         territory: territory.map(|territory| territory.as_str().to_owned()),
     };
-    grant_of(&signer.submit(vec![Operation::Accept(accept)]).await?)
+    let submitted = signer.submit(vec![Operation::Accept(accept)]).await.map_err(|failure| {
+        match failure.code {
+            ErrorCode::TerritoryRequired => failure.helping("declare it, such as --territory DE"),
+            _ => failure,
+        }
+    });
+    grant_of(&submitted?)
 }
 
 /// How a channel is opened.

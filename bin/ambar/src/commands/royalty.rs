@@ -6,10 +6,10 @@ use crate::failure::{Failure, OrFail, Outcome};
 use crate::paint::{line, short};
 use crate::signer::{Signer, number};
 use crate::table::{Side, Table, pairs};
-use ambar_base::{AccountId, ErrorCode, Moment, Price};
+use ambar_base::{ErrorCode, Moment, Price};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::{BuyRoyalty, OfferRoyalty, TransferRoyalty};
-use ambar_node::api::dto::{Royalty, RoyaltyOffer, Submitted};
+use ambar_node::api::dto::{Royalty, RoyaltyOffer};
 use clap::{Args, Subcommand};
 
 /// Longest name in a table, characters.
@@ -111,31 +111,22 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
             let id = number("royalty line", &args.id)?;
             let signer = signer(context, &args.owner).await?;
             let submitted = signer.submit(vec![Operation::WithdrawOffer(id)]).await?;
-            done(context, &submitted, &format!("royalty line {id} is no longer for sale"))
+            context.done(&submitted, &format!("royalty line {id} is no longer for sale"))
         }
         Command::Buy(args) => buy(context, args).await,
         Command::Transfer(args) => {
             let royalty = number("royalty line", &args.id)?;
             let signer = signer(context, &args.owner).await?;
-            let to = account(&signer, &args.did).await?;
+            let to = signer.account_of(&args.did).await?;
             let give = Operation::TransferRoyalty(TransferRoyalty { royalty, to });
             let submitted = signer.submit(vec![give]).await?;
-            done(context, &submitted, &format!("royalty line {royalty} is held by {to}"))
+            context.done(&submitted, &format!("royalty line {royalty} is held by {to}"))
         }
     }
 }
 
 async fn signer(context: &Context, owner: &Owner) -> Outcome<Signer> {
     context.signer(owner.key.as_deref()).await
-}
-
-/// The id of an account by DID or id.
-pub async fn account(signer: &Signer, text: &str) -> Outcome<AccountId> {
-    signer.client().account(text).await?.id.parse().or_fail(ErrorCode::BadGateway)
-}
-
-fn done(context: &Context, submitted: &Submitted, what: &str) -> Outcome {
-    context.print(submitted, || format!("{what}, final in block {}\n", submitted.height))
 }
 
 async fn list(context: &Context, owner: &Owner) -> Outcome {
@@ -175,7 +166,7 @@ async fn sell(context: &Context, args: &SellArgs) -> Outcome {
     let royalty = number("royalty line", &args.id)?;
     let signer = signer(context, &args.owner).await?;
     let to = match &args.to {
-        Some(to) => Some(account(&signer, to).await?),
+        Some(to) => Some(signer.account_of(to).await?),
         None => None,
     };
     let time = signer.client().status().await?.time;
@@ -188,7 +179,7 @@ async fn sell(context: &Context, args: &SellArgs) -> Outcome {
         "royalty line {royalty} is offered at {} credits for {} days",
         args.price, args.days
     );
-    done(context, &submitted, &what)
+    context.done(&submitted, &what)
 }
 
 async fn buy(context: &Context, args: &BuyArgs) -> Outcome {
@@ -215,7 +206,7 @@ async fn buy(context: &Context, args: &BuyArgs) -> Outcome {
     let buy = Operation::BuyRoyalty(BuyRoyalty { royalty: id, price });
     let submitted = signer.submit(vec![buy]).await?;
     let what = format!("royalty line {id} is yours for {price} credits");
-    done(context, &submitted, &what)
+    context.done(&submitted, &what)
 }
 
 fn describe(royalty: &Royalty, offer: &RoyaltyOffer) -> String {
