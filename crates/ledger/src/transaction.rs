@@ -1,23 +1,28 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
+mod licensing;
+mod nodes;
+mod settle;
 mod trade;
 
+pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
+pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk};
+pub use settle::{BatchSigners, Settle};
 pub use trade::{BeginRecovery, BuyRoyalty, OfferRoyalty};
 
 use crate::object::Parameters;
 use ambar_base::finality::Evidence;
-use ambar_base::keys::Signed;
 use ambar_base::{
-    AccountId, Cid, Digest, Domain, Encode, Height, KeySet, Moment, NetworkId, Price, PublicKey,
-    SecretKey, Signature, SignedInception, choice, record,
+    AccountId, Cid, Digest, Domain, Encode, Height, KeySet, NetworkId, Price, PublicKey, SecretKey,
+    Signature, SignedInception, choice, record,
 };
 use ambar_capsule::SignedManifest;
-use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
 
 /// The transaction format that this version reads. In format 1, signatures covered the whole
 /// envelope and settlements did not name their signers' keys; in format 2, rules said nothing
-/// of committees; in format 3, acceptances said nothing of territories.
-pub const TRANSACTION_VERSION: u16 = 4;
+/// of committees; in format 3, acceptances said nothing of territories; in format 4, channels knew
+/// no vouchers.
+pub const TRANSACTION_VERSION: u16 = 5;
 /// Largest transaction, bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations of one transaction.
@@ -214,171 +219,6 @@ record! {
     }
 }
 
-record! {
-    /// See [`Operation::Accept`].
-    pub struct Accept {
-        /// A version of the line.
-        pub version: Cid,
-        /// The terms that were read: refused if the version has others.
-        pub terms: Cid,
-        /// Where the licensee uses the capsule: an assigned code of ISO 3166-1 alpha-2.
-        pub territory: Option<String>,
-    }
-}
-
-record! {
-    /// See [`Operation::OpenChannel`].
-    pub struct OpenChannel {
-        /// The key that roots certificates.
-        pub session_key: PublicKey,
-        /// The gateway's key.
-        pub gateway: PublicKey,
-        /// The grants it may be used with; empty for none.
-        pub grants: Vec<u64>,
-        /// What is put in.
-        pub amount: Price,
-        /// Most nano-credit per MU of any line.
-        pub unit_price_max: Price,
-        /// No call is admitted from then on.
-        pub expires: Moment,
-    }
-}
-
-record! {
-    /// See [`Operation::FundChannel`].
-    pub struct FundChannel {
-        /// The channel.
-        pub channel: u64,
-        /// What is added.
-        pub amount: Price,
-    }
-}
-
-record! {
-    /// See [`Operation::RevokeCertificate`].
-    pub struct RevokeCertificate {
-        /// The channel that pays for its calls.
-        pub channel: u64,
-        /// The revocation id of one of its blocks, which is the block's signature.
-        pub block: Signature,
-    }
-}
-
-record! {
-    /// See [`Operation::TakeLease`]. It gives what is left of what is asked, 0 too.
-    pub struct TakeLease {
-        /// A channel to the node, by which it may call under the grant.
-        pub channel: u64,
-        /// The grant.
-        pub grant: u64,
-        /// The period of its quota: the one of the block's time or the next, or
-        /// [`RATE_PERIOD`](crate::quota::RATE_PERIOD).
-        pub period: u64,
-        /// Calls.
-        pub calls: u64,
-        /// Royalty and node fee, nano-credit.
-        pub spend: Price,
-        /// Calls per unit of the rate.
-        pub rate: u32,
-        /// Versions from one that the channel may call to the one that is called under the
-        /// grant, each a component of the one before; empty if the grant is the channel's.
-        pub through: Vec<u64>,
-    }
-}
-
-record! {
-    /// See [`Operation::ReturnLease`]. What the lease does not hold is not given back.
-    pub struct ReturnLease {
-        /// The grant.
-        pub grant: u64,
-        /// The period of its quota, or [`RATE_PERIOD`](crate::quota::RATE_PERIOD).
-        pub period: u64,
-        /// Calls.
-        pub calls: u64,
-        /// Royalty and node fee, nano-credit.
-        pub spend: Price,
-        /// Calls per unit of the rate.
-        pub rate: u32,
-    }
-}
-
-record! {
-    /// See [`Operation::RegisterNode`].
-    pub struct RegisterNode {
-        /// The node's key.
-        pub key: PublicKey,
-        /// The node key's signature over the owner's account id: nobody registers a key
-        /// that is not theirs.
-        pub proof: Signature,
-        /// What it asks per MU.
-        pub ask: Price,
-    }
-}
-
-record! {
-    /// See [`Operation::RegisterValidator`].
-    pub struct RegisterValidator {
-        /// The key that will vote.
-        pub key: PublicKey,
-        /// Its signature over the owner's account id: nobody registers a key that is not
-        /// theirs.
-        pub proof: Signature,
-    }
-}
-
-record! {
-    /// See [`Operation::SetAsk`].
-    pub struct SetAsk {
-        /// The node.
-        pub node: u64,
-        /// What it asks per MU.
-        pub ask: Price,
-    }
-}
-
-record! {
-    /// See [`Operation::AllowServing`].
-    pub struct AllowServing {
-        /// Any version of the line.
-        pub version: Cid,
-        /// The node's key.
-        pub node: PublicKey,
-        /// Whether it may.
-        pub allowed: bool,
-    }
-}
-
-record! {
-    /// See [`Operation::Settle`].
-    pub struct Settle {
-        /// The signed header.
-        pub batch: SignedBatch,
-        /// The keys of its signatures.
-        pub signers: BatchSigners,
-        /// The leaves under it.
-        pub leaves: Vec<Leaf>,
-    }
-}
-
-record! {
-    /// The keys by which a batch is signed. Admission checks its signatures by them, without
-    /// the state; the state says whether they are those of gateway and nodes.
-    pub struct BatchSigners {
-        /// The gateway's.
-        pub gateway: PublicKey,
-        /// The nodes', in the header's order.
-        pub nodes: Vec<PublicKey>,
-    }
-}
-
-impl BatchSigners {
-    /// Those of a batch whose every line was served with the gateway's own key.
-    #[must_use]
-    pub fn single(key: PublicKey, header: &BatchHeader) -> Self {
-        Self { gateway: key, nodes: vec![key; header.nodes.len()] }
-    }
-}
-
 impl Envelope {
     /// The transaction's id: signatures do not change it.
     #[must_use]
@@ -420,36 +260,6 @@ impl SignedTransaction {
     }
 }
 
-impl RegisterValidator {
-    /// The registration of a key by an account.
-    #[must_use]
-    pub fn new(network: NetworkId, key: &SecretKey, owner: &AccountId) -> Self {
-        let proof = key.sign(Domain::Validator, network, &owner.to_bytes());
-        Self { key: key.public(), proof }
-    }
-
-    /// The key's signature for its owner, to be checked.
-    #[must_use]
-    pub fn signed(&self, network: NetworkId, owner: &AccountId) -> Signed {
-        Signed::new(&self.key, Domain::Validator, network, &owner.to_bytes(), &self.proof)
-    }
-}
-
-impl RegisterNode {
-    /// The registration of a key by an account.
-    #[must_use]
-    pub fn new(network: NetworkId, key: &SecretKey, owner: &AccountId, ask: Price) -> Self {
-        let proof = key.sign(Domain::Holder, network, &owner.to_bytes());
-        Self { key: key.public(), proof, ask }
-    }
-
-    /// The key's signature for its owner, to be checked.
-    #[must_use]
-    pub fn signed(&self, network: NetworkId, owner: &AccountId) -> Signed {
-        Signed::new(&self.key, Domain::Holder, network, &owner.to_bytes(), &self.proof)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -478,7 +288,7 @@ mod tests {
         let bytes = exemplar().to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "e0cce9bae7dc0bd6728285ce8dcb0fbc7872df5a56eb6674620dd840ee63f419"
+            "23bfd17f1637c8f1d9a2e09aba3b89543d5dd82308b39834d37efe2b2ad63d29"
         );
         assert_eq!(codec::decode(&bytes), Ok(exemplar()));
     }

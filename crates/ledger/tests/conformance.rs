@@ -440,7 +440,7 @@ fn operations_of_validators() {
         check(&format!("{operation:?}"), &operation, expect);
     }
     let report = SignedTransaction::report(NETWORK, evidence());
-    check("report", &report, "b277a5c4d4e05515f7565a0b0292a2428a999e2f510159ad5ab8cd7150ab6026");
+    check("report", &report, "b59d664ca7c8df413a35c0695d9fdb0ffdedd51cf1acc3899554750b4c77bf8a");
     let ejected = EjectedResult { validator: 300, owner: account("a"), burned: Amount(1 << 70) };
     let results = vec![
         OperationResult::Validator(300),
