@@ -1,13 +1,13 @@
 //! The compact binary encoding of everything the ledger carries and stores.
 //!
 //! Integers are minimal unsigned LEB128, byte arrays of fixed size are raw, texts and
-//! lists carry their length first, maps are strictly ascending. There is one spelling
+//! lists carry their length first, maps and sets are strictly ascending. There is one spelling
 //! per value; [`decode`] refuses every other and any trailing byte.
 //!
 //! Documents that people exchange (manifests, terms, tariffs) use dag-cbor instead:
 //! see [`crate::document`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -298,6 +298,28 @@ impl<K: Decode + Ord, V: Decode> Decode for BTreeMap<K, V> {
             map.insert(key, V::decode(reader)?);
         }
         Ok(map)
+    }
+}
+
+impl<T: Encode> Encode for BTreeSet<T> {
+    fn encode(&self, writer: &mut Writer) {
+        writer.varint(self.len() as u128);
+        self.iter().for_each(|member| member.encode(writer));
+    }
+}
+
+impl<T: Decode + Ord> Decode for BTreeSet<T> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let length = reader.length()?;
+        let mut set = Self::new();
+        for _ in 0..length {
+            let member = T::decode(reader)?;
+            if set.last().is_some_and(|last| *last >= member) {
+                return Err(DecodeError::Rule("members of a set ascend strictly"));
+            }
+            set.insert(member);
+        }
+        Ok(set)
     }
 }
 

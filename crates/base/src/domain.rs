@@ -67,6 +67,8 @@ domains! {
     Committee = "committee" / 1,
     /// A node's request to keep the key of a sealed version, and its signature over it.
     Custody = "custody" / 1,
+    /// The digest of a decision with everything that it depends on.
+    Decision = "decision" / 1,
     /// Evidence behind attribution shares.
     Evidence = "evidence" / 1,
     /// The account of a contributor without a key.

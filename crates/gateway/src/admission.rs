@@ -7,11 +7,11 @@ use crate::leases::{Counted, Want};
 use crate::route::{Part, Route};
 use ambar_base::{Coded, ErrorCode, Moment, Price, PublicKey};
 use ambar_ledger::quota::Share;
-use ambar_licence::decision::{
-    ChannelView, Decision, GrantView, Request, Reservation, Situation, Spent, decide,
+use ambar_licence::decision::{GrantView, Spent};
+use ambar_licence::{
+    CallFacts, CertificateBlock, DecisionRecord, PartDenied, PartFacts, Purpose, Quota,
+    Reservation, Right, Territory,
 };
-use ambar_licence::narrowing::Narrowing;
-use ambar_licence::{Purpose, Quota, Right, Territory};
 use std::collections::BTreeMap;
 
 /// What admission decides about.
@@ -42,16 +42,28 @@ pub struct Admitted {
     pub purpose: Option<Purpose>,
     /// The territory that goes into the receipt.
     pub territory: Option<Territory>,
+    /// How it was decided.
+    pub decision: DecisionRecord,
 }
 
 /// What admission comes to.
 pub enum Verdict {
     /// The call may run.
-    Admitted(Admitted),
+    Admitted(Box<Admitted>),
+    /// It may not.
+    Denied(Box<Denied>),
     /// A settlement overtook the route: with a newer state the same question has an answer.
     Overtaken,
     /// It may run once the ledger has given this.
     Wanted(Want),
+}
+
+/// A call that may not run.
+pub struct Denied {
+    /// What the caller is told.
+    pub error: CallError,
+    /// How it was decided.
+    pub decision: DecisionRecord,
 }
 
 /// What a call needs of the quota of one grant.
@@ -81,7 +93,16 @@ impl Admission<'_> {
             return Ok(Verdict::Overtaken);
         }
         let needs = self.needs(&mut page)?;
-        let first = self.ask_all(&page, declared, &needs)?;
+        let facts = self.facts(&page, declared, &needs);
+        let terms: Vec<_> = self.route.parts.iter().map(|part| &part.terms).collect();
+        let decided = facts.decide(&terms);
+        let reservation = match &decided {
+            Ok(reservation) => reservation.clone(),
+            Err(denied) => {
+                let (error, decision) = (refused(denied), facts.recorded(&decided));
+                return Ok(Verdict::Denied(Box::new(Denied { error, decision })));
+            }
+        };
         if let Some(want) = needs.iter().find_map(|(grant, need)| self.want(*grant, need)) {
             return Ok(Verdict::Wanted(want));
         }
@@ -95,9 +116,10 @@ impl Admission<'_> {
         for (grant, calls) in rated {
             page.admit(grant, self.now, calls);
         }
-        let Reservation { price, purpose, territory } = first;
+        let Reservation { price, purpose, territory } = reservation;
         let hold = page.hold(claim, price, self.route.channel.settled.end());
-        Ok(Verdict::Admitted(Admitted { hold, purpose, territory }))
+        let decision = facts.recorded(&decided);
+        Ok(Verdict::Admitted(Box::new(Admitted { hold, purpose, territory, decision })))
     }
 
     fn channel(&self) -> u64 {
@@ -164,77 +186,59 @@ impl Admission<'_> {
         })
     }
 
-    /// Asks the licence's decision for every part; what it reserves for the called one.
-    fn ask_all(
+    /// Everything that the decision depends on: the certificate narrows the called capsule,
+    /// the authors' grants cover components.
+    fn facts(
         &self,
         page: &Page<'_>,
         declared: Option<Purpose>,
         needs: &BTreeMap<u64, Need<'_>>,
-    ) -> Result<Reservation, CallError> {
-        let blocks = self.certificate.blocks.iter();
-        let spent: Vec<(&Narrowing, Spent)> =
-            blocks.map(|block| (&block.narrowing, page.spent(&block.id))).collect();
-        let remaining = self.route.channel.remaining().0 / 1_000_000_000;
-        let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
-        let remaining = Price(remaining).saturating_sub(page.unsettled(self.channel()));
-        let [called, components @ ..] = &self.route.parts[..] else {
-            return Err(CallError::new(ErrorCode::Internal, "a route has at least one part"));
-        };
-        let need = |part: &Part| needs.get(&part.grant_number);
-        let first = self.ask(called, Right::Call, declared, &spent, need(called), remaining)?;
-        for component in components {
-            let purpose = first.purpose.clone();
-            self.ask(component, Right::Compose, purpose, &[], need(component), remaining)?;
-        }
-        Ok(first)
-    }
-
-    /// Asks the licence's decision for one part: the certificate narrows the called
-    /// capsule, the author's grant covers components.
-    fn ask(
-        &self,
-        part: &Part,
-        right: Right,
-        purpose: Option<Purpose>,
-        narrowings: &[(&Narrowing, Spent)],
-        need: Option<&Need<'_>>,
-        remaining: Price,
-    ) -> Result<Reservation, CallError> {
+    ) -> CallFacts {
         let channel = &self.route.channel;
-        let request = Request {
-            capsule: part.version.id,
-            purpose,
-            right,
-            agent: self.agent,
-            price_max: self.price_max,
-            line_max: need.map_or(Price::ZERO, |need| need.call.price),
-            unit_price: part.unit_price(self.route.ask),
-        };
-        let called = right == Right::Call;
-        let situation = Situation {
-            terms: &part.terms,
-            grant: grant_view(part, need, !called || part.grant.licensee == channel.payer),
-            channel: ChannelView {
-                remaining,
-                expires: channel.expires,
-                closing: channel.closing.is_some(),
-                unit_price_max: channel.unit_price_max,
-                capsule_ok: !called || channel.grants.contains(&part.grant_number),
-            },
-            narrowings,
-            request: &request,
+        let remaining = channel.remaining().0 / 1_000_000_000;
+        let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);
+        let blocks = self.certificate.blocks.iter();
+        let block =
+            |block: &CertificateBlock| (block.id, (block.narrowing.clone(), page.spent(&block.id)));
+        let parts = self.route.parts.iter().enumerate();
+        CallFacts {
+            channel: self.channel(),
+            height: self.route.head.height,
             now: self.now,
             ledger_age_ms: self.ledger_age_ms,
-        };
-        match decide(&situation) {
-            Decision::Allow(reservation) => Ok(reservation),
-            Decision::Deny(denial) => {
-                let passing = [ErrorCode::LedgerStale, ErrorCode::RateExceeded];
-                let retry = passing.contains(&denial.code());
-                Err(CallError { retry, ..CallError::of(&denial) })
-            }
+            remaining: Price(remaining).saturating_sub(page.unsettled(self.channel())),
+            expires: channel.expires,
+            closing: channel.closing.is_some(),
+            unit_price_max: channel.unit_price_max,
+            purpose: declared,
+            agent: self.agent,
+            price_max: self.price_max,
+            blocks: blocks.map(block).collect(),
+            parts: parts.map(|(at, part)| self.part_facts(at, part, needs)).collect(),
         }
     }
+
+    fn part_facts(&self, at: usize, part: &Part, needs: &BTreeMap<u64, Need<'_>>) -> PartFacts {
+        let (channel, called) = (&self.route.channel, at == 0);
+        let need = needs.get(&part.grant_number);
+        PartFacts {
+            grant: part.grant_number,
+            terms: part.version.terms,
+            view: grant_view(part, need, !called || part.grant.licensee == channel.payer),
+            capsule: part.version.id,
+            capsule_ok: !called || channel.grants.contains(&part.grant_number),
+            right: if called { Right::Call } else { Right::Compose },
+            line_max: need.map_or(Price::ZERO, |need| need.call.price),
+            unit_price: part.unit_price(self.route.ask),
+        }
+    }
+}
+
+/// What the caller is told. Some refusals pass with time.
+fn refused(denied: &PartDenied) -> CallError {
+    let passing = [ErrorCode::LedgerStale, ErrorCode::RateExceeded];
+    let retry = passing.contains(&denied.denial.code());
+    CallError { retry, ..CallError::of(&denied.denial) }
 }
 
 /// What is said of a grant: the numbers are those of all gateways, so that a call is denied

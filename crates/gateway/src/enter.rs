@@ -22,7 +22,7 @@ pub(crate) struct Entered {
     pub(crate) work: Work,
     pub(crate) bound: Vec<Counters>,
     pub(crate) now: Moment,
-    pub(crate) admitted: Admitted,
+    pub(crate) admitted: Box<Admitted>,
 }
 
 impl Inner {
@@ -59,6 +59,10 @@ impl Inner {
                 Verdict::Admitted(admitted) => {
                     self.lessee.used(&route);
                     return Ok(Entered { view, route, work, bound, now, admitted });
+                }
+                Verdict::Denied(denied) => {
+                    self.refusals.keep(&denied.decision);
+                    return Err(denied.error);
                 }
                 Verdict::Overtaken => {}
                 Verdict::Wanted(want) => {

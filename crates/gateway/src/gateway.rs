@@ -17,6 +17,7 @@ use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery::{self, RecoveryError};
+use crate::refusals::Refusals;
 use crate::replay::replay;
 use crate::route::{Route, Router};
 use crate::run::Running;
@@ -107,6 +108,7 @@ pub(crate) struct Inner {
     pub certificates: Certificates,
     pub journal: Arc<Journal>,
     pub archive: Arc<Archive>,
+    pub refusals: Refusals,
     pub books: Books,
     pub pending: Pending,
     pub figures: Arc<Figures>,
@@ -151,6 +153,7 @@ impl Gateway {
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
         let (journal, found) = Journal::open(directory.join("calls"), &JournalSettings::default())?;
+        let refusals = Refusals::open(&directory)?;
         let mut recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
         let (desk, asks) = desk();
@@ -171,6 +174,7 @@ impl Gateway {
             certificates: Certificates::new(network, key.public()),
             journal: Arc::new(journal),
             archive: Arc::new(archive),
+            refusals,
             books,
             pending: Pending::default(),
             figures: Arc::default(),
@@ -245,6 +249,11 @@ impl Gateway {
     /// Final receipts in the order of their ids.
     pub fn archive(&self) -> &Archive {
         &self.inner.archive
+    }
+
+    /// Decisions by which calls were refused, of late.
+    pub fn refusals(&self) -> &Refusals {
+        &self.inner.refusals
     }
 
     /// How many receipts wait to be final.
@@ -392,7 +401,7 @@ impl Inner {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
         let Entered { view, route, work, bound, now, admitted } = entered;
-        let Admitted { hold, purpose, territory } = admitted;
+        let Admitted { hold, purpose, territory, decision } = *admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
         let (call, under_way) = match keyed {
@@ -414,6 +423,7 @@ impl Inner {
             hold,
             purpose,
             territory,
+            decision,
             holder: opened.holder,
             call,
             fingerprint: request.fingerprint,

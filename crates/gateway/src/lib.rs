@@ -32,6 +32,7 @@ pub mod pending;
 mod recall;
 pub mod record;
 pub mod recovery;
+pub mod refusals;
 mod replay;
 mod revoke;
 pub mod route;

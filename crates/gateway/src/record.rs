@@ -42,6 +42,8 @@ record! {
         pub leaf: Leaf,
         /// What the leaf binds; nothing for void leaves.
         pub details: Option<Details>,
+        /// The [`DecisionRecord`](ambar_licence::DecisionRecord) that the details bind.
+        pub decision: Option<Vec<u8>>,
         /// The documents behind the leaf's shares.
         pub evidence: Vec<Vec<u8>>,
         /// The blocks of the certificate that it counts against.
@@ -107,6 +109,7 @@ impl Metered {
         Self {
             leaf: Leaf::void(channel, n, admitted, time),
             details: None,
+            decision: None,
             evidence: Vec::new(),
             blocks: Vec::new(),
             quotas: Vec::new(),

@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
 use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
-use ambar_licence::{Purpose, Territory};
+use ambar_licence::{DecisionRecord, Purpose, Territory};
 use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, opening};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +35,7 @@ pub(crate) struct Running {
     pub hold: Hold,
     pub purpose: Option<Purpose>,
     pub territory: Option<Territory>,
+    pub decision: DecisionRecord,
     pub holder: Digest,
     pub call: Digest,
     pub fingerprint: Digest,
@@ -103,6 +104,7 @@ impl Running {
             holder: self.holder,
             input: opening(&salt, input.as_bytes()),
             output: opening(&salt, &product.output()),
+            decision: self.decision.digest(),
             wall_ms,
         };
         match self.metered(&gateway, &product, retrieved.as_ref(), details) {
@@ -208,6 +210,7 @@ impl Running {
         Ok(Metered {
             leaf,
             details: Some(details),
+            decision: Some(self.decision.to_bytes()),
             evidence,
             blocks: claim.blocks.clone(),
             quotas: claim.quotas.iter().map(|quota| (quota.grant, quota.period)).collect(),

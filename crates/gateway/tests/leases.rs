@@ -162,6 +162,11 @@ impl Town {
                     return Ok(());
                 }
                 Verdict::Wanted(want) => self.take(at, &want),
+                Verdict::Denied(denied) => {
+                    let terms = &route.parts[0].terms;
+                    assert_eq!(denied.decision.replay(|_| Some(terms)), Ok(()));
+                    return Err(denied.error);
+                }
                 Verdict::Overtaken => panic!("the newest state is not overtaken"),
             }
         }
@@ -198,6 +203,7 @@ impl Town {
         let metered = Metered {
             leaf,
             details: None,
+            decision: None,
             evidence: vec![],
             blocks: vec![],
             quotas: quotas.collect(),

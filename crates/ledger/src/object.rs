@@ -5,7 +5,7 @@ mod licensing;
 mod trade;
 
 pub use licensing::{Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
-pub use trade::{RECOVERY_DELAY_HEIGHTS, Recovery, RoyaltyOffer};
+pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
 
 use crate::history::History;
 use ambar_base::finality::SEATS_MAX;

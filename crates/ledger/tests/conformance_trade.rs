@@ -48,8 +48,13 @@ fn objects() {
     check(&offer, "d82223c93675bc4bcb5ffa55b257815d051e530fdaeeb86b1917ab5144a59297");
     let keys = KeySet::single(key(3).public());
     check(
-        &Recovery { keys, next: Some(Digest::of(b"next")), from: Height(300) },
-        "c0ca200aa62f6a300595eb0084fcb0c2158d69d285dd2def712fc6a3db92eebd",
+        &Recovery {
+            keys,
+            next: Some(Digest::of(b"next")),
+            from: Moment(300),
+            from_height: Height(400),
+        },
+        "2e3ada92632455433e39b3f3deae92d331e41971cfb3e57c1bbd4bdd2bdcedd2",
     );
     check(
         &vec![Key::Recovery(300), Key::RoyaltyOffer(300)],

@@ -91,6 +91,7 @@ fn what_settles_verifies_offline() {
             leaves: &leaves,
             index,
             details: None,
+            decision: None,
             facts: &facts,
             settlement: Some(settlement(&story, outcome.clone())),
             preimages: &preimages(&story),

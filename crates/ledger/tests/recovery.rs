@@ -5,7 +5,7 @@
 mod world;
 
 use ambar_base::{AccountId, Digest, Encode, ErrorCode, KeySet, NetworkId, Price, SecretKey};
-use ambar_ledger::object::{Account, RECOVERY_DELAY_HEIGHTS, Recovery};
+use ambar_ledger::object::{Account, RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{BeginRecovery, RotateKeys, Transfer};
 use ambar_ledger::{Key, MemoryLedger, Operation};
@@ -66,13 +66,13 @@ fn begin(world: &World, signers: &[&str]) -> Operation {
     Operation::BeginRecovery(record(world).sign(world.network, &secrets(signers)))
 }
 
-/// Lets heights pass in which nothing happens.
-fn pass(world: &mut World, heights: u64) {
-    let at = (world.ledger.height().after(heights - 1), world.ledger.time());
+/// Lets blocks and time pass in which nothing happens.
+fn pass(world: &mut World, blocks: u64, ms: u64) {
+    let at = (world.ledger.height().after(blocks - 1), world.ledger.time());
     let entries = world.ledger.entries().map(|(key, value)| (key.to_vec(), value.to_vec()));
     let entries: Vec<_> = entries.collect();
     world.ledger = MemoryLedger::after(world.network, at, entries);
-    world.block(1000);
+    world.block(ms);
 }
 
 fn finish(world: &World) -> Operation {
@@ -83,15 +83,16 @@ fn finish(world: &World) -> Operation {
 fn friends_give_an_account_new_keys_after_a_delay() {
     let mut world = people();
     let before = account(&world);
-    let height = world.ledger.height();
+    let (height, time) = (world.ledger.height(), world.ledger.time());
     world.act("ben", vec![begin(&world, &["friend 1", "friend 3"])]).unwrap();
     assert_eq!(account(&world), before, "nothing changes at once");
-    let from = height.after(RECOVERY_DELAY_HEIGHTS);
-    assert_eq!(running(&world).unwrap().from, from);
-    pass(&mut world, RECOVERY_DELAY_HEIGHTS - 1);
+    let from = (time.after(RECOVERY_DELAY_MS), height.after(RECOVERY_DELAY_BLOCKS));
+    let due = running(&world).unwrap();
+    assert_eq!((due.from, due.from_height), from);
+    pass(&mut world, RECOVERY_DELAY_BLOCKS + 5, RECOVERY_DELAY_MS - 1);
     assert_eq!(world.refused("ben", finish(&world)), ErrorCode::TransactionInvalid, "too early");
-    pass(&mut world, 1);
-    assert_eq!(world.ledger.height(), from);
+    pass(&mut world, 1, 1);
+    assert_eq!(world.ledger.time(), from.0);
     world.act("ben", vec![finish(&world)]).unwrap();
     let after = account(&world);
     assert_eq!(after.keys, Some(set(&["ana 2"], 1)));
@@ -110,6 +111,17 @@ fn friends_give_an_account_new_keys_after_a_delay() {
     world.apply(&new.to_bytes()).unwrap();
 }
 
+/// What a network that stood still for days makes of a recovery.
+#[test]
+fn time_without_blocks_is_not_enough() {
+    let mut world = people();
+    world.act("ben", vec![begin(&world, &["friend 1", "friend 3"])]).unwrap();
+    pass(&mut world, RECOVERY_DELAY_BLOCKS - 1, 3 * RECOVERY_DELAY_MS);
+    assert_eq!(world.refused("ben", finish(&world)), ErrorCode::TransactionInvalid);
+    pass(&mut world, 1, 1);
+    world.act("ben", vec![finish(&world)]).unwrap();
+}
+
 #[test]
 fn what_was_signed_once_is_not_used_again() {
     let mut world = people();
@@ -124,7 +136,7 @@ fn what_was_signed_once_is_not_used_again() {
 
     let next = begin(&world, &["friend 1", "friend 2"]);
     world.act("ben", vec![next.clone()]).unwrap();
-    pass(&mut world, RECOVERY_DELAY_HEIGHTS);
+    pass(&mut world, RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS);
     world.act("ben", vec![finish(&world)]).unwrap();
     // The same friends are named again, and the account has done nothing since.
     assert_eq!(world.refused("ben", next), ErrorCode::NonceStale);
@@ -139,7 +151,7 @@ fn the_present_keys_end_a_recovery() {
     assert!(running(&world).is_some());
     world.act("ana", vec![rotate(set(&["ana"], 1), Some(&friends()))]).unwrap();
     assert_eq!(running(&world), None, "rotating ends it too");
-    pass(&mut world, RECOVERY_DELAY_HEIGHTS);
+    pass(&mut world, RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS);
     assert_eq!(world.refused("ben", finish(&world)), ErrorCode::NotFound);
     assert_eq!(account(&world).keys, Some(set(&["ana"], 1)));
 }
@@ -214,7 +226,7 @@ enum Act {
     Rotate,
     Pay,
     Finish,
-    Pass(u64),
+    Pass(u64, u64),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -225,7 +237,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Rotate),
         1 => Just(Act::Pay),
         3 => Just(Act::Finish),
-        2 => (1..=RECOVERY_DELAY_HEIGHTS).prop_map(Act::Pass),
+        2 => (1..=RECOVERY_DELAY_BLOCKS, 1..=RECOVERY_DELAY_MS)
+            .prop_map(|(blocks, ms)| Act::Pass(blocks, ms)),
     ]
 }
 
@@ -262,7 +275,8 @@ proptest! {
                     let done = world.act("ben", vec![operation.clone()]).is_ok();
                     prop_assert_eq!(done, enough(signers) && due.is_none());
                     if done {
-                        due = Some(world.ledger.height().after(RECOVERY_DELAY_HEIGHTS));
+                        let from = world.ledger.time().after(RECOVERY_DELAY_MS);
+                        due = Some((from, world.ledger.height().after(RECOVERY_DELAY_BLOCKS)));
                         last = Some((operation, nonce));
                     }
                 }
@@ -287,16 +301,17 @@ proptest! {
                 }
                 Act::Finish => {
                     let done = world.act("ben", vec![finish(&world)]).is_ok();
-                    let is_due = due.is_some_and(|due| due <= world.ledger.height());
+                    let (time, height) = (world.ledger.time(), world.ledger.height());
+                    let is_due = due.is_some_and(|(from, at)| from <= time && at <= height);
                     prop_assert_eq!(done, is_due);
                     if done {
                         (owner, due) = ("ana 2", None);
                     }
                 }
-                Act::Pass(heights) => pass(&mut world, *heights),
+                Act::Pass(blocks, ms) => pass(&mut world, *blocks, *ms),
             }
             prop_assert_eq!(account(&world).keys, Some(set(&[owner], 1)), "{:?}", act);
-            prop_assert_eq!(running(&world).map(|recovery| recovery.from), due);
+            prop_assert_eq!(running(&world).map(|it| (it.from, it.from_height)), due);
         }
         world.ledger.check().unwrap();
     }

@@ -314,7 +314,7 @@ fn components_are_called_under_the_owners_grants() {
     story.world.act("author", vec![Operation::TransferLine(sale)]).unwrap();
     story.world.block(1000);
     let mut later = story.leaf(1);
-    assert_eq!(story.refused(later.clone()), ErrorCode::GrantMissing);
+    assert_eq!(story.refused(later.clone()), ErrorCode::CapsuleNotAllowed);
     (later.lines[1].grant, later.lines[2].grant) = (grants[0], grants[1]);
     story.settle(vec![under_way, later]).unwrap();
 }

@@ -15,31 +15,33 @@ use crate::purpose::Purpose;
 use crate::quota::Quota;
 use crate::terms::{Right, Terms};
 use crate::territory::Territory;
-use ambar_base::{Cid, Moment, Price, PublicKey};
+use ambar_base::{Cid, Moment, Price, PublicKey, record};
 use std::collections::BTreeSet;
 
 /// Oldest final block that calls may be admitted on, milliseconds (stale = deny).
 pub const LEDGER_AGE_MS_MAX: u64 = 5_000;
 
-/// What the ledger says about the grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrantView {
-    /// When the terms were accepted.
-    pub accepted: Moment,
-    /// Whether the grant was revoked.
-    pub revoked: bool,
-    /// Calls counted in the quota period of now.
-    pub calls_used: u64,
-    /// Royalty and node fee counted in the quota period of now, holds included,
-    /// nano-credit.
-    pub spent: Price,
-    /// How long until the gateway's share of the terms' rate has room, milliseconds;
-    /// 0: it has. The ledger, which holds no rate, always says 0.
-    pub rate_wait_ms: u64,
-    /// The territory that the licensee declared at acceptance.
-    pub territory: Option<Territory>,
-    /// Whether the grant is the channel payer's, for the capsule called.
-    pub licensee_ok: bool,
+record! {
+    /// What the ledger says about the grant.
+    #[derive(Copy)]
+    pub struct GrantView {
+        /// When the terms were accepted.
+        pub accepted: Moment,
+        /// Whether the grant was revoked.
+        pub revoked: bool,
+        /// Calls counted in the quota period of now.
+        pub calls_used: u64,
+        /// Royalty and node fee counted in the quota period of now, holds included,
+        /// nano-credit.
+        pub spent: Price,
+        /// How long until the gateway's share of the terms' rate has room, milliseconds;
+        /// 0: it has. The ledger, which holds no rate, always says 0.
+        pub rate_wait_ms: u64,
+        /// The territory that the licensee declared at acceptance.
+        pub territory: Option<Territory>,
+        /// Whether the grant is the channel payer's, for the capsule called.
+        pub licensee_ok: bool,
+    }
 }
 
 /// What the ledger says about the channel.
@@ -57,13 +59,15 @@ pub struct ChannelView {
     pub capsule_ok: bool,
 }
 
-/// What was spent or reserved under one block so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Nano-credit.
-    pub price: Price,
-    /// Calls.
-    pub calls: u64,
+record! {
+    /// What was spent or reserved under one block so far.
+    #[derive(Copy, Default)]
+    pub struct Spent {
+        /// Nano-credit.
+        pub price: Price,
+        /// Calls.
+        pub calls: u64,
+    }
 }
 
 /// What is asked.
@@ -105,15 +109,16 @@ pub struct Situation<'a> {
     pub ledger_age_ms: u64,
 }
 
-/// What is set aside while the call runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
-    /// Nano-credit.
-    pub price: Price,
-    /// The purpose that goes into the receipt.
-    pub purpose: Option<Purpose>,
-    /// The territory that goes into the receipt.
-    pub territory: Option<Territory>,
+record! {
+    /// What is set aside while the call runs.
+    pub struct Reservation {
+        /// Nano-credit.
+        pub price: Price,
+        /// The purpose that goes into the receipt.
+        pub purpose: Option<Purpose>,
+        /// The territory that goes into the receipt.
+        pub territory: Option<Territory>,
+    }
 }
 
 /// The answer.

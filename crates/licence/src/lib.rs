@@ -9,10 +9,12 @@
 //! chain would refuse (the one exception is spelt out at [`decision`]).
 
 pub mod calendar;
+pub mod call;
 mod check;
 pub mod decision;
 pub mod denial;
 pub mod diff;
+mod encoding;
 mod explain;
 pub mod narrowing;
 mod nearest;
@@ -28,6 +30,7 @@ pub mod revocation;
 pub mod terms;
 pub mod territory;
 
+pub use call::{Answer, CallFacts, DecisionRecord, Denied, PartDenied, PartFacts, ReplayError};
 pub use decision::{
     ChannelView, Decision, GrantView, LEDGER_AGE_MS_MAX, Request, Reservation, Situation, Spent,
     decide,

@@ -3,10 +3,12 @@
 //!
 //! Blocks are executed again by the engine's own replay, the invariants of the whole state
 //! are checked with the ledger's own code, and every receipt that the gateway keeps is
-//! compared with the leaf that settled, or with the proof that was kept when it did. From
+//! compared with the leaf that settled, or with the proof that was kept when it did. The
+//! decisions by which calls were admitted, and refused of late, are made again. From
 //! genesis nothing here trusts the stored state; from a later block it trusts the state after
 //! that block, which the report says.
 
+mod decisions;
 mod proofs;
 
 use crate::api::dto::AuditReport;
@@ -22,12 +24,14 @@ use ambar_consensus::{
     Block, Consensus, History, Patience, Settings, State, StoreError, system_clock,
 };
 use ambar_gateway::archive::{Archive, ArchiveError};
-use ambar_gateway::{Gateway, ReceiptId};
+use ambar_gateway::refusals::Refusals;
+use ambar_gateway::{Gateway, GatewayError, ReceiptId};
 use ambar_ledger::object::Version;
 use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
 use ambar_ledger::{Genesis, Key, invariants};
 use ambar_machine::{LedgerMachine, genesis_state, rules};
 use ambar_receipt::{CallOutcome, Leaf, bill};
+use decisions::Decisions;
 use proofs::Proofs;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -41,13 +45,31 @@ const ARCHIVE_PAGE: usize = 1_000;
 /// A ledger that is audited at rest makes no blocks.
 const NO_HEARTBEAT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The receipts that a node keeps.
+/// What a node keeps of calls.
 #[derive(Clone, Copy)]
-pub enum Receipts<'a> {
-    /// Of a running gateway.
-    Gateway(&'a Gateway),
-    /// Of a gateway that does not run.
-    Archive(&'a Archive),
+pub struct Receipts<'a> {
+    /// Final receipts.
+    pub archive: &'a Archive,
+    /// Refusals.
+    pub refusals: &'a Refusals,
+    /// The gateway, if it runs: it has receipts that are not final.
+    pub gateway: Option<&'a Gateway>,
+}
+
+impl<'a> Receipts<'a> {
+    /// Those of a running gateway.
+    #[must_use]
+    pub fn of(gateway: &'a Gateway) -> Self {
+        let (archive, refusals) = (gateway.archive(), gateway.refusals());
+        Self { archive, refusals, gateway: Some(gateway) }
+    }
+
+    fn has(&self, id: ReceiptId) -> Result<bool, ArchiveError> {
+        match self.gateway {
+            Some(gateway) => gateway.receipt(id).map(|found| found.is_some()),
+            None => self.archive.receipt(id).map(|found| found.is_some()),
+        }
+    }
 }
 
 /// What is audited.
@@ -81,6 +103,8 @@ struct Findings {
     calls: u64,
     receipts: u64,
     settled: u64,
+    decisions: u64,
+    refusals: u64,
     debits: Amount,
     credits: Amount,
     problems: Vec<String>,
@@ -107,6 +131,8 @@ impl Findings {
             calls: self.calls,
             receipts: self.receipts,
             settled: self.settled,
+            decisions: self.decisions,
+            refusals: self.refusals,
             debits: self.debits.to_string(),
             credits: self.credits.to_string(),
             problems: self.problems,
@@ -158,20 +184,21 @@ impl Audit<'_> {
             take_block(&block_at(history, height)?, replayed, findings);
             busy.at(Phase::Calls, height, replayed.head.height.0);
         }
-        self.compare_receipts(findings, busy)
-            .map_err(|error| NodeError::Gateway(ambar_gateway::GatewayError::Archive(error)))
+        let mut decisions = Decisions::new(replayed);
+        let compared = self.compare_receipts(&mut decisions, findings, busy);
+        compared.map_err(GatewayError::Archive)?;
+        let refusals = decisions.refusals(self.receipts.refusals, findings);
+        Ok(refusals.map_err(GatewayError::Journal)?)
     }
 
     /// Every receipt of a charged call has its leaf on the chain, and the other way round.
     fn compare_receipts(
         &self,
+        decisions: &mut Decisions<'_>,
         findings: &mut Findings,
         busy: &Busy<'_>,
     ) -> Result<(), ArchiveError> {
-        let archive = match self.receipts {
-            Receipts::Gateway(gateway) => gateway.archive(),
-            Receipts::Archive(archive) => archive,
-        };
+        let archive = self.receipts.archive;
         let mut proofs = Proofs::new(self.genesis, self.consensus, archive);
         let mut after = None;
         loop {
@@ -180,14 +207,17 @@ impl Audit<'_> {
             after = Some(last.metered.receipt());
             for archived in page {
                 let batch = archive.batch(archived.batch)?;
-                match batch {
+                match &batch {
                     // What settled after the audited block is for the next audit.
                     Some(batch) if batch.height > findings.height => {}
                     Some(batch) if batch.height < findings.from => {
-                        let proven = proofs.settled(&batch)?;
+                        let proven = proofs.settled(batch)?;
                         compare_proven(&archived.metered.leaf, proven, findings);
                     }
                     _ => compare(&archived.metered.leaf, findings),
+                }
+                if batch.is_none_or(|batch| batch.height <= findings.height) {
+                    decisions.admitted(&archived.metered, findings);
                 }
             }
             busy.at(Phase::Receipts, findings.receipts, findings.calls);
@@ -205,11 +235,7 @@ impl Audit<'_> {
             .collect();
         for (channel, n) in ids {
             let id = ReceiptId { channel, n };
-            let kept = match self.receipts {
-                Receipts::Gateway(gateway) => gateway.receipt(id)?.is_some(),
-                Receipts::Archive(archive) => archive.receipt(id)?.is_some(),
-            };
-            if !kept {
+            if !self.receipts.has(id)? {
                 findings.problem(format!("call {id} settled, but its receipt is missing"));
             }
         }
@@ -371,11 +397,12 @@ fn audit_closed(home: &Home, consensus: &dyn Consensus) -> Result<AuditReport, N
     use ambar_ledger::query::State as _;
     let directory = home.directory("journal");
     std::fs::create_dir_all(&directory).map_err(|error| NodeError::file(&directory, error))?;
-    let archive = Archive::open(&directory.join("receipts.redb"), 1 << 20)
-        .map_err(ambar_gateway::GatewayError::Archive)?;
+    let archive =
+        Archive::open(&directory.join("receipts.redb"), 1 << 20).map_err(GatewayError::Archive)?;
+    let refusals = &Refusals::open(&directory).map_err(GatewayError::Journal)?;
     let view = ambar_gateway::view::LedgerView::latest(consensus)?;
     let node: Option<u64> = view.object(&Key::NodeNumber(home.node_key.public()))?;
-    let receipts = Receipts::Archive(&archive);
+    let receipts = Receipts { archive: &archive, refusals, gateway: None };
     let gauge = &Gauge::default();
     let genesis = &home.genesis;
     Audit { genesis, consensus, node, receipts, gauge, archive: false }.run()

@@ -25,7 +25,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The receipt format that this version reads and writes.
-pub const RECEIPT_FORMAT: u16 = 2;
+pub const RECEIPT_FORMAT: u16 = 3;
 /// Largest document of a receipt, bytes: [`crate::leaf::LINES_MAX`] lines with the largest
 /// terms and plans, and evidence for those that a datanet earns from.
 pub const RECEIPT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -39,6 +39,10 @@ pub struct ReceiptDocument {
     /// The [`SignedBatch`](crate::SignedBatch) in the compact encoding.
     #[serde(with = "serde_bytes")]
     pub batch: Vec<u8>,
+    /// The [`DecisionRecord`](ambar_licence::DecisionRecord) by which the call was admitted, in
+    /// the compact encoding, for those who may see the details.
+    #[serde(with = "serde_bytes")]
+    pub decision: Option<Vec<u8>>,
     /// The [`Details`](crate::Details) in the compact encoding, for those who may see them.
     #[serde(with = "serde_bytes")]
     pub details: Option<Vec<u8>>,

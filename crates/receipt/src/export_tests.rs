@@ -34,9 +34,9 @@ fn conformance() {
     let check = |bytes: &[u8], expect: &str| assert_eq!(Digest::of(bytes).to_string(), expect);
     check(
         &world.document().encode(),
-        "5a35d2444e7699f478dd91ecd72a74f71182e94fef2d27904ebadd700570292d",
+        "d4536729e884bf1111db871a5b6d64b0fd33dcaefd9c1f91c18247a0ddad90e5",
     );
-    check(&world.file(), "00505e3659dfba08e08a8a48954d9310881cd051d8bd9e608e134a270b81bf35");
+    check(&world.file(), "9cea49a5145044f1fe866f26957c40041f23fe58826df91b00dfeff8fd2acffc");
 }
 
 #[test]

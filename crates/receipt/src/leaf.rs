@@ -103,6 +103,9 @@ record! {
         pub input: Digest,
         /// The salted hash of the output.
         pub output: Digest,
+        /// The digest of the decision by which the call was admitted: see
+        /// [`DecisionRecord`](ambar_licence::DecisionRecord).
+        pub decision: Digest,
         /// How long it took, milliseconds: information only, nobody is paid by time.
         pub wall_ms: u64,
     }

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod bill;
 pub mod checkpoint;
 pub mod counters;
+pub mod decision;
 pub mod export;
 pub mod fact;
 pub mod leaf;

@@ -13,6 +13,7 @@
 
 mod amounts;
 mod case;
+mod decision;
 mod documents;
 mod facts;
 mod inclusion;

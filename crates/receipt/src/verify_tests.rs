@@ -1,5 +1,5 @@
 use super::chain_fixture::EPOCH;
-use super::fixture::{CHANNEL, DATANET, MODEL, RATE, World, account, plan};
+use super::fixture::{CHANNEL, DATANET, MODEL, RATE, World, account, decision, details, plan};
 use super::*;
 use crate::bill::{self, Payee};
 use crate::fact::{Fact, TreasuryFact};
@@ -104,7 +104,7 @@ fn void_leaves_verify_and_move_nothing() {
     let leaf = world.leaf();
     *leaf = Leaf::void(leaf.channel, leaf.n, leaf.admitted, leaf.time);
     let mut document = world.document();
-    document.details = None;
+    (document.details, document.decision) = (None, None);
     let report = verified(&document.seal(world.gateway_key()));
     assert!(report.ok && report.payments.is_empty(), "{report:#?}");
     assert_eq!(document.facts.len(), 2);
@@ -141,7 +141,10 @@ fn shares_of_a_datanet_that_is_not_attested_are_left_unchecked() {
     let lines = leaf.lines.iter().flat_map(|line| [line.royalty, line.node_fee]);
     let lines = amount::total_price(lines).unwrap();
     leaf.network_fee = bill::network_fee(lines, RATE);
-    world.leaves = vec![world.leaves[2].clone()];
+    leaf.details = details(leaf).digest();
+    let leaf = leaf.clone();
+    world.bound = vec![(details(&leaf), decision(&leaf))];
+    world.leaves = vec![leaf];
     world.index = 0;
     let report = verified(&world.file());
     assert!(report.ok, "{report:#?}");

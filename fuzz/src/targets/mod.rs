@@ -5,6 +5,7 @@ mod block;
 mod chunk_proof;
 mod conflict;
 mod contributors;
+mod decision;
 mod evidence;
 mod fact;
 mod journal;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     chunk_proof::TARGET,
     conflict::TARGET,
     contributors::TARGET,
+    decision::TARGET,
     evidence::TARGET,
     fact::TARGET,
     journal::TARGET,

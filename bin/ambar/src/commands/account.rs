@@ -117,9 +117,10 @@ fn describe(account: &Account) -> String {
     ]);
     if let Some(recovering) = &account.recovering {
         text += &format!(
-            "\nsomebody recovers this account: from block {} on it can get the keys {}\n\
+            "\nsomebody recovers this account: from {} and block {} on it can get the keys {}\n\
              end that with: ambar account recovery cancel\n",
             recovering.from,
+            recovering.from_height,
             recovering.keys.join(", ")
         );
     }

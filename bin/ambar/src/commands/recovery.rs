@@ -6,7 +6,6 @@ use crate::failure::{Failure, OrFail, Outcome};
 use crate::signer::Signer;
 use ambar_base::{Digest, ErrorCode, KeySet, PublicKey, SecretKey};
 use ambar_ledger::Operation;
-use ambar_ledger::object::RECOVERY_DELAY_HEIGHTS;
 use ambar_ledger::transaction::{BeginRecovery, RotateKeys};
 use ambar_node::api::dto::Account;
 use clap::{Args, Subcommand};
@@ -143,12 +142,17 @@ pub async fn recover(context: &Context, args: &RecoverArgs) -> Outcome {
     };
     let record = record.sign(signer.network, &secrets(context, &args.with)?);
     let submitted = signer.submit(vec![Operation::BeginRecovery(record)]).await?;
-    let from = submitted.height + RECOVERY_DELAY_HEIGHTS;
-    let document = json!({ "account": account.id, "height": submitted.height, "from": from });
+    let begun = signer.client().account(&account.id).await?.recovering;
+    let ended = || Failure::new(ErrorCode::NotFound, "the recovery has ended already");
+    let begun = begun.ok_or_else(ended)?;
+    let (from, at) = (&begun.from, begun.from_height);
+    let document = json!({
+        "account": account.id, "height": submitted.height, "from": from, "from_height": at,
+    });
     context.print(&document, || {
         format!(
             "the recovery of {} has begun in block {}\n\
-             from block {from} on: ambar account recovery finish {}\n",
+             from {from} and block {at} on: ambar account recovery finish {}\n",
             account.id, submitted.height, account.id
         )
     })

@@ -116,7 +116,8 @@ Examples:
   ambar audit --archive
 
 The node executes again every block that it keeps, from the oldest state that is kept; receipts
-of older blocks are compared with the proofs that were kept of them. With --archive it begins at
+of older blocks are compared with the proofs that were kept of them. It makes the decisions again
+by which calls were admitted, and refused of late. With --archive it begins at
 genesis and trusts no stored state; a node that does not keep all blocks refuses.")]
 pub struct AuditArgs {
     /// From genesis, or not at all
@@ -154,6 +155,8 @@ pub fn audited(report: &AuditReport) -> String {
         ("charged calls", report.calls.to_string()),
         ("receipts kept", report.receipts.to_string()),
         ("settled alike", report.settled.to_string()),
+        ("admitted again", report.decisions.to_string()),
+        ("refused again", report.refusals.to_string()),
         ("debits", report.debits.clone()),
         ("credits", report.credits.clone()),
         ("books", if report.ok { "agree" } else { "DO NOT AGREE" }.to_owned()),

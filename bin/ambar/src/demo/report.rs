@@ -257,6 +257,8 @@ mod tests {
                 calls: 1,
                 receipts: 1,
                 settled: 1,
+                decisions: 1,
+                refusals: 0,
                 debits: "0".into(),
                 credits: "0".into(),
                 problems: vec![],

@@ -1,13 +1,13 @@
 //! A bounded memory of opened certificates: a client sends the same one with every call.
 //!
-//! Entries go by the digest of the text, so secrets are not kept, and each remembers the
+//! Entries go by the BLAKE3 hash of the text, so secrets are not kept, and each remembers the
 //! session key it verified with: a channel whose key changed is verified anew. Refusals
 //! are not remembered. Two generations bound it: when the young one is full it becomes
 //! the old one, and what nobody asked for since is forgotten.
 
 use super::open::{Opened, open};
 use super::{CERTIFICATE_BYTES_MAX, CertificateError};
-use ambar_base::{Digest, NetworkId, PublicKey};
+use ambar_base::{NetworkId, PublicKey};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,14 +15,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
 const GENERATION_MAX: usize = CERTIFICATES_CACHED_MAX / 2;
 
+/// What an entry goes by.
+type Hash = [u8; blake3::OUT_LEN];
+
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Digest, Arc<Opened>>,
-    old: HashMap<Digest, Arc<Opened>>,
+    young: HashMap<Hash, Arc<Opened>>,
+    old: HashMap<Hash, Arc<Opened>>,
 }
 
 impl Generations {
-    fn get(&mut self, key: &Digest) -> Option<Arc<Opened>> {
+    fn get(&mut self, key: &Hash) -> Option<Arc<Opened>> {
         if let Some(found) = self.young.get(key) {
             return Some(Arc::clone(found));
         }
@@ -31,7 +34,7 @@ impl Generations {
         Some(found)
     }
 
-    fn insert(&mut self, key: Digest, opened: Arc<Opened>) {
+    fn insert(&mut self, key: Hash, opened: Arc<Opened>) {
         if self.young.len() >= GENERATION_MAX {
             self.old = std::mem::take(&mut self.young);
         }
@@ -67,7 +70,7 @@ impl Certificates {
         if certificate.len() > CERTIFICATE_BYTES_MAX {
             return Err(CertificateError::TooLarge(certificate.len()));
         }
-        let key = Digest::of(certificate.as_bytes());
+        let key = *blake3::hash(certificate.as_bytes()).as_bytes();
         let seen = self.with_seen(|seen| seen.get(&key));
         if let Some(opened) = seen.filter(|seen| lookup(seen.channel) == Some(seen.session)) {
             return Ok(opened);
@@ -93,7 +96,7 @@ impl Certificates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ambar_base::Signature;
+    use ambar_base::{Digest, Signature};
 
     #[test]
     fn generations_are_bounded_and_keep_what_is_asked_for() {
@@ -102,7 +105,7 @@ mod tests {
             let (holder, last) = (Digest::ZERO, Signature([0; 64]));
             Arc::new(Opened { channel, session, blocks: Vec::new(), holder, last })
         };
-        let key = |n: u64| Digest::of(&n.to_le_bytes());
+        let key = |n: u64| *blake3::hash(&n.to_le_bytes()).as_bytes();
         let mut seen = Generations::default();
         for n in 0..3 * CERTIFICATES_CACHED_MAX as u64 {
             seen.insert(key(n), opened(n));

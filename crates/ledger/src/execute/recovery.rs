@@ -8,13 +8,14 @@
 use super::accounts::number_of;
 use crate::execution::Party;
 use crate::key::Key;
-use crate::object::{Account, RECOVERY_DELAY_HEIGHTS, Recovery};
+use crate::object::{Account, RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery};
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::BeginRecovery;
 use crate::view::View;
 use ambar_base::account::AccountError;
 use ambar_base::{AccountId, ErrorCode};
+use ambar_licence::calendar;
 
 /// Anyone may submit it, so that an account without keys needs none to pay the fee.
 pub(super) fn begin(view: &mut View<'_>, record: &BeginRecovery) -> Result<OperationResult, Stop> {
@@ -31,16 +32,23 @@ pub(super) fn begin(view: &mut View<'_>, record: &BeginRecovery) -> Result<Opera
     }
     // Otherwise whoever read the signatures in a block could begin it anew for ever.
     if let Some(running) = view.get::<Recovery>(&Key::Recovery(number))? {
-        let message = format!(
-            "a recovery of account {} is under way, until height {}",
-            account.id, running.from
-        );
+        let message =
+            format!("a recovery of account {} is under way, {}", account.id, since(&running));
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }
-    let from = view.block.height.after(RECOVERY_DELAY_HEIGHTS);
-    let recovery = Recovery { keys: record.keys.clone(), next: record.next, from };
+    let recovery = Recovery {
+        keys: record.keys.clone(),
+        next: record.next,
+        from: view.block.time.after(RECOVERY_DELAY_MS),
+        from_height: view.block.height.after(RECOVERY_DELAY_BLOCKS),
+    };
     view.put(&Key::Recovery(number), &recovery);
     Ok(OperationResult::Done)
+}
+
+fn since(recovery: &Recovery) -> String {
+    let (from, height) = (calendar::print(recovery.from), recovery.from_height);
+    format!("it can be finished from {from} and block {height} on")
 }
 
 /// Whether the account named these recovery keys, and enough of them signed.
@@ -69,11 +77,8 @@ pub(super) fn finish(view: &mut View<'_>, id: &AccountId) -> Result<OperationRes
     let (key, place) = (Key::Account(number), Key::Recovery(number));
     view.require([key.clone(), place.clone()])?;
     let recovery: Recovery = view.named("recovery", format!("of account {id}"), &place)?;
-    if view.block.height < recovery.from {
-        let message = format!(
-            "the recovery of account {id} can be finished from height {} on",
-            recovery.from
-        );
+    if view.block.time < recovery.from || view.block.height < recovery.from_height {
+        let message = format!("the recovery of account {id} is not due: {}", since(&recovery));
         return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
     }
     let mut account: Account = view.expect(&key)?;

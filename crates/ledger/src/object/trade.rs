@@ -2,10 +2,13 @@
 
 use ambar_base::{Digest, Height, KeySet, Moment, Price, record};
 
-/// Heights from the beginning of a recovery until it can be finished: a day where a block
-/// takes a second. Its owner, or a program that watches for them, should see within this time
-/// that somebody else began it; whoever lost their keys can wait as long.
-pub const RECOVERY_DELAY_HEIGHTS: u64 = 86_400;
+/// Consensus time from the beginning of a recovery until it can be finished, milliseconds: a
+/// day. Its owner, or a program that watches for them, should see within this time that somebody
+/// else began it; whoever lost their keys can wait as long.
+pub const RECOVERY_DELAY_MS: u64 = Moment::DAY_MS;
+/// The fewest blocks in between, an hour of those that an idle network makes: time that passes
+/// while a network stands still is no time in which anybody could object.
+pub const RECOVERY_DELAY_BLOCKS: u64 = 3_600;
 
 record! {
     /// A royalty line that its holder offers. Whoever holds the line made the offer: it goes
@@ -27,7 +30,9 @@ record! {
         pub keys: KeySet,
         /// The digest of the key set that may recover it the next time.
         pub next: Option<Digest>,
-        /// From which height it can be finished.
-        pub from: Height,
+        /// From when on it can be finished, in consensus time.
+        pub from: Moment,
+        /// The first block in which it can be.
+        pub from_height: Height,
     }
 }

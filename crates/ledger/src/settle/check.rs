@@ -1,16 +1,16 @@
 //! One leaf: everything that must hold, and what it moves.
 
+use super::decide::{self, Settling};
 use super::facts::Collector;
 use super::{Effects, Progress, Tables, refuse_bill};
 use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
 use crate::refusal::Refusal;
 use crate::view::BlockContext;
 use ambar_base::{Amount, ErrorCode, Height, Price};
-use ambar_licence::{Purpose, Quota, Right, Terms};
+use ambar_licence::{Quota, Terms};
 use ambar_receipt::bill;
 use ambar_receipt::leaf::{DECLARATION_BYTES_MAX, LINES_MAX};
 use ambar_receipt::{CallOutcome, Leaf, Line, Payee};
-use std::collections::BTreeSet;
 
 /// How far a leaf's time may lie from its admission block's, milliseconds.
 pub const TIME_TOLERANCE_MS: u64 = 2_000;
@@ -29,11 +29,13 @@ pub struct Payout {
 }
 
 /// A line with what it refers to, looked up once.
-struct Part<'a> {
-    line: &'a Line,
-    grant: &'a Grant,
-    version: &'a Version,
-    terms: &'a Terms,
+pub(super) struct Part<'a> {
+    pub line: &'a Line,
+    pub grant: &'a Grant,
+    pub version: &'a Version,
+    pub terms: &'a Terms,
+    /// What its node asked, nano-credit per MU.
+    pub ask: Price,
 }
 
 /// Checks a leaf and adds what it moves.
@@ -52,13 +54,17 @@ pub(super) fn leaf(
         check_void(leaf)?;
         return progress.settle_number(leaf.channel, leaf.n);
     }
-    let parts = leaf.lines.iter().map(|line| part(line, tables)).collect::<Result<Vec<_>, _>>()?;
-    check_declarations(leaf, &parts)?;
+    check_shape(leaf)?;
     let parameters = parameters_at(tables, leaf.admitted, facts)?;
-    check_lines(leaf, &parts, channel, tables, parameters, facts)?;
+    let part = |line| part(leaf, line, tables, facts);
+    let parts = leaf.lines.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+    let spent = settlement.spent(leaf.channel);
+    Settling { leaf, parts: &parts, channel, spent }.decide(progress)?;
+    for part in &parts {
+        check_line(leaf, part, tables, parameters, facts)?;
+    }
     bill::check_network_fee(leaf, parameters.network_fee).map_err(|e| refuse_bill(&e))?;
     let price = leaf.price().ok_or_else(Refusal::overflow)?;
-    check_funds(channel, settlement.spent(leaf.channel), price)?;
     pay(leaf, &parts, tables, parameters, |payout| {
         facts.payout(leaf.admitted, payout, tables);
         settlement.earn(payout.account, payout.amount)
@@ -69,7 +75,12 @@ pub(super) fn leaf(
     progress.settle_number(leaf.channel, leaf.n)
 }
 
-fn part<'a>(line: &'a Line, tables: &'a Tables) -> Result<Part<'a>, Refusal> {
+fn part<'a>(
+    leaf: &Leaf,
+    line: &'a Line,
+    tables: &'a Tables,
+    facts: &mut Collector,
+) -> Result<Part<'a>, Refusal> {
     let grant = tables.grants.get(&line.grant);
     let grant = grant.ok_or_else(|| Refusal::unknown("grant", line.grant))?;
     let version = tables.versions.get(&line.version);
@@ -77,9 +88,14 @@ fn part<'a>(line: &'a Line, tables: &'a Tables) -> Result<Part<'a>, Refusal> {
     if grant.line != version.line || grant.terms != version.terms {
         return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
     }
+    if grant.height > leaf.admitted || version.height > leaf.admitted {
+        let message = "admitted before the grant was made or the capsule published";
+        return refuse(ErrorCode::GrantMissing, message);
+    }
     let unread = || Refusal::new(ErrorCode::Internal, "the terms of a version were not read");
     let terms = tables.terms.get(&version.terms).ok_or_else(unread)?;
-    Ok(Part { line, grant, version, terms })
+    let ask = ask_at(tables.node(line.node)?, line.node, leaf.admitted, facts)?;
+    Ok(Part { line, grant, version, terms, ask })
 }
 
 fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
@@ -105,9 +121,6 @@ fn check_channel(
     if channel.closing.is_some_and(|closing| leaf.admitted >= closing) {
         return refuse(ErrorCode::ChannelClosed, "admitted after the channel was closed");
     }
-    if leaf.time >= channel.expires && leaf.outcome != CallOutcome::Void {
-        return refuse(ErrorCode::ChannelExpired, "admitted after the channel expired");
-    }
     Ok(())
 }
 
@@ -119,33 +132,14 @@ fn check_void(leaf: &Leaf) -> Result<(), Refusal> {
     refuse(ErrorCode::ReceiptInvalid, "a void leaf carries nothing")
 }
 
-fn check_declarations(leaf: &Leaf, parts: &[Part<'_>]) -> Result<(), Refusal> {
-    let long = |text: &Option<String>| {
-        text.as_ref().is_some_and(|text| text.len() > DECLARATION_BYTES_MAX)
-    };
-    if long(&leaf.purpose) {
+fn check_shape(leaf: &Leaf) -> Result<(), Refusal> {
+    if !(1..=LINES_MAX).contains(&leaf.lines.len()) {
+        return refuse(ErrorCode::LimitExceeded, format!("a call has 1 to {LINES_MAX} lines"));
+    }
+    if leaf.purpose.as_ref().is_some_and(|text| text.len() > DECLARATION_BYTES_MAX) {
         return refuse(ErrorCode::ReceiptInvalid, "a declaration is too long");
     }
-    if leaf.territory != parts.first().and_then(|called| called.grant.territory.clone()) {
-        let message = "the territory is not the one that was declared with the grant";
-        return refuse(ErrorCode::ReceiptInvalid, message);
-    }
-    for Part { line, terms, .. } in parts {
-        if !permits(terms, leaf.purpose.as_deref()) {
-            let message = format!("grant {} is not for purpose {:?}", line.grant, leaf.purpose);
-            return refuse(ErrorCode::PurposeNotAllowed, message);
-        }
-    }
     Ok(())
-}
-
-/// Whether terms permit a declared purpose, or that none is declared.
-fn permits(terms: &Terms, declared: Option<&str>) -> bool {
-    let purposes = &terms.purposes;
-    let Some(text) = declared else { return purposes.allow.is_empty() };
-    let Ok(purpose) = text.parse::<Purpose>() else { return false };
-    let allowed = purposes.allow.is_empty() || purposes.allow.contains(&purpose);
-    allowed && !purposes.deny.contains(&purpose)
 }
 
 fn parameters_at<'a>(
@@ -159,88 +153,30 @@ fn parameters_at<'a>(
     Ok(parameters)
 }
 
-/// The called capsule by the caller's grant, every other line a component that a line
-/// before it uses, under that author's grant.
-fn check_lines(
-    leaf: &Leaf,
-    parts: &[Part<'_>],
-    channel: &Channel,
-    tables: &Tables,
-    parameters: &Parameters,
-    facts: &mut Collector,
-) -> Result<(), Refusal> {
-    if !(1..=LINES_MAX).contains(&parts.len()) {
-        return refuse(ErrorCode::LimitExceeded, format!("a call has 1 to {LINES_MAX} lines"));
-    }
-    let mut components: BTreeSet<(u64, u64)> = BTreeSet::new();
-    for (index, part) in parts.iter().enumerate() {
-        let called = index == 0;
-        let named = if called {
-            channel.grants.contains(&part.line.grant) && part.grant.licensee == channel.payer
-        } else {
-            components.contains(&(part.line.version, part.line.grant))
-        };
-        if !named {
-            let message = format!("line {index} is not covered by the channel or a component");
-            return refuse(ErrorCode::GrantMissing, message);
-        }
-        check_grant(leaf, part, if called { Right::Call } else { Right::Compose })?;
-        check_line(leaf, part, channel, tables, parameters, facts)?;
-        components.extend(part.version.uses_at(leaf.admitted));
-    }
-    Ok(())
-}
-
+/// The node may serve the line, and the bill is what its counters come to.
 fn check_line(
     leaf: &Leaf,
     part: &Part<'_>,
-    channel: &Channel,
     tables: &Tables,
     parameters: &Parameters,
     facts: &mut Collector,
 ) -> Result<(), Refusal> {
-    let Part { line, version, terms, .. } = part;
-    let node = tables.node(line.node)?;
+    let Part { line, version, terms, ask, .. } = part;
     let serves = tables.serves.get(&(version.line, line.node));
     let allowed = serves.and_then(|serve| serve.allowed.at(leaf.admitted));
     if !allowed.is_some_and(|(allowed, _)| *allowed) {
         let message = format!("node {} may not serve {}", line.node, version.id);
         return refuse(ErrorCode::NotAuthorised, message);
     }
-    let ask = ask_at(node, line.node, leaf.admitted, facts)?;
     if line.tariff != parameters.tariff {
         return refuse(ErrorCode::ReceiptInvalid, "measured by another tariff than was in force");
     }
     let unknown = || Refusal::unknown("tariff", line.tariff);
     let (_, tariff) = tables.tariffs.get(&line.tariff).ok_or_else(unknown)?;
-    let expected = bill::line_bill(&line.counters, &terms.price, tariff, ask);
+    let expected = bill::line_bill(&line.counters, &terms.price, tariff, *ask);
     let expected = expected.map_err(|error| refuse_bill(&error))?;
     bill::check_line(line, &expected).map_err(|error| refuse_bill(&error))?;
-    let unit = terms.price.per_mu.checked_add(ask).ok_or_else(Refusal::overflow)?;
-    if unit > channel.unit_price_max {
-        let message = format!("{unit} per MU is more than the channel allows");
-        return refuse(ErrorCode::PriceAboveLimit, message);
-    }
     facts.line(line);
-    Ok(())
-}
-
-fn check_grant(leaf: &Leaf, part: &Part<'_>, right: Right) -> Result<(), Refusal> {
-    let Part { grant, version, terms, .. } = part;
-    if !terms.grants.contains(&right) {
-        let message = format!("the terms do not grant to {}", right.text());
-        return refuse(ErrorCode::GrantMissing, message);
-    }
-    if grant.height > leaf.admitted || version.height > leaf.admitted {
-        let message = "admitted before the grant was made or the capsule published";
-        return refuse(ErrorCode::GrantMissing, message);
-    }
-    if grant.revoked.is_some_and(|revoked| leaf.admitted >= revoked) {
-        return refuse(ErrorCode::GrantRevoked, "admitted after the grant was revoked");
-    }
-    if terms.expires(grant.accepted).is_some_and(|end| leaf.time >= end) {
-        return refuse(ErrorCode::GrantTermOver, "admitted after the grant's term");
-    }
     Ok(())
 }
 
@@ -256,44 +192,17 @@ fn ask_at(
     Ok(*ask)
 }
 
-fn check_funds(channel: &Channel, spent: Amount, price: Price) -> Result<(), Refusal> {
-    let taken = spent.checked_add(Amount::from(price));
-    if taken.is_some_and(|taken| taken <= channel.remaining()) {
-        return Ok(());
-    }
-    let message = format!("the channel holds {}, the call costs {price}", channel.remaining());
-    refuse(ErrorCode::ChannelEmpty, message)
-}
-
-/// Each line under a grant that counts is taken from what this gateway leased of its quota.
+/// Each line under a grant that counts is taken from what this gateway leased of its quota;
+/// whether the lease holds it is decided already.
 fn count_quotas(leaf: &Leaf, parts: &[Part<'_>], progress: &mut Progress) -> Result<(), Refusal> {
     for Part { line, grant, terms, .. } in parts {
         let Some(quota) = terms.quota.filter(Quota::counts) else { continue };
-        let (number, period) = (line.grant, quota.period_of(leaf.time, grant.accepted));
-        let Some((count, lease)) = progress.quotas.get_mut(&(number, period)) else {
-            let message = format!("the gateway has no lease on grant {number} in period {period}");
-            return refuse(ErrorCode::QuotaExceeded, message);
-        };
-        if leaf.admitted >= lease.until {
-            let message = format!(
-                "the gateway's lease on grant {number} admits calls below height {}",
-                lease.until
-            );
-            return refuse(ErrorCode::QuotaExceeded, message);
-        }
-        let cost = line.royalty.checked_add(line.node_fee).ok_or_else(Refusal::overflow)?;
-        if quota.calls.is_some_and(|_| lease.calls == 0) {
-            let message = format!("the gateway's lease on grant {number} holds no more calls");
-            return refuse(ErrorCode::QuotaExceeded, message);
-        }
-        if quota.spend.is_some_and(|_| lease.spend < cost) {
-            let left = lease.spend;
-            let message = format!(
-                "the gateway's lease on grant {number} holds {left}, the line costs {cost}"
-            );
-            return refuse(ErrorCode::QuotaExceeded, message);
-        }
-        count.settle(lease, &quota, cost).ok_or_else(Refusal::overflow)?;
+        let period = quota.period_of(leaf.time, grant.accepted);
+        let counted = progress.quotas.get_mut(&(line.grant, period));
+        let cost = decide::cost(line);
+        let settled =
+            counted.zip(cost).and_then(|((count, lease), cost)| count.settle(lease, &quota, cost));
+        settled.ok_or_else(Refusal::overflow)?;
     }
     Ok(())
 }

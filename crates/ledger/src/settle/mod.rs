@@ -5,6 +5,7 @@
 //! posts. A batch settles whole or not at all; the refusal names the leaf.
 
 mod check;
+mod decide;
 mod facts;
 mod progress;
 mod tables;

@@ -4,7 +4,7 @@ use crate::key::Key;
 use crate::object::{Channel, Lease, QuotaCount};
 use crate::refusal::Refusal;
 use crate::view::View;
-use ambar_base::{Digest, ErrorCode};
+use ambar_base::{Digest, ErrorCode, Height};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Channels, quotas and calls of a batch.
@@ -34,6 +34,26 @@ impl Progress {
         let channel = self.channels.get_mut(&channel).ok_or_else(unknown)?;
         let settled = channel.settled.settle(n);
         settled.map_err(|error| Refusal::new(ErrorCode::NonceStale, error.to_string()))
+    }
+
+    /// The gateway's lease on a grant's quota, if calls admitted at `admitted` may use it; else
+    /// why not.
+    pub(super) fn lease(
+        &self,
+        grant: u64,
+        period: u64,
+        admitted: Height,
+    ) -> Result<&Lease, String> {
+        let Some((_, lease)) = self.quotas.get(&(grant, period)) else {
+            return Err(format!("the gateway has no lease on grant {grant} in period {period}"));
+        };
+        if admitted < lease.until {
+            return Ok(lease);
+        }
+        Err(format!(
+            "the gateway's lease on grant {grant} admits calls below height {}",
+            lease.until
+        ))
     }
 
     /// Notes that a call settles, unless it has before.

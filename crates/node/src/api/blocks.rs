@@ -158,7 +158,7 @@ pub(super) async fn audit(
             genesis: &auditing.home.genesis,
             consensus: &*auditing.consensus,
             node: Some(auditing.node),
-            receipts: Receipts::Gateway(&auditing.gateway),
+            receipts: Receipts::of(&auditing.gateway),
             gauge: &auditing.audit_gauge,
             archive: how.archive.unwrap_or_default(),
         };

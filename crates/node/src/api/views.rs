@@ -64,7 +64,8 @@ fn recovering(recovery: &Recovery) -> Recovering {
         keys: recovery.keys.keys.iter().map(PublicKey::did).collect(),
         threshold: recovery.keys.threshold,
         next: recovery.next.map(|digest| digest.to_string()),
-        from: recovery.from.0,
+        from: calendar::print(recovery.from),
+        from_height: recovery.from_height.0,
     }
 }
 

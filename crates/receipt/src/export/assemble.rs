@@ -27,6 +27,8 @@ pub struct Parts<'a> {
     pub index: usize,
     /// What the leaf binds without showing it, if the receiver may see it.
     pub details: Option<&'a Details>,
+    /// The decision that the details bind, in the compact encoding.
+    pub decision: Option<Vec<u8>>,
     /// All facts of the batch, [`in_order`](fact::in_order).
     pub facts: &'a [Vec<u8>],
     /// Where the batch settled, once it is final.
@@ -85,6 +87,7 @@ impl ReceiptDocument {
         let document = Self {
             ambar: RECEIPT_FORMAT,
             batch: parts.batch.to_bytes(),
+            decision: parts.decision,
             details: parts.details.map(Encode::to_bytes),
             facts: placed(parts.facts, parts.batch.header.gateway, leaf, &facts, &preimages)?,
             leaf: leaf.to_bytes(),

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::report::{Checks, Fault, Verdict};
-use super::{amounts, documents, inclusion, shares, split};
+use super::{amounts, decision, documents, inclusion, shares, split};
 use crate::batch::SignedBatch;
 use crate::export::{Kind, ReceiptDocument, Sealed, Settlement};
 use crate::leaf::{CallOutcome, DECLARATION_BYTES_MAX, Details, LINES_MAX, Leaf, Line};
@@ -127,7 +127,9 @@ impl<'a> Case<'a> {
             Err(fault) => checks.add("split", Err(fault)),
         }
         checks.add("shares", shares::recomputed(self));
-        checks.add("details", self.details());
+        let told = |_| "The details are those that the leaf binds.".into();
+        checks.add("details", self.details().map(told));
+        checks.add("decision", decision::replayed(self));
     }
 
     fn facts_complete(&self) -> Verdict {
@@ -140,13 +142,14 @@ impl<'a> Case<'a> {
         self.facts.complete(self.leaf, gateway, |version| documents::plan(self, version).ok())
     }
 
-    fn details(&self) -> Verdict {
+    /// What the leaf binds without showing it.
+    pub(super) fn details(&self) -> Result<Details, Fault> {
         let Some(bytes) = &self.document.details else {
             return Err(Fault::absent("the file does not show the details to its reader"));
         };
         let details: Details = codec::decode(bytes).map_err(Fault::failed)?;
         if details.digest() == self.leaf.details {
-            Ok("The details are those that the leaf binds.".into())
+            Ok(details)
         } else {
             Err(Fault::failed("the details are not those that the leaf binds"))
         }

@@ -26,7 +26,9 @@ use ambar_capsule::body::{Body, DatasetBody};
 use ambar_capsule::chunks::ContentRoot;
 use ambar_capsule::manifest::{Content, DatanetDeclaration, RoyaltyDeclaration};
 use ambar_capsule::{Manifest, Party, Plan};
-use ambar_licence::{PriceRule, Right, Terms};
+use ambar_licence::{
+    CallFacts, DecisionRecord, GrantView, Narrowing, PartFacts, PriceRule, Right, Spent, Terms,
+};
 use std::collections::BTreeMap;
 
 pub const GATEWAY: u64 = 1;
@@ -41,6 +43,8 @@ pub struct World {
     pub network: NetworkId,
     pub keys: BTreeMap<u64, SecretKey>,
     pub leaves: Vec<Leaf>,
+    /// What each leaf binds, whatever becomes of it.
+    pub bound: Vec<(Details, DecisionRecord)>,
     pub facts: Vec<Fact>,
     pub preimages: Preimages,
     pub index: usize,
@@ -145,13 +149,58 @@ fn line(version: u64, node: u64, counts: &[(Counter, u64)], ask: Price) -> Line 
     Line { version, grant, node, tariff, counters, mu, royalty, node_fee, shares }
 }
 
-pub fn details() -> Details {
+/// The decision by which a call was admitted.
+pub fn decision(leaf: &Leaf) -> DecisionRecord {
+    let part = |(index, line): (usize, &Line)| PartFacts {
+        grant: line.grant,
+        terms: terms(line.version).id(),
+        view: GrantView {
+            accepted: Moment(0),
+            revoked: false,
+            calls_used: 0,
+            spent: Price::ZERO,
+            rate_wait_ms: 0,
+            territory: None,
+            licensee_ok: true,
+        },
+        capsule: version_id(line.version),
+        capsule_ok: true,
+        right: if index == 0 { Right::Call } else { Right::Compose },
+        line_max: Price(9_000_000_000),
+        unit_price: Price(1_000),
+    };
+    let facts = CallFacts {
+        channel: leaf.channel,
+        height: leaf.admitted,
+        now: leaf.time,
+        ledger_age_ms: 12,
+        remaining: Price(90_000_000_000),
+        expires: Moment(u64::MAX),
+        closing: false,
+        unit_price_max: Price(1_000),
+        purpose: leaf.purpose.as_deref().map(|purpose| purpose.parse().unwrap()),
+        agent: None,
+        price_max: Price(9_000_000_000),
+        blocks: vec![(Digest::of(b"block"), (Narrowing::default(), Spent::default()))],
+        parts: leaf.lines.iter().enumerate().map(part).collect(),
+    };
+    let terms: Vec<_> = leaf.lines.iter().map(|line| terms(line.version)).collect();
+    let decided = facts.decide(&terms.iter().collect::<Vec<_>>());
+    facts.recorded(&decided)
+}
+
+pub fn details(leaf: &Leaf) -> Details {
     Details {
         holder: Digest::of(b"holder"),
         input: Digest::of(b"input"),
         output: Digest::of(b"answer"),
+        decision: decision(leaf).digest(),
         wall_ms: 1_234,
     }
+}
+
+fn version_id(number: u64) -> Cid {
+    if number == DATANET { manifest().id() } else { Cid::of(&[number as u8]) }
 }
 
 /// What a node asks at a height: node 4 lowered its ask at height 700.
@@ -160,7 +209,7 @@ fn ask(node: u64, height: u64) -> Price {
 }
 
 fn leaf(n: u64, admitted: u64) -> Leaf {
-    let call = call_id(CHANNEL, &details().holder, &format!("key {n}"));
+    let call = call_id(CHANNEL, &Digest::of(b"holder"), &format!("key {n}"));
     let mut lines = vec![
         line(PROMPT, GATEWAY, &[], ask(GATEWAY, admitted)),
         line(DATANET, NODE, &[(Counter::RetrievedBytes, 800)], ask(NODE, admitted)),
@@ -177,10 +226,10 @@ fn leaf(n: u64, admitted: u64) -> Leaf {
         outcome: CallOutcome::Full,
         purpose: Some("research".into()),
         lines,
-        details: details().digest(),
         ..Leaf::void(CHANNEL, n, Height(admitted), Moment(1_800_000_000_000))
     };
     leaf.network_fee = bill::network_fee(leaf.price().unwrap(), RATE);
+    leaf.details = details(&leaf).digest();
     leaf
 }
 
@@ -216,7 +265,7 @@ fn facts(keys: &BTreeMap<u64, SecretKey>) -> Vec<Fact> {
     }));
     for (number, licensee) in [(PROMPT, "payer"), (DATANET, "author"), (MODEL, "author")] {
         let (terms, plan) = (terms(number).id(), plan(number).digest());
-        let id = if number == DATANET { manifest().id() } else { Cid::of(&[number as u8]) };
+        let id = version_id(number);
         facts.push(Fact::Version(VersionFact { number, id, terms, plan }));
         let licensee = account(licensee);
         facts.push(Fact::Grant(GrantFact { number: number + 100, licensee, terms }));
@@ -247,9 +296,11 @@ impl World {
         let key = |seed| SecretKey::from_seed(&[seed; 32]);
         let keys = BTreeMap::from([(GATEWAY, key(2)), (NODE, key(3))]);
         let heights = [500, 900, 900, 900, 901].into_iter();
+        let leaves: Vec<_> = heights.enumerate().map(|(n, at)| leaf(n as u64, at)).collect();
         Self {
             network: NetworkId(Digest::of(b"network")),
-            leaves: heights.enumerate().map(|(n, height)| leaf(n as u64, height)).collect(),
+            bound: leaves.iter().map(|leaf| (details(leaf), decision(leaf))).collect(),
+            leaves,
             facts: facts(&keys),
             keys,
             preimages: preimages(),
@@ -314,7 +365,8 @@ impl World {
             batch: &batch,
             leaves: &self.leaves,
             index: self.index,
-            details: Some(&details()),
+            details: self.bound.get(self.index).map(|(details, _)| details),
+            decision: self.bound.get(self.index).map(|(_, decision)| decision.to_bytes()),
             facts: &facts,
             settlement: Some(self.settlement()),
             preimages: &self.preimages,

@@ -8,6 +8,7 @@ use crate::fact::Fact;
 use crate::outcome::TransactionOutcome;
 use crate::subject::Subject;
 use ambar_base::{Cid, Digest, Encode, Height, Price, SecretKey, Signature, Weight, codec};
+use ambar_licence::call::{Answer, DecisionRecord, Denied};
 
 fn fact(world: &mut World, subject: Subject) -> &mut Fact {
     world.facts.iter_mut().find(|fact| fact.subject() == subject).unwrap()
@@ -56,7 +57,7 @@ fn lies_that_everybody_signed() {
     check(inflated, &["split", "shares"]);
     check(|world| world.leaf().lines[1].shares.swap(0, 1), &["split", "shares"]);
     check(|world| world.leaf().details = Digest::of(b"others"), &["details"]);
-    check(|world| world.leaf().admitted = Height(913), &["finality"]);
+    check(|world| world.leaf().admitted = Height(913), &["finality", "decision"]);
     check(|world| world.leaf().outcome = crate::CallOutcome::Void, &["leaf"]);
     check(|world| world.leaf().purpose = Some("x".repeat(65)), &["leaf"]);
 }
@@ -113,6 +114,7 @@ fn lies_that_the_gateway_sealed() {
     let foreign = ["network", "batch-signature", "node-signatures"];
     check(|document| document.network = Digest::of(b"elsewhere"), &foreign);
     check(|document| document.details = Some(vec![0; 97]), &["details"]);
+    check(|document| document.decision = Some(vec![0; 97]), &["decision"]);
     check(|document| document.leaf.push(0), &["leaf"]);
     check(|document| document.batch.clear(), &["batch"]);
     check(
@@ -221,6 +223,42 @@ fn settlements_are_those_of_the_batch() {
     check(elsewhere, &["network", "finality"]);
 }
 
+/// A gateway that binds a decision which it did not make that way is found out by its own word.
+#[test]
+fn decisions_that_do_not_hold() {
+    let check = |change: fn(&mut DecisionRecord)| {
+        let mut world = World::new();
+        let (details, decision) = &mut world.bound[2];
+        change(decision);
+        details.decision = decision.digest();
+        let (digest, decision) = (details.digest(), decision.clone());
+        world.leaf().details = digest;
+        let report = verified(&world.file());
+        assert_eq!(failed(&report), ["decision"], "{decision:#?}");
+    };
+    check(|decision| decision.facts.channel += 1);
+    check(|decision| decision.facts.now.0 += 1);
+    check(|decision| decision.facts.closing = true);
+    check(|decision| decision.facts.ledger_age_ms = 5_001);
+    check(|decision| decision.facts.purpose = None);
+    check(|decision| decision.facts.price_max.0 += 1);
+    check(|decision| decision.facts.parts[2].view.revoked = true);
+    check(|decision| decision.facts.parts[1].terms = Cid::of(b"other"));
+    check(|decision| decision.facts.parts[1].capsule = Cid::of(b"other"));
+    check(|decision| decision.facts.parts.swap(1, 2));
+    check(|decision| decision.facts.parts.truncate(2));
+    check(|decision| {
+        let denied = Denied { part: 0, code: "grant_revoked".into(), reason: String::new() };
+        decision.answer = Answer::Deny(denied);
+    });
+    // Less is reserved than the call costs, and the decision says so itself.
+    check(|decision| {
+        decision.facts.price_max = Price(1);
+        let Answer::Allow(reservation) = &mut decision.answer else { unreachable!() };
+        reservation.price = Price(1);
+    });
+}
+
 #[test]
 fn what_may_be_left_out() {
     let check = |change: fn(&mut ReceiptDocument), left: &[&str]| {
@@ -231,7 +269,8 @@ fn what_may_be_left_out() {
         assert!(report.ok, "{report:#?}");
         assert_eq!(unchecked(&report), left);
     };
-    check(|document| document.details = None, &["details"]);
+    check(|document| document.details = None, &["details", "decision"]);
+    check(|document| document.decision = None, &["decision"]);
     check(|document| drop(document.preimages.evidence.pop()), &["shares"]);
     let neither = |document: &mut ReceiptDocument| {
         document.preimages.evidence.clear();

@@ -65,6 +65,13 @@ pub struct AuditReport {
     pub receipts: u64,
     /// Of these, how many settled with the very same leaf.
     pub settled: u64,
+    /// Calls of these receipts whose decision, made again, admits them.
+    #[serde(default)]
+    pub decisions: u64,
+    /// Decisions by which calls were refused, of those that this node keeps, made again with
+    /// the same answer.
+    #[serde(default)]
+    pub refusals: u64,
     /// What accounts and channels paid, 18 decimals.
     pub debits: String,
     /// What accounts received, 18 decimals.

@@ -42,6 +42,8 @@ pub struct Recovering {
     pub threshold: u16,
     /// The digest of the key set that may recover it the next time.
     pub next: Option<String>,
-    /// From which height it can be finished.
-    pub from: u64,
+    /// From when on it can be finished, RFC 3339.
+    pub from: String,
+    /// The first block in which it can be.
+    pub from_height: u64,
 }

@@ -51,13 +51,14 @@ fn seal(app: &App, view: &LedgerView, party: &Party, known: &Known) -> Result<Ve
         return Err(Failure { help, ..Failure::new(ErrorCode::NotFound, message) });
     };
     let Shown { batch, leaves, facts, settlement } = shown(app, entry)?;
-    let details = known.metered.as_ref().and_then(|metered| metered.details.as_ref());
+    let metered = known.metered.as_ref().filter(|_| sees_details(view, party, known));
     let document = ReceiptDocument::assemble(Parts {
         network: app.network,
         batch: &batch,
         leaves: &leaves,
         index: usize::try_from(entry.index).unwrap_or(usize::MAX),
-        details: details.filter(|_| sees_details(view, party, known)),
+        details: metered.and_then(|metered| metered.details.as_ref()),
+        decision: metered.and_then(|metered| metered.decision.clone()),
         facts: &facts,
         settlement: Some(settlement),
         preimages: &preimages(view, known)?,
@@ -65,7 +66,7 @@ fn seal(app: &App, view: &LedgerView, party: &Party, known: &Known) -> Result<Ve
     Ok(document.seal(&app.home.node_key))
 }
 
-/// Input, output and holder are the caller's side's to show.
+/// Input, output, holder and the certificate's limits are the caller's side's to show.
 fn sees_details(view: &LedgerView, party: &Party, known: &Known) -> bool {
     match party {
         Party::Certificate(opened) => holds(opened, known),
