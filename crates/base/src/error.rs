@@ -60,6 +60,7 @@ codes! {
     AccountUnknown "account_unknown" 404 4 "check the id, or create the account with `ambar account fund`";
     AddressInUse "address_in_use" 503 6 "stop the other program or choose another --listen address";
     AgentSignatureRequired "agent_signature_required" 401 3 "sign the call with the agent's key";
+    AnswerErased "answer_erased" 410 4 "send the request with a new Idempotency-Key to make a new call";
     AudienceMismatch "audience_mismatch" 403 3 "use the certificate at the gateway its channel was opened to";
     BadGateway "bad_gateway" 502 6 "the upstream service failed; try again later";
     BalanceTooLow "balance_too_low" 402 3 "add credits to the account";

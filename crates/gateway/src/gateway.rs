@@ -1,6 +1,11 @@
 //! The gateway: takes calls, and owns what they share.
 
+mod error;
+
+pub use error::GatewayError;
+
 use crate::admission::Admitted;
+use crate::answers::{Answers, Opener, Sealer};
 use crate::archive::{Archive, ArchiveError, Archived, ArchivedBatch};
 use crate::books::Books;
 use crate::bound::max_tokens;
@@ -10,13 +15,13 @@ use crate::certificate::{Certificates, Opened};
 use crate::desk::{Desk, desk};
 use crate::enter::Entered;
 use crate::figures::Figures;
-use crate::journal::{Journal, JournalError, Settings as JournalSettings};
+use crate::journal::{Journal, Settings as JournalSettings};
 use crate::lessee::Lessee;
 use crate::opening::opened;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
-use crate::recovery::{self, RecoveryError};
+use crate::recovery;
 use crate::refusals::Refusals;
 use crate::replay::replay;
 use crate::route::{Route, Router};
@@ -24,7 +29,7 @@ use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
+use ambar_base::{Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Consensus, StoreError};
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
@@ -46,6 +51,8 @@ const TIME_AHEAD_MS_MAX: u64 = 2_000;
 const SETTLING_MAX: usize = RECEIPTS_PENDING_MAX;
 /// Memory for the archive's page cache, bytes.
 const ARCHIVE_CACHE_BYTES: usize = 16 << 20;
+/// How often kept answers are looked at that are over.
+const ERASE_DELAY: Duration = Duration::from_secs(600);
 /// How long calls under way may still run when the gateway stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
@@ -64,39 +71,6 @@ pub struct GatewaySettings {
     pub clock: Clock,
 }
 
-/// Why a gateway does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
-    /// The call journal does not open.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The archive does not open.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// Calls cannot be taken up again.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
-    /// A directory cannot be made.
-    #[error("{path}: {error}", path = path.display())]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-}
-
-impl Coded for GatewayError {
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::Journal(error) => error.code(),
-            Self::Archive(error) => error.code(),
-            Self::Recovery(error) => error.code(),
-            Self::Directory { .. } => ErrorCode::FileUnreadable,
-        }
-    }
-}
-
 /// What calls share.
 pub(crate) struct Inner {
     pub network: NetworkId,
@@ -109,6 +83,7 @@ pub(crate) struct Inner {
     pub journal: Arc<Journal>,
     pub archive: Arc<Archive>,
     pub refusals: Refusals,
+    pub answers: Answers,
     pub books: Books,
     pub pending: Pending,
     pub figures: Arc<Figures>,
@@ -123,6 +98,13 @@ pub(crate) struct Inner {
     /// No new calls.
     pub closing: CancellationToken,
     pub tasks: TaskTracker,
+}
+
+/// A call that its client can ask for again.
+struct Keyed {
+    call: Digest,
+    under_way: UnderWay,
+    sealer: Sealer,
 }
 
 /// A gateway. Clones share everything.
@@ -154,6 +136,7 @@ impl Gateway {
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
         let (journal, found) = Journal::open(directory.join("calls"), &JournalSettings::default())?;
         let refusals = Refusals::open(&directory)?;
+        let answers = Answers::open(&directory, clock())?;
         let mut recovered = recovery::recover(&found.records, &archive, &*consensus)?;
         let (settling, waiting) = mpsc::channel(SETTLING_MAX);
         let (desk, asks) = desk();
@@ -175,6 +158,7 @@ impl Gateway {
             journal: Arc::new(journal),
             archive: Arc::new(archive),
             refusals,
+            answers,
             books,
             pending: Pending::default(),
             figures: Arc::default(),
@@ -194,6 +178,7 @@ impl Gateway {
         let recalls = inner.recalls.clone();
         tokio::spawn(recalls.watch(Arc::clone(&inner.consensus), inner.stop.clone()));
         tokio::spawn(inner.lessee.clone().keep(inner.stop.clone()));
+        tokio::spawn(Arc::clone(&inner).erase());
         Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
     }
 
@@ -332,6 +317,16 @@ impl Inner {
         Ok(())
     }
 
+    /// Erases what retries may no longer ask for, until the gateway stops.
+    async fn erase(self: Arc<Self>) {
+        let stop = self.stop.clone();
+        while stop.run_until_cancelled(tokio::time::sleep(ERASE_DELAY)).await.is_some() {
+            if let Err(error) = self.answers.erase((self.clock)()) {
+                tracing::warn!(%error, "kept answers cannot be erased");
+            }
+        }
+    }
+
     pub(crate) fn view(&self) -> Result<LedgerView, CallError> {
         LedgerView::latest(&*self.consensus).map_err(|error: StoreError| CallError::of(&error))
     }
@@ -372,9 +367,15 @@ impl Inner {
                 Entry::Taken(mut done) => while done.changed().await.is_ok() {},
             }
         };
+        let opener = Opener { holder: opened.holder, key: key.clone().into() };
         match self.earlier(&call)? {
-            Some(metered) => replay(&metered, &request),
-            None => self.start(self.view()?, &opened, request, Some((call, under_way))).await,
+            Some(metered) => replay(&metered, &request, (&self.answers, &opener)),
+            None => {
+                let sealer = self.answers.sealer((self.clock)(), opener);
+                let sealer = sealer.map_err(|error| CallError::of(&error))?;
+                let keyed = Keyed { call, under_way, sealer };
+                self.start(self.view()?, &opened, request, Some(keyed)).await
+            }
         }
     }
 
@@ -396,7 +397,7 @@ impl Inner {
         view: LedgerView,
         opened: &Opened,
         request: CallRequest,
-        keyed: Option<(Digest, UnderWay)>,
+        keyed: Option<Keyed>,
     ) -> Result<Accepted, CallError> {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
@@ -404,9 +405,12 @@ impl Inner {
         let Admitted { hold, purpose, territory, decision } = *admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
-        let (call, under_way) = match keyed {
-            Some(keyed) => keyed,
-            None => self.unkeyed(opened, receipt)?,
+        let (call, under_way, sealer) = match keyed {
+            Some(Keyed { call, under_way, sealer }) => (call, under_way, Some(sealer)),
+            None => {
+                let (call, under_way) = self.unkeyed(opened, receipt)?;
+                (call, under_way, None)
+            }
         };
         let (client, events) = mpsc::channel(CALL_EVENTS_MAX);
         let capsule = route.parts[0].version.id.to_string();
@@ -426,6 +430,7 @@ impl Inner {
             decision,
             holder: opened.holder,
             call,
+            sealer,
             fingerprint: request.fingerprint,
             job: request.job,
             max_tokens,

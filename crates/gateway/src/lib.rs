@@ -9,6 +9,7 @@
 //! exactly once, as a charged call or as a void leaf.
 
 pub mod admission;
+pub mod answers;
 pub mod archive;
 pub mod attribute;
 pub mod authorisation;

@@ -1,5 +1,6 @@
 //! What the call journal and the archive keep of a call.
 
+use crate::answers::SealedAnswer;
 use crate::books::{Claim, QuotaClaim};
 use crate::call::ReceiptId;
 use ambar_base::{Digest, Height, Moment, Price, choice, record};
@@ -54,7 +55,7 @@ record! {
         pub fingerprint: Digest,
         /// The called version's id.
         pub capsule: String,
-        /// What came back, for a retry with the same idempotency key.
+        /// What came back.
         pub answer: Answer,
     }
 }
@@ -63,10 +64,8 @@ record! {
     /// What came back.
     #[derive(Default)]
     pub struct Answer {
-        /// Text.
-        pub text: String,
-        /// Vectors, as little-endian 32-bit floats.
-        pub vectors: Vec<Vec<u8>>,
+        /// What it says, if it can be asked for again.
+        pub body: Option<SealedAnswer>,
         /// Why it ended: 0 stop, 1 length, 2 cancelled.
         pub finish: u16,
         /// Prompt tokens.
@@ -165,19 +164,5 @@ impl Answer {
             Finish::Length => 1,
             Finish::Cancelled => 2,
         }
-    }
-
-    /// The vectors as numbers.
-    #[must_use]
-    pub fn floats(&self) -> Vec<Vec<f32>> {
-        let number = |bytes: &[u8]| bytes.try_into().map(f32::from_le_bytes).unwrap_or_default();
-        self.vectors.iter().map(|vector| vector.chunks_exact(4).map(number).collect()).collect()
-    }
-
-    /// Vectors as bytes.
-    #[must_use]
-    pub fn float_bytes(vectors: &[Vec<f32>]) -> Vec<Vec<u8>> {
-        let bytes = |vector: &Vec<f32>| vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-        vectors.iter().map(bytes).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Running one admitted call: retrieve, let the model work, deliver, meter, make the
 //! receipt durable, and only then say that the call is done.
 
+use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
 use crate::books::Hold;
 use crate::call::{CallError, CallEvent, GenerateOptions, Job, ReceiptId, Summary};
@@ -38,6 +39,8 @@ pub(crate) struct Running {
     pub decision: DecisionRecord,
     pub holder: Digest,
     pub call: Digest,
+    /// Seals the answer, if it can be asked for again.
+    pub sealer: Option<Sealer>,
     pub fingerprint: Digest,
     pub job: Job,
     pub max_tokens: u32,
@@ -67,7 +70,7 @@ impl Product {
         if self.vectors.is_empty() {
             return self.text.clone().into_bytes();
         }
-        Answer::float_bytes(&self.vectors).concat()
+        AnswerBody::float_bytes(&self.vectors).concat()
     }
 
     fn outcome(&self) -> CallOutcome {
@@ -222,9 +225,12 @@ impl Running {
 
     fn answer(&self, product: &Product, counters: &[Counters]) -> Answer {
         let sum = |counter| counters.iter().map(|counters| counters.get(counter)).sum::<u64>();
+        let body = self.sealer.as_ref().and_then(|sealer| {
+            let vectors = AnswerBody::float_bytes(&product.vectors);
+            sealer.seal(self.receipt(), &AnswerBody { text: product.text.clone(), vectors })
+        });
         Answer {
-            text: product.text.clone(),
-            vectors: Answer::float_bytes(&product.vectors),
+            body,
             finish: Answer::finish_number(product.finish.unwrap_or(Finish::Cancelled)),
             tokens_in: sum(Counter::TokensIn) + sum(Counter::EmbeddingTokens),
             tokens_out: sum(Counter::TokensOut),

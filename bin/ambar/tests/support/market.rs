@@ -171,7 +171,7 @@ impl Market {
             (audit["receipts"] == calls).then_some(())
         });
         let audit = self.person().json(&["audit"]);
-        for counted in ["calls", "receipts", "settled"] {
+        for counted in ["calls", "receipts", "settled", "decisions"] {
             assert_eq!(audit[counted], calls, "{audit}");
         }
         assert_eq!(audit["debits"], audit["credits"], "{audit}");
