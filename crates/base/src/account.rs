@@ -184,6 +184,13 @@ impl AccountId {
         Self(Domain::Escrow.digest(&[datanet.0.0.as_slice(), name.as_bytes()].concat()))
     }
 
+    /// The account of a department: nobody but its organisation can open it.
+    #[must_use]
+    pub fn department(organisation: &Self, name: &str) -> Self {
+        let payload = [organisation.0.0.as_slice(), name.as_bytes()].concat();
+        Self(Domain::Department.digest(&payload))
+    }
+
     /// A reserved account, such as `burn`, `network` or `treasury`.
     #[must_use]
     pub fn reserved(name: &str) -> Self {

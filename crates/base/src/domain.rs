@@ -69,6 +69,8 @@ domains! {
     Custody = "custody" / 1,
     /// The digest of a decision with everything that it depends on.
     Decision = "decision" / 1,
+    /// The account of an organisation's department.
+    Department = "department" / 1,
     /// Evidence behind attribution shares.
     Evidence = "evidence" / 1,
     /// The account of a contributor without a key.

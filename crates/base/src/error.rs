@@ -88,6 +88,7 @@ codes! {
     CycleInLineage "cycle_in_lineage" 400 2 "a capsule cannot be built on itself";
     DatasetEmpty "dataset_empty" 400 2 "publish a directory with at least one non-empty record";
     DelegationTooDeep "delegation_too_deep" 403 3 "use a certificate that was passed on less often";
+    DepartmentOverBudget "department_over_budget" 402 3 "wait for the next period, or ask the organisation for a larger budget";
     DiskFailed "disk_failed" 503 6 "check the disk, then start the node again";
     DiskFull "disk_full" 507 6 "free some space; nothing was lost";
     DocumentInvalid "document_invalid" 400 2 "the bytes are not a document of this kind";

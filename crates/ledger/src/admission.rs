@@ -198,7 +198,12 @@ impl Signatures<'_> {
             | Operation::PublishTariff(_)
             | Operation::RetireValidator
             | Operation::WithdrawBond
-            | Operation::RankValidators(_) => {}
+            | Operation::RankValidators(_)
+            | Operation::CreateDepartment(_)
+            | Operation::SetBudget(_)
+            | Operation::SetMembers(_)
+            | Operation::Recall(_)
+            | Operation::CloseDepartment(_) => {}
         }
     }
 

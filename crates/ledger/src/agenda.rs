@@ -6,6 +6,7 @@
 //! whatever was scheduled for it; the rest is done at the next height. Nothing is ever done
 //! before its window is over.
 
+use crate::execute;
 use crate::key::Key;
 use crate::object::{Agenda, Channel, ForgetBatch, Lease, QuotaCount, reserved};
 use crate::postings;
@@ -63,10 +64,12 @@ fn note_time(view: &mut View<'_>) -> Result<(), Stop> {
 fn close(view: &mut View<'_>, numbers: &[u64]) -> Result<(), Stop> {
     let channel = |number: &u64| view.expect::<Channel>(&Key::Channel(*number));
     let mut channels = numbers.iter().map(channel).collect::<Result<Vec<_>, Stop>>()?;
-    let payers = channels.iter().map(|channel| Key::Balance(channel.payer));
+    let payers = channels.iter().map(|channel| channel.payer);
+    let payers = payers.flat_map(|payer| [Key::Balance(payer), Key::Department(payer)]);
     view.require(payers.chain([Key::Balance(reserved::DEPOSITS)]))?;
     for (number, channel) in numbers.iter().zip(&mut channels) {
         postings::close_channel(view, channel)?;
+        execute::departments::closed_channel(view, channel.payer)?;
         view.remove(&Key::Channel(*number));
         view.remove(&Key::Revocations(*number));
     }

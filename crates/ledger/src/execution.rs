@@ -115,9 +115,13 @@ fn apply(view: &mut View<'_>, admitted: &Admitted) -> Result<Vec<u8>, Stop> {
     let named = gather.take(named_payer(view, envelope))?;
     gather.finish()?;
     let party = party.ok_or_else(unfinished)?;
-    let payer = fee_payer(admitted, &party, named.flatten())?;
-    let fee = fees::charge(view, envelope, payer)?;
-    let results = execute::operations(view, &party, &envelope.operations)?;
+    let payer = fee_payer(view, admitted, &party, named.flatten())?;
+    let mut gather = Gather::default();
+    let fee = gather.take(fees::charge(view, envelope, payer))?;
+    let results = gather.take(execute::operations(view, &party, &envelope.operations))?;
+    gather.finish()?;
+    let (fee, mut results) = fee.zip(results).ok_or_else(unfinished)?;
+    results.extend(execute::departments::drawn(view)?.map(|drawn| drawn.to_bytes()));
     Ok(TransactionOutcome { fee, results }.to_bytes())
 }
 
@@ -162,6 +166,7 @@ fn authenticate(view: &mut View<'_>, admitted: &Admitted) -> Result<Party, Stop>
             let (number, mut account) = account_of(view, id)?;
             check_nonce(envelope.nonce, account.nonce)?;
             keys_of(&account)?.authorise(admitted.signers()).map_err(unauthorised)?;
+            execute::departments::admit(view, number, admitted)?;
             account.nonce += 1;
             view.put(&Key::Account(number), &account);
             Ok(Party { account: number, node: None })
@@ -190,7 +195,7 @@ fn unauthorised(error: AccountError) -> Refusal {
 
 fn account_of(view: &View<'_>, id: &AccountId) -> Result<(u64, Account), Stop> {
     let number: u64 = view.named("account", id, &Key::AccountNumber(*id))?;
-    view.require([Key::Account(number), Key::Balance(number)])?;
+    view.require([Key::Account(number), Key::Balance(number), Key::Department(number)])?;
     Ok((number, view.expect(&Key::Account(number))?))
 }
 
@@ -207,12 +212,14 @@ fn named_payer(view: &View<'_>, envelope: &Envelope) -> Result<Option<(u64, Acco
 
 /// Who pays the fee: somebody else than the acting party signs for that.
 fn fee_payer(
+    view: &View<'_>,
     admitted: &Admitted,
     party: &Party,
     named: Option<(u64, Account)>,
-) -> Result<u64, Refusal> {
+) -> Result<u64, Stop> {
     let Some((number, account)) = named else { return Ok(party.account) };
     if number != party.account {
+        execute::departments::pays_for_itself(view, number)?;
         keys_of(&account)?.authorise(admitted.payer_signers()).map_err(unauthorised)?;
     }
     Ok(number)

@@ -1,6 +1,7 @@
 //! The invariants of the ledger, written once: property tests, the simulator and `audit`
 //! run this code over a whole state.
 
+mod departments;
 mod quotas;
 mod seats;
 
@@ -10,6 +11,7 @@ use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
 use ambar_licence::Terms;
+use departments::Departments;
 use quotas::Quotas;
 use seats::Seats;
 
@@ -72,6 +74,9 @@ pub enum Violation {
     /// A lease is not looked at once when it is over.
     #[error("the lease on grant {0} in period {1} for gateway {2} is not scheduled once")]
     Unscheduled(u64, u64, u64),
+    /// A department contradicts its account, its organisation or its channels.
+    #[error("department {0} does not agree with its account, its organisation or its channels")]
+    Department(u64),
     /// A sum does not fit.
     #[error("the credits of the state do not fit their type")]
     Overflow,
@@ -82,14 +87,17 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
     let mut holdings = Holdings::default();
     let mut seats = Seats::default();
     let mut quotas = Quotas::default();
+    let mut departments = Departments::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
         seats.add(&key, value)?;
         quotas.add(&key, value)?;
+        departments.add(&key, value)?;
     }
     seats.check()?;
     quotas.check()?;
+    departments.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;

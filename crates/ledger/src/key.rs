@@ -82,6 +82,11 @@ choice! {
         ValidatorNumber(PublicKey) = 61,
         /// The number of the validator that belongs to an account.
         ValidatorOf(u64) = 62,
+        /// The [`Department`](crate::object::Department) that an account is, by its number.
+        Department(u64) = 80,
+        /// The account numbers of an organisation's departments, oldest first, closed ones
+        /// too, by its own number.
+        Departments(u64) = 81,
     }
 }
 

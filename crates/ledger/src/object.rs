@@ -1,9 +1,11 @@
 //! The objects of the ledger. Objects name one another by number; ids are looked up once,
 //! when something is created.
 
+mod department;
 mod licensing;
 mod trade;
 
+pub use department::{Budget, Department, Member, Role};
 pub use licensing::{Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
 pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
 
@@ -111,7 +113,7 @@ record! {
         pub recovery: Option<Digest>,
         /// The nonce of its next transaction.
         pub nonce: u64,
-        /// What an escrow or reserved account is called.
+        /// What an escrow or reserved account, or a department, is called.
         pub name: Option<String>,
     }
 }

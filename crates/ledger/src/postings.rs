@@ -4,7 +4,7 @@
 //! credits by construction. What cannot be taken or does not fit refuses the transaction.
 
 use crate::key::Key;
-use crate::object::{Balance, Channel};
+use crate::object::{Balance, Channel, Department};
 use crate::refusal::{Refusal, Stop};
 use crate::view::View;
 use ambar_base::{Amount, ErrorCode, Height, Price};
@@ -14,11 +14,17 @@ use std::collections::BTreeMap;
 /// multiple, so that a window holds no more.
 pub const PENDING_MAX: u64 = 64;
 
-/// Takes from what an account can spend.
+/// Takes from what an account can spend. What the acting department lacks comes from its
+/// organisation.
 pub fn withdraw(view: &mut View<'_>, account: u64, amount: Amount) -> Result<(), Stop> {
     let key = Key::Balance(account);
     let mut balance: Balance = view.expect(&key)?;
     release(&mut balance, view.block.height)?;
+    let acts = view.drawing.is_some_and(|drawing| drawing.department == account);
+    if acts && balance.available < amount {
+        draw(view, account, amount.saturating_sub(balance.available))?;
+        balance = view.expect(&key)?;
+    }
     let short = || {
         let message = format!(
             "account {} has {} available, {amount} is needed",
@@ -29,6 +35,21 @@ pub fn withdraw(view: &mut View<'_>, account: u64, amount: Amount) -> Result<(),
     let left = balance.available.checked_sub(amount).ok_or_else(short)?;
     balance.available = left;
     view.put(&key, &balance);
+    Ok(())
+}
+
+/// Moves from the acting department's organisation to it, within its budget.
+fn draw(view: &mut View<'_>, number: u64, amount: Amount) -> Result<(), Stop> {
+    let key = Key::Department(number);
+    view.require([key.clone()])?;
+    let mut department: Department = view.expect(&key)?;
+    let organisation = department.organisation;
+    department.draw(view.block.time, amount)?;
+    view.put(&key, &department);
+    transfer(view, organisation, number, amount)?;
+    let drawing = view.drawing.as_mut().filter(|drawing| drawing.department == number);
+    let drawing = drawing.ok_or_else(|| Refusal::new(ErrorCode::Internal, "nobody draws"))?;
+    drawing.drawn = drawing.drawn.checked_add(amount).ok_or_else(Refusal::overflow)?;
     Ok(())
 }
 

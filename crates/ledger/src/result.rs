@@ -33,6 +33,23 @@ choice! {
         Leased(Lease) = 11,
         /// A royalty line was bought.
         Sold(SaleResult) = 16,
+        /// What the acting department drew from its organisation: the last result of a
+        /// transaction, after those of its operations, if it drew something.
+        Drawn(DrawnResult) = 80,
+        /// What a department gave back.
+        Recalled(Amount) = 81,
+    }
+}
+
+record! {
+    /// What a department drew.
+    pub struct DrawnResult {
+        /// From whom.
+        pub organisation: AccountId,
+        /// The department.
+        pub department: AccountId,
+        /// How much.
+        pub amount: Amount,
     }
 }
 

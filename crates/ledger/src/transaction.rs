@@ -1,10 +1,12 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
+mod department;
 mod licensing;
 mod nodes;
 mod settle;
 mod trade;
 
+pub use department::{CreateDepartment, Recall, SetBudget, SetMembers};
 pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
 pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk};
 pub use settle::{BatchSigners, Settle};
@@ -149,6 +151,16 @@ choice! {
         RankValidators(Vec<PublicKey>) = 63,
         /// Shows that a validator cheated.
         ReportConflict(Evidence) = 64,
+        /// Opens an account for a department of the actor.
+        CreateDepartment(CreateDepartment) = 80,
+        /// Says how much a department of the actor may draw, in place of what was said before.
+        SetBudget(SetBudget) = 81,
+        /// Replaces the keys of a department of the actor, or the actor's own if it is one.
+        SetMembers(SetMembers) = 82,
+        /// Takes money from a department of the actor.
+        Recall(Recall) = 83,
+        /// Ends a department of the actor; what it has goes to the actor.
+        CloseDepartment(AccountId) = 84,
     }
 }
 

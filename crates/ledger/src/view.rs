@@ -4,7 +4,7 @@ use crate::key::Key;
 use crate::object::{Governance, Numbers, Parameters};
 use crate::refusal::{Need, Refusal, Stop};
 use ambar_base::codec;
-use ambar_base::{Cid, Decode, Digest, Encode, ErrorCode, Height, Moment, NetworkId};
+use ambar_base::{Amount, Cid, Decode, Digest, Encode, ErrorCode, Height, Moment, NetworkId};
 use ambar_licence::Terms;
 use std::collections::BTreeMap;
 
@@ -36,15 +36,26 @@ pub type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 pub struct View<'a> {
     /// The block.
     pub block: BlockContext,
+    /// The acting department, which draws what it lacks from its organisation.
+    pub(crate) drawing: Option<Drawing>,
     reads: &'a dyn Reads,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+/// The department that acts, and what it has drawn so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawing {
+    /// Its account's number.
+    pub department: u64,
+    /// The sum.
+    pub drawn: Amount,
 }
 
 impl<'a> View<'a> {
     /// What was read, with nothing written.
     #[must_use]
     pub fn new(block: BlockContext, reads: &'a dyn Reads) -> Self {
-        Self { block, reads, writes: BTreeMap::new() }
+        Self { block, drawing: None, reads, writes: BTreeMap::new() }
     }
 
     /// Stops unless every key was read: asks for all that were not, at once.

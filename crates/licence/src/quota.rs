@@ -4,22 +4,24 @@
 //! gateway. A quota keeps no counters: they come in with the situation.
 
 use crate::rate::Rate;
-use ambar_base::{Moment, Price};
+use ambar_base::{Moment, Price, choice};
 use serde::{Deserialize, Serialize};
 
 /// Largest quota, calls per period.
 pub const QUOTA_CALLS_MAX: u64 = 1_000_000_000_000;
 
-/// What a quota counts by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    /// A UTC day.
-    Day,
-    /// A UTC calendar month.
-    Month,
-    /// The whole term of the grant.
-    Term,
+choice! {
+    /// What a quota or a budget counts by.
+    #[derive(Copy, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Period {
+        /// A UTC day.
+        Day = 1,
+        /// A UTC calendar month.
+        Month = 2,
+        /// The whole term of the grant.
+        Term = 3,
+    }
 }
 
 /// How much a licensee may call: at least one of calls, spend and rate.
@@ -63,6 +65,17 @@ impl Period {
             Self::Term => "in all",
         }
     }
+
+    /// The number of the period that `now` lies in: UTC days or months since the one of
+    /// `since`, which is 0. A term is one period.
+    #[must_use]
+    pub fn number(self, now: Moment, since: Moment) -> u64 {
+        match self {
+            Self::Day => now.day().saturating_sub(since.day()),
+            Self::Month => now.month().saturating_sub(since.month()),
+            Self::Term => 0,
+        }
+    }
 }
 
 impl Quota {
@@ -78,15 +91,11 @@ impl Quota {
         self.calls.is_some() || self.spend.is_some()
     }
 
-    /// The number of the period that `now` lies in: UTC days or months since the one of
-    /// acceptance, which is 0. A term is one period.
+    /// The number of the period that `now` lies in, see [`Period::number`]; that of
+    /// acceptance is 0.
     #[must_use]
     pub fn period_of(&self, now: Moment, accepted: Moment) -> u64 {
-        match self.per {
-            Period::Day => now.day().saturating_sub(accepted.day()),
-            Period::Month => now.month().saturating_sub(accepted.month()),
-            Period::Term => 0,
-        }
+        self.per.number(now, accepted)
     }
 }
 

@@ -7,7 +7,7 @@ record! {
     pub struct TransactionOutcome {
         /// The fee that was paid.
         pub fee: Price,
-        /// The encoded result of each operation.
+        /// The encoded result of each operation, and behind them that of what a department drew.
         pub results: Vec<Vec<u8>>,
     }
 }

@@ -8,14 +8,16 @@ use ambar_base::{
     Signature,
 };
 use ambar_capsule::SignedManifest;
+use ambar_ledger::object::{Budget, Member, Role};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
-    Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, Envelope, FundChannel,
-    OfferRoyalty, OpenChannel, Operation, Publish, RegisterName, RegisterNode, RegisterValidator,
-    ReturnLease, RevokeCertificate, RotateKeys, SetAsk, Settle, TRANSACTION_VERSION, TakeLease,
-    Transfer, TransferLine, TransferRoyalty,
+    Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, CreateDepartment,
+    Envelope, FundChannel, OfferRoyalty, OpenChannel, Operation, Publish, Recall, RegisterName,
+    RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys, SetAsk, SetBudget,
+    SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
+use ambar_licence::Period;
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
 };
@@ -75,6 +77,7 @@ impl Stage {
             Operation::Accept(Accept { version, terms: terms::plain().id(), territory: None }),
             Operation::OpenChannel(channel()),
             stage.offer(),
+            department("lab"),
             Operation::RotateKeys(RotateKeys {
                 keys: KeySet::single(actor_key().public()),
                 recovery: Some(KeySet::single(key("newcomer").public()).digest()),
@@ -170,7 +173,9 @@ impl Stage {
         let give = ReturnLease { grant: FIRST, period: 0, calls: 1, spend: Price(0), rate: 0 };
         let leases = [self.lease(), Operation::ReturnLease(give)];
         let leases = leases.map(|operation| by(Actor::Node(FIRST), vec![operation]));
-        single.chain(leases).chain([settle, report]).collect()
+        let open = Operation::OpenChannel(OpenChannel { grants: Vec::new(), ..channel() });
+        let drawn = by(Actor::Account(self.department()), vec![open]);
+        single.chain(leases).chain([settle, report, drawn]).collect()
     }
 
     fn operations(&self) -> Vec<Operation> {
@@ -210,7 +215,21 @@ impl Stage {
             Operation::RegisterValidator(RegisterValidator::new(self.network, &newcomer, &actor)),
             Operation::WithdrawBond,
             Operation::ReportConflict(self.conflict()),
+            department("sales"),
+            Operation::SetBudget(SetBudget { department: self.department(), budget: budget() }),
+            Operation::SetMembers(SetMembers {
+                department: self.department(),
+                members: members(),
+                threshold: 1,
+            }),
+            Operation::Recall(Recall { department: self.department(), amount: None }),
+            Operation::CloseDepartment(self.department()),
         ]
+    }
+
+    /// The actor's one department.
+    fn department(&self) -> AccountId {
+        AccountId::department(&self.actor, "lab")
     }
 
     fn offer(&self) -> Operation {
@@ -283,6 +302,20 @@ impl Stage {
         leaf.network_fee = bill::network_fee(leaf.price().unwrap_or_default(), fee);
         leaf
     }
+}
+
+fn budget() -> Budget {
+    Budget { amount: Price(5 * Price::CREDIT.0), per: Period::Month }
+}
+
+fn members() -> Vec<Member> {
+    vec![Member { key: actor_key().public(), roles: Role::ALL.to_vec() }]
+}
+
+fn department(name: &str) -> Operation {
+    let (name, members) = (name.to_owned(), members());
+    let record = CreateDepartment { name, members, threshold: 1, budget: budget() };
+    Operation::CreateDepartment(record)
 }
 
 fn channel() -> OpenChannel {

@@ -1,9 +1,11 @@
 //! What a block says of a transaction.
 
 use crate::{Reach, Target, promise};
-use ambar_base::{AccountId, Cid, Digest, Encode, Height, Price};
+use ambar_base::{AccountId, Amount, Cid, Digest, Encode, Height, Price};
 use ambar_ledger::object::Lease;
-use ambar_ledger::result::{AccountResult, OperationResult, SaleResult, VersionResult};
+use ambar_ledger::result::{
+    AccountResult, DrawnResult, OperationResult, SaleResult, VersionResult,
+};
 use ambar_receipt::{BatchOutcome, TransactionOutcome};
 
 pub(super) const TARGET: Target = Target { name: "outcome", seeds, attempt };
@@ -18,6 +20,8 @@ fn seeds() -> Vec<Vec<u8>> {
         OperationResult::Grant(1),
         OperationResult::Leased(Lease { calls: 3, spend: Price(4), rate: 5, until: Height(300) }),
         OperationResult::Sold(SaleResult { royalty: 300, seller: id }),
+        OperationResult::Recalled(Amount(1 << 70)),
+        OperationResult::Drawn(DrawnResult { organisation: id, department: id, amount: Amount(9) }),
         OperationResult::Settled(BatchOutcome { header, facts: 12, facts_root }),
     ];
     let results: Vec<Vec<u8>> = results.iter().map(Encode::to_bytes).collect();

@@ -5,8 +5,8 @@ use crate::{Reach, Target, promise};
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
-    Account, Agenda, Balance, Batch, Channel, Datanet, Governance, Grant, Lease, Line, Name, Node,
-    Numbers, QuotaCount, Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Version,
+    Account, Agenda, Balance, Batch, Channel, Datanet, Department, Governance, Grant, Lease, Line,
+    Name, Node, Numbers, QuotaCount, Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Version,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -61,6 +61,8 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Royalty(_) => read::<Royalty>(value),
         Key::RoyaltyOffer(_) => read::<RoyaltyOffer>(value),
         Key::Recovery(_) => read::<Recovery>(value),
+        Key::Department(_) => promise::compact(value).is_some_and(|object| department(&object)),
+        Key::Departments(_) => read::<Vec<u64>>(value),
         Key::Datanet(_) => read::<Datanet>(value),
         Key::Grant(_) => read::<Grant>(value),
         Key::Quota(_) => promise::compact(value).is_some_and(|object| count(&object)),
@@ -112,6 +114,14 @@ fn count(count: &QuotaCount) -> bool {
         assert!(left.calls <= 9 && (left.is_empty() || leased.lease(left).is_some()));
     }
     true
+}
+
+/// Whatever was drawn and whenever, no more is left than the budget.
+fn department(department: &Department) -> bool {
+    for now in [0, department.since.0, u64::MAX].map(Moment) {
+        assert!(department.left_at(now) <= Amount::from(department.budget.amount));
+    }
+    !department.closed
 }
 
 fn version(version: &Version) -> bool {

@@ -34,7 +34,7 @@ pub(super) fn create(
 }
 
 /// Opens an account of any kind.
-fn open(view: &mut View<'_>, account: &Account) -> Result<u64, Stop> {
+pub(super) fn open(view: &mut View<'_>, account: &Account) -> Result<u64, Stop> {
     let number = view.number(|numbers| &mut numbers.accounts)?;
     view.put(&Key::AccountNumber(account.id), &number);
     view.put(&Key::Account(number), account);

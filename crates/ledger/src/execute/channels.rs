@@ -47,6 +47,7 @@ pub(super) fn open(
         deposit,
     };
     postings::fund_channel(view, party.account, &mut channel, record.amount)?;
+    super::departments::opened_channel(view, party.account)?;
     let number = view.number(|numbers| &mut numbers.channels)?;
     view.put(&Key::Channel(number), &channel);
     Ok(OperationResult::Channel(number))
@@ -68,16 +69,18 @@ fn check_grants(view: &View<'_>, party: &Party, grants: &[u64]) -> Result<(), St
     Ok(())
 }
 
-fn own_channel(view: &View<'_>, party: &Party, number: u64) -> Result<Channel, Stop> {
+/// A channel that is not closing.
+fn open_channel(view: &View<'_>, number: u64) -> Result<Channel, Stop> {
     let channel: Channel = view.named("channel", number, &Key::Channel(number))?;
-    let refuse = |code, message: String| Err(Refusal::new(code, message).into());
-    if channel.payer != party.account {
-        return refuse(ErrorCode::NotAuthorised, format!("channel {number} is somebody else's"));
-    }
     if channel.closing.is_some() {
-        return refuse(ErrorCode::ChannelClosed, format!("channel {number} is closing"));
+        let message = format!("channel {number} is closing");
+        return Err(Refusal::new(ErrorCode::ChannelClosed, message).into());
     }
     Ok(channel)
+}
+
+fn somebody_elses(number: u64) -> Stop {
+    Refusal::new(ErrorCode::NotAuthorised, format!("channel {number} is somebody else's")).into()
 }
 
 pub(super) fn fund(
@@ -85,18 +88,26 @@ pub(super) fn fund(
     party: &Party,
     record: &FundChannel,
 ) -> Result<OperationResult, Stop> {
-    let mut channel = own_channel(view, party, record.channel)?;
+    let mut channel = open_channel(view, record.channel)?;
+    if channel.payer != party.account {
+        return Err(somebody_elses(record.channel));
+    }
     postings::fund_channel(view, party.account, &mut channel, record.amount)?;
     view.put(&Key::Channel(record.channel), &channel);
     Ok(OperationResult::Done)
 }
 
+/// An organisation may close the channels of its departments; what is left is theirs.
 pub(super) fn close(
     view: &mut View<'_>,
     party: &Party,
     number: u64,
 ) -> Result<OperationResult, Stop> {
-    let mut channel = own_channel(view, party, number)?;
+    let mut channel = open_channel(view, number)?;
+    let own = channel.payer == party.account;
+    if !own && !super::departments::belongs(view, channel.payer, party.account)? {
+        return Err(somebody_elses(number));
+    }
     channel.closing = Some(view.block.height.after(1));
     view.put(&Key::Channel(number), &channel);
     agenda::schedule_close(view, number)?;

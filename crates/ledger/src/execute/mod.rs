@@ -3,6 +3,7 @@
 mod accounts;
 mod certificates;
 mod channels;
+pub(crate) mod departments;
 mod grants;
 mod leases;
 mod nodes;
@@ -77,5 +78,10 @@ fn operation(
         Operation::WithdrawBond => validators::withdraw(view, party),
         Operation::RankValidators(keys) => validators::rank(view, party, keys),
         Operation::ReportConflict(evidence) => report(view, evidence),
+        Operation::CreateDepartment(record) => departments::create(view, party, record),
+        Operation::SetBudget(record) => departments::set_budget(view, party, record),
+        Operation::SetMembers(record) => departments::set_members(view, party, record),
+        Operation::Recall(record) => departments::recall(view, party, record),
+        Operation::CloseDepartment(id) => departments::close(view, party, id),
     }
 }
