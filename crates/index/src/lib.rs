@@ -12,6 +12,7 @@
 
 mod begin;
 mod catalogue;
+mod consolidated;
 pub mod error;
 mod index;
 mod movements;
@@ -25,6 +26,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 
+pub use consolidated::Place;
 pub use error::IndexError;
 pub use index::{BlockInput, Index};
 pub use payout::{Facts, Payout, payouts};

@@ -6,7 +6,7 @@ use crate::rows::{AccountRow, BatchRow, CatalogueRow, Placed, ReceiptEntry};
 use crate::search::{Hit, query_words, score};
 use crate::tables::*;
 use ambar_base::{AccountId, Decode, Height, PublicKey, codec};
-use redb::{ReadOnlyTable, ReadableTable, TableDefinition};
+use redb::{AccessGuard, ReadOnlyTable, ReadableTable, TableDefinition};
 use std::cmp::Reverse;
 
 /// Most rows of one answer.
@@ -20,7 +20,17 @@ fn object<T: Decode>(bytes: &[u8]) -> Result<T, IndexError> {
     codec::decode(bytes).map_err(|error| IndexError::Store(error.to_string()))
 }
 
-fn beyond(account: &AccountId) -> Vec<u8> {
+/// A row of a statement.
+pub(crate) fn placed(
+    (key, value): (AccessGuard<'_, Bytes>, AccessGuard<'_, Bytes>),
+) -> Result<Placed, IndexError> {
+    let height = Height(number_at(key.value(), 32));
+    let ordinal = key.value().get(40..44).and_then(|bytes| bytes.try_into().ok());
+    let ordinal = ordinal.map_or(0, u32::from_be_bytes);
+    Ok(Placed { height, ordinal, entry: object(value.value())? })
+}
+
+pub(crate) fn beyond(account: &AccountId) -> Vec<u8> {
     [account.0.0.as_slice(), &[0xff; 32]].concat()
 }
 
@@ -39,14 +49,7 @@ impl Index {
             Some((height, ordinal)) => [entry_key(account, height, ordinal), vec![0]].concat(),
         };
         let rows = table.range(start.as_slice()..beyond(account).as_slice())?;
-        let placed = rows.take(limit.min(ROWS_MAX)).map(|row| {
-            let (key, value) = row?;
-            let height = Height(number_at(key.value(), 32));
-            let ordinal = key.value().get(40..44).and_then(|bytes| bytes.try_into().ok());
-            let ordinal = ordinal.map_or(0, u32::from_be_bytes);
-            Ok(Placed { height, ordinal, entry: object(value.value())? })
-        });
-        placed.collect()
+        rows.take(limit.min(ROWS_MAX)).map(|row| placed(row?)).collect()
     }
 
     /// The first key of an account.

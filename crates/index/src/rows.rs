@@ -36,6 +36,10 @@ choice! {
         Opening = 13,
         /// The price of a royalty line.
         Sale = 14,
+        /// What a department drew from its organisation.
+        Draw = 80,
+        /// What a department gave back to its organisation.
+        Recall = 81,
     }
 }
 
@@ -58,6 +62,8 @@ impl EntryKind {
             Self::Burn => "burn",
             Self::Opening => "opening",
             Self::Sale => "sale",
+            Self::Draw => "draw",
+            Self::Recall => "recall",
         }
     }
 }

@@ -10,9 +10,9 @@ use ambar_base::{AccountId, Amount, Cid, Decode, Encode, Price, codec};
 use ambar_ledger::Key;
 use ambar_ledger::object::{Balance, Node, Parameters, Version, reserved};
 use ambar_ledger::query::State;
-use ambar_ledger::result::{EjectedResult, OperationResult};
+use ambar_ledger::result::{DrawnResult, EjectedResult, OperationResult};
 use ambar_ledger::transaction::{
-    Actor, Envelope, OpenChannel, Operation, Settle, SignedTransaction, Transfer,
+    Actor, Envelope, OpenChannel, Operation, Recall, Settle, SignedTransaction, Transfer,
 };
 use ambar_receipt::{Leaf, TransactionOutcome};
 use redb::{ReadableTable, WriteTransaction};
@@ -82,6 +82,7 @@ impl<'a, S: State> Take<'a, S> {
             Actor::Node(number) => self.node_owner(*number)?,
             Actor::Nobody => return self.reported(outcome),
         };
+        self.drew(envelope, outcome)?;
         self.fee(envelope.fee_payer.unwrap_or(account), outcome.fee)?;
         for (at, operation) in envelope.operations.iter().enumerate() {
             let result = outcome.results.get(at);
@@ -140,10 +141,29 @@ impl<'a, S: State> Take<'a, S> {
             (Operation::RegisterValidator(_), _) => {
                 self.bond(acting, false, Amount::from(self.parameters.validator_bond))
             }
+            (
+                Operation::Recall(Recall { department: id, .. }) | Operation::CloseDepartment(id),
+                OperationResult::Recalled(amount),
+            ) => self.between(*id, acting.account, EntryKind::Recall, *amount),
             (_, OperationResult::Withdrawn(bond)) => self.bond(acting, true, *bond),
             (_, OperationResult::Ejected(result)) => self.ejected(result),
             (Operation::Settle(settle), _) => self.settle(acting, settle),
             _ => Ok(()),
+        }
+    }
+
+    /// What a department drew stands behind the results of its operations.
+    fn drew(
+        &mut self,
+        envelope: &Envelope,
+        outcome: &TransactionOutcome,
+    ) -> Result<(), IndexError> {
+        let Some(result) = outcome.results.get(envelope.operations.len()) else { return Ok(()) };
+        match self.decode(result)? {
+            OperationResult::Drawn(DrawnResult { organisation, department, amount }) => {
+                self.between(organisation, department, EntryKind::Draw, amount)
+            }
+            other => Err(self.damaged(format!("a result of no operation: {other:?}"))),
         }
     }
 

@@ -2,6 +2,7 @@
 //! after a stop, gives the same.
 
 mod begun;
+mod consolidated;
 mod royalties;
 
 use crate::{BlockInput, EntryKind, Index, IndexError};
