@@ -134,6 +134,11 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::WithdrawBond => "withdraw_bond",
         Operation::RankValidators(_) => "rank_validators",
         Operation::ReportConflict(_) => "report_conflict",
+        Operation::CreateDepartment(_) => "create_department",
+        Operation::SetBudget(_) => "set_budget",
+        Operation::SetMembers(_) => "set_members",
+        Operation::Recall(_) => "recall",
+        Operation::CloseDepartment(_) => "close_department",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, keys, lineage,
-    receipts, royalties, serving, status, transactions, validators,
+    receipts, royalties, serving, statements, status, transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -20,7 +20,6 @@ use utoipa::OpenApi;
         accounts::channel,
         accounts::channels,
         accounts::grants,
-        accounts::statement,
         blobs::get,
         blobs::put,
         blocks::audit,
@@ -51,6 +50,7 @@ use utoipa::OpenApi;
         royalties::one,
         serving::build,
         serving::serve,
+        statements::statement,
         status::checkpoint,
         status::status,
         transactions::submit,

@@ -1,16 +1,20 @@
 //! As whom a request asks: a key that signed it, or a certificate.
 //!
-//! A signed request asks for an account if its key is one of that account's keys now. A
+//! A signed request asks for an account if its key is one of that account's keys now. An
+//! organisation's keys see what its departments do. A
 //! certificate asks for the calls of its holder in its channel.
 
 use super::App;
 use super::failure::Failure;
+use super::views::account_id;
 use crate::signing::{
     ACCOUNT_HEADER, DIGEST_HEADER, KEY_HEADER, RequestStamp, SIGNATURE_HEADER, TIME_HEADER,
 };
 use ambar_base::{AccountId, Digest, ErrorCode, Moment, PublicKey, Signature};
 use ambar_gateway::certificate::Opened;
 use ambar_gateway::view::LedgerView;
+use ambar_ledger::Key;
+use ambar_ledger::object::{Department, Role};
 use ambar_ledger::query::State;
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::HeaderMap;
@@ -74,6 +78,34 @@ impl Party {
         Err(Failure::new(ErrorCode::NotAuthorised, message))
     }
 
+    /// Refuses unless the request is signed with a key of this account, or of the organisation
+    /// whose department it is.
+    pub fn may_see(&self, view: &LedgerView, account: &str) -> Result<AccountId, Failure> {
+        let own = self.must_be(view, account);
+        let number = view.account_number(account)?;
+        let Some(department) = department(view, number)? else { return own };
+        let organisation = account_id(view, department.organisation)?.to_string();
+        own.or_else(|refused| {
+            let (_, object, _) = view.account(account)?;
+            self.must_be(view, &organisation).map(|_| object.id).map_err(|_| refused)
+        })
+    }
+
+    /// The same, and a department's own key needs the role to read.
+    pub fn may_read(&self, view: &LedgerView, account: &str) -> Result<AccountId, Failure> {
+        let id = self.may_see(view, account)?;
+        let Some(department) = department(view, view.account_number(account)?)? else {
+            return Ok(id);
+        };
+        let key = self.signed()?.key;
+        let organisation = account_id(view, department.organisation)?.to_string();
+        if department.allows(&key, Role::Read) || self.must_be(view, &organisation).is_ok() {
+            return Ok(id);
+        }
+        let message = format!("key {} lacks the role `read` of the department", key.did());
+        Err(Failure::new(ErrorCode::NotAuthorised, message))
+    }
+
     /// The account that signed: the one it names, or the one its key opened.
     pub fn account(&self, view: &LedgerView) -> Result<AccountId, Failure> {
         let signed = self.signed()?;
@@ -81,10 +113,14 @@ impl Party {
         self.must_be(view, signed.account.as_deref().unwrap_or(&own))
     }
 
-    /// Whether the request asks for an account.
+    /// Whether the request may read what an account paid and was paid.
     pub fn is(&self, view: &LedgerView, account: &AccountId) -> bool {
-        self.must_be(view, &account.to_string()).is_ok()
+        self.may_read(view, &account.to_string()).is_ok()
     }
+}
+
+fn department(view: &LedgerView, number: u64) -> Result<Option<Department>, Failure> {
+    Ok(view.object(&Key::Department(number))?)
 }
 
 impl FromRequestParts<Arc<App>> for Party {

@@ -228,7 +228,7 @@ pub(super) async fn list(
     }
     let entries = match (&listing.account, &listing.channel) {
         (Some(account), None) => {
-            let account = party.must_be(&view, account)?;
+            let account = party.may_read(&view, account)?;
             app.index.receipts_of_account(&account, limit)?
         }
         (_, Some(channel)) => of_channel(&app, &view, &party, number("channel", channel)?, limit)?,
@@ -262,7 +262,7 @@ fn of_channel(
                     account_id(view, object.payer)?
                 }
             };
-            party.must_be(view, &payer.to_string())?;
+            party.may_read(view, &payer.to_string())?;
         }
     }
     Ok(entries)

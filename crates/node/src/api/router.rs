@@ -3,7 +3,7 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, keys, lineage,
-    metrics, openapi, receipts, royalties, serving, status, transactions, validators,
+    metrics, openapi, receipts, royalties, serving, statements, status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -38,7 +38,7 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/transactions", submit)
         .route("/api/v1/faucet", post(faucet::faucet))
         .route("/api/v1/accounts/{account}", get(accounts::account))
-        .route("/api/v1/accounts/{account}/statement", get(accounts::statement))
+        .route("/api/v1/accounts/{account}/statement", get(statements::statement))
         .route("/api/v1/grants", get(accounts::grants))
         .route("/api/v1/royalties", get(royalties::list))
         .route("/api/v1/royalties/{royalty}", get(royalties::one))

@@ -1,6 +1,7 @@
 //! From ledger objects to what the API says.
 
 use super::App;
+use super::departments;
 use super::dto::{Account, CapsuleRow, OperationView, Payment, Progress, Recovering, TermsView};
 use super::failure::Failure;
 use crate::progress::Work;
@@ -56,6 +57,8 @@ pub(super) fn account(app: &App, view: &LedgerView, text: &str) -> Result<Accoun
         pending: balance.pending_at(height).to_string(),
         recovery: account.recovery.map(|digest| digest.to_string()),
         recovering: view.object(&Key::Recovery(number))?.as_ref().map(recovering),
+        department: departments::one(view, number)?,
+        departments: departments::of(view, number)?,
     })
 }
 
@@ -154,6 +157,12 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
         OperationResult::Sold(made) => {
             OperationView::Sold { number: number(&made.royalty), seller: made.seller.to_string() }
         }
+        OperationResult::Drawn(made) => OperationView::Drawn {
+            organisation: made.organisation.to_string(),
+            department: made.department.to_string(),
+            amount: made.amount.to_string(),
+        },
+        OperationResult::Recalled(amount) => OperationView::Recalled { amount: amount.to_string() },
     }
 }
 

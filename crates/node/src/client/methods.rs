@@ -145,6 +145,19 @@ impl Client {
         self.get(self.url(&format!("accounts/{account}/statement"), &query)).await
     }
 
+    /// A part of the statement of an organisation and all its departments; signed by it.
+    pub async fn consolidated_statement(
+        &self,
+        account: &str,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Statement, ClientError> {
+        let limit = limit_text(limit);
+        let consolidated = ("consolidated", Some("true"));
+        let query = [("after", after), ("limit", limit.as_deref()), consolidated];
+        self.get(self.url(&format!("accounts/{account}/statement"), &query)).await
+    }
+
     /// Capsules, newest first.
     pub async fn capsules(
         &self,

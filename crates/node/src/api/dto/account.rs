@@ -1,6 +1,6 @@
 //! Accounts and what belongs to them.
 
-use super::Recovering;
+use super::{Department, DepartmentRow, Recovering, StatementAccount};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +29,12 @@ pub struct Account {
     pub recovery: Option<String>,
     /// The recovery that has begun.
     pub recovering: Option<Recovering>,
+    /// What it is if it is a department.
+    #[serde(default)]
+    pub department: Option<Department>,
+    /// Its departments, oldest first, closed ones too.
+    #[serde(default)]
+    pub departments: Vec<DepartmentRow>,
 }
 
 /// Credits wanted from the faucet of a development network.
@@ -61,6 +67,9 @@ pub struct Statement {
     /// held before is one row of kind `opening`.
     #[serde(default)]
     pub first: Option<u64>,
+    /// The account and its departments, if the statement is consolidated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<StatementAccount>,
     /// The rows.
     pub rows: Vec<StatementRow>,
     /// What to ask for as `after` next; absent at the end.
@@ -77,7 +86,8 @@ pub struct StatementRow {
     /// The block's time.
     pub time: String,
     /// Why: `genesis`, `fee`, `transfer`, `channel`, `deposit`, `refund`, `bond`,
-    /// `royalty`, `contribution`, `treasury`, `node`, `network`, `burn`, `opening` or `sale`.
+    /// `royalty`, `contribution`, `treasury`, `node`, `network`, `burn`, `opening`, `sale`,
+    /// `draw` (by a department from its organisation) or `recall` (back).
     pub kind: String,
     /// Whether money came (`in`) or went (`out`).
     pub direction: String,
@@ -91,6 +101,12 @@ pub struct StatementRow {
     pub capsule: Option<String>,
     /// The channel that it is about.
     pub channel: Option<String>,
+    /// Whose row it is, in a consolidated statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Whether the other side is in the same consolidated statement: such rows net to zero.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
 }
 
 /// Accepted terms.

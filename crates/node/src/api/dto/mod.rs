@@ -12,6 +12,7 @@ mod block;
 mod capsule;
 mod certificate;
 mod datanet;
+mod department;
 mod key;
 mod receipt;
 mod royalty;
@@ -30,6 +31,7 @@ pub use datanet::{
     Contributor, Datanet, ServingAnswer, ServingRequest, TraceAnswer, TraceRequest, TraceShare,
     TraceSpan,
 };
+pub use department::{Department, DepartmentRow, Member, StatementAccount};
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
 pub use royalty::{Recovering, Royalty, RoyaltyOffer};

@@ -16,7 +16,7 @@ pub struct Submitted {
     pub time: String,
     /// The fee that was paid.
     pub fee: String,
-    /// What each operation yielded, in order.
+    /// What each operation yielded, in order; behind them what a department drew for them.
     pub results: Vec<OperationView>,
 }
 
@@ -105,5 +105,19 @@ pub enum OperationView {
         number: String,
         /// The account that held it.
         seller: String,
+    },
+    /// What the acting department drew from its organisation for fee and operations.
+    Drawn {
+        /// The account of the organisation.
+        organisation: String,
+        /// The account of the department.
+        department: String,
+        /// How much.
+        amount: String,
+    },
+    /// What a department gave back to its organisation.
+    Recalled {
+        /// How much.
+        amount: String,
     },
 }
