@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, capsule, cert, chain, channel, datanet, fetch, key, license, network, publish,
-    receipt, royalty, show, start, status, terms,
+    account, call, capsule, cert, chain, channel, datanet, department, fetch, key, license,
+    network, publish, receipt, royalty, show, start, status, terms, tx,
 };
 use crate::context::Context;
 use crate::demo;
@@ -51,6 +51,9 @@ pub struct Global {
     /// Print one JSON document on standard output and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
+    /// Write the transaction to a file for others to sign, and submit nothing
+    #[arg(long, global = true, value_name = "FILE")]
+    pub draft: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +127,16 @@ enum Command {
     #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     #[command(subcommand)]
     Account(account::Command),
+    /// Departments of an organisation: accounts with roles and a budget
+    #[command(
+        after_help = "Example:\n  ambar department create lab --keys ann --budget 50 --as acme"
+    )]
+    #[command(subcommand)]
+    Department(department::Command),
+    /// Transactions that several sign, as files
+    #[command(after_help = "Example:\n  ambar tx sign pay.draft --as ann")]
+    #[command(subcommand)]
+    Tx(tx::Command),
     /// Datanets and their contributors
     #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     #[command(subcommand)]
@@ -143,7 +156,9 @@ pub fn meant(arguments: impl Iterator<Item = String>) -> clap::Command {
         match command.find_subcommand(&argument) {
             Some(below) => command = below.clone(),
             // What follows them is a value.
-            None if ["--home", "--node"].contains(&argument.as_str()) => drop(arguments.next()),
+            None if ["--home", "--node", "--draft"].contains(&argument.as_str()) => {
+                drop(arguments.next());
+            }
             None if argument.starts_with('-') => {}
             None => break,
         }
@@ -160,8 +175,29 @@ pub fn example(command: &clap::Command) -> Option<String> {
 }
 
 impl Cli {
+    /// Whether a command below may submit a transaction as a person.
+    fn submits(&self) -> bool {
+        matches!(
+            self.command,
+            Command::Network(_)
+                | Command::Key(_)
+                | Command::Publish(_)
+                | Command::Capsule(_)
+                | Command::Royalty(_)
+                | Command::License(_)
+                | Command::Channel(_)
+                | Command::Cert(_)
+                | Command::Grant(_)
+                | Command::Account(_)
+                | Command::Department(_)
+        )
+    }
+
     /// Runs the command.
     pub async fn run(&self, context: &Context) -> Outcome {
+        if !self.submits() {
+            context.no_draft("--draft is for commands that submit a transaction")?;
+        }
         match &self.command {
             Command::Demo(args) => demo::run(context, args).await,
             Command::Start(args) => start::run(context, args).await,
@@ -185,6 +221,8 @@ impl Cli {
             Command::Call(args) => call::run(context, args).await,
             Command::Receipt(command) => receipt::run(context, command).await,
             Command::Account(command) => account::run(context, command).await,
+            Command::Department(command) => department::run(context, command).await,
+            Command::Tx(command) => tx::run(context, command).await,
             Command::Datanet(command) => datanet::run(context, command).await,
             Command::Trace(args) => datanet::trace(context, args).await,
             Command::Audit(args) => status::audit(context, args).await,

@@ -1,11 +1,13 @@
 //! What every command shares: home, node, and how results are printed.
 
 use crate::cli::Global;
+use crate::commands::tx;
+use crate::draft::Drafting;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::signer::Signer;
+use crate::signer::{Cosigners, Signer};
 use ambar_base::{AccountId, ErrorCode};
 use ambar_node::api::dto::Submitted;
 use ambar_node::client::Client;
@@ -16,6 +18,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The home's name in the user's home directory.
 const HOME_NAME: &str = ".ambar";
@@ -32,6 +35,7 @@ pub struct Context {
     /// Whether it has been printed.
     printed: Cell<bool>,
     progress: Progress,
+    draft: Option<Arc<Drafting>>,
 }
 
 impl Context {
@@ -41,7 +45,8 @@ impl Context {
         let home = global.home.clone().unwrap_or_else(users);
         let (node, json) = (global.node.clone(), global.json);
         let progress = Progress::new(json);
-        Self { home, node, json, printed: Cell::new(false), progress }
+        let draft = global.draft.clone().map(|path| Arc::new(Drafting::new(path)));
+        Self { home, node, json, printed: Cell::new(false), progress, draft }
     }
 
     /// The home's directory.
@@ -92,11 +97,51 @@ impl Context {
         }
     }
 
-    /// Signs with the named key, or with the home's only one.
+    /// Signs with the named key, or with the home's only one, for the account that it is noted
+    /// for; `KEY@ACCOUNT` is for that account.
     pub async fn signer(&self, name: Option<&str>) -> Outcome<Signer> {
         let name = self.key_name(name)?;
-        let key = self.keys().load(&name, self.passphrase().as_ref())?;
-        Signer::new(&self.client()?, key, self.remembered_account(&name)?).await
+        let (name, account) = match name.split_once('@') {
+            Some((name, account)) => (name, Some(account)),
+            None => (name.as_str(), None),
+        };
+        let key = self.keys().load(name, self.passphrase().as_ref())?;
+        let client = self.client()?;
+        let account = match account {
+            Some(text) => {
+                Some(client.account(text).await?.id.parse().or_fail(ErrorCode::BadGateway)?)
+            }
+            None => self.remembered_account(name)?,
+        };
+        Ok(Signer::new(&client, key, account).await?.among(self.cosigners()))
+    }
+
+    /// The home's other keys, and the draft that is wanted.
+    pub fn cosigners(&self) -> Cosigners {
+        let (keys, passphrase) = (self.keys(), self.passphrase());
+        Cosigners { keys, passphrase, draft: self.draft.clone() }
+    }
+
+    /// Refuses if a draft is wanted of what cannot be one.
+    pub fn no_draft(&self, why: &str) -> Outcome {
+        if self.draft.is_none() { Ok(()) } else { Err(Failure::input(why)) }
+    }
+
+    /// How the process ends. What was drafted in place of being submitted is told here.
+    pub fn conclude(&self, outcome: Outcome) -> ExitCode {
+        let outcome = match (outcome, &self.draft) {
+            (outcome, Some(drafting)) => match drafting.done() {
+                Some((draft, standing)) => tx::drafted(self, &drafting.path, draft, standing),
+                None => outcome.and_then(|()| {
+                    self.no_draft("--draft is for commands that submit a transaction")
+                }),
+            },
+            (outcome, None) => outcome,
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => self.fail(&failure),
+        }
     }
 
     /// The operator of the node that is talked to, if this is its home.
@@ -114,7 +159,8 @@ impl Context {
         files::write(&self.account_path(name), account.to_string().as_bytes())
     }
 
-    fn remembered_account(&self, name: &str) -> Outcome<Option<AccountId>> {
+    /// The account that a key is noted for.
+    pub fn remembered_account(&self, name: &str) -> Outcome<Option<AccountId>> {
         let path = self.account_path(name);
         if !path.exists() {
             return Ok(None);

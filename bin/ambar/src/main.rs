@@ -11,6 +11,7 @@ mod clock;
 mod commands;
 mod context;
 mod demo;
+mod draft;
 mod draw;
 mod embedded;
 mod failure;
@@ -27,6 +28,7 @@ mod sessions;
 mod signer;
 mod table;
 mod trust;
+mod words;
 
 use clap::Parser;
 use cli::Cli;
@@ -48,10 +50,7 @@ fn main() -> ExitCode {
         }),
         Err(error) => Err(Failure::internal(error)),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => context.fail(&failure),
-    }
+    context.conclude(outcome)
 }
 
 /// Help and version are answers; everything else is a failure like any other.

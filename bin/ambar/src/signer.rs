@@ -1,12 +1,16 @@
-//! Acting on the ledger: transactions are built and signed here, with the person's own key,
-//! and only then sent to a node. The node never sees a secret.
+//! Acting on the ledger: transactions are built and signed here, with the person's own keys,
+//! and only then sent to a node, or kept as a draft for others to sign. The node never sees a
+//! secret.
 
+use crate::draft::{DRAFT_EXPIRY_HEIGHTS, Drafting, may_sign};
 use crate::failure::{Failure, OrFail, Outcome};
 use ambar_base::{AccountId, Encode, ErrorCode, Height, Inception, NetworkId, Price, SecretKey};
 use ambar_ledger::transaction::TRANSACTION_VERSION;
-use ambar_ledger::{Actor, Envelope, Operation};
-use ambar_node::api::dto::{FaucetAnswer, FaucetRequest, OperationView, Submitted};
+use ambar_ledger::{Actor, Envelope, Operation, SignedTransaction};
+use ambar_node::api::dto::{Account, FaucetAnswer, FaucetRequest, OperationView, Submitted};
 use ambar_node::client::{Client, ClientError, Credential};
+use ambar_node::keys::{KeyStore, Passphrase};
+use std::sync::Arc;
 
 /// Heights within which a transaction may apply.
 const EXPIRY_HEIGHTS: u64 = 1_000;
@@ -23,6 +27,18 @@ pub struct Signer {
     /// The network.
     pub network: NetworkId,
     client: Client,
+    home: Option<Arc<Cosigners>>,
+}
+
+/// The other keys of a home, and where a transaction goes that is not to be submitted.
+#[derive(Debug)]
+pub struct Cosigners {
+    /// The keys.
+    pub keys: KeyStore,
+    /// What they are encrypted with.
+    pub passphrase: Option<Passphrase>,
+    /// The draft that is wanted.
+    pub draft: Option<Arc<Drafting>>,
 }
 
 impl Signer {
@@ -34,7 +50,14 @@ impl Signer {
             None => (Inception::single(key.public()).id(network), client),
             Some(account) => (account, client.acting_for(&account.to_string())),
         };
-        Ok(Self { key, account, network, client })
+        Ok(Self { key, account, network, client, home: None })
+    }
+
+    /// The same signer, with the home's other keys where several must sign.
+    #[must_use]
+    pub fn among(mut self, home: Cosigners) -> Self {
+        self.home = Some(Arc::new(home));
+        self
     }
 
     /// A client that asks as this account.
@@ -43,6 +66,10 @@ impl Signer {
     }
 
     /// Signs these operations as one transaction and waits until it is final.
+    ///
+    /// # Errors
+    /// Where a draft is wanted, nothing is submitted: the failure ends the command, and
+    /// [`Drafting::done`] says what was written.
     pub async fn submit(&self, operations: Vec<Operation>) -> Outcome<Submitted> {
         let status = self.client.status().await?;
         let account = self.client.account(&self.account.to_string()).await.map_err(unfunded)?;
@@ -51,12 +78,59 @@ impl Signer {
             version: TRANSACTION_VERSION,
             actor: Actor::Account(self.account),
             nonce: account.nonce,
-            expires: Height(status.height).after(EXPIRY_HEIGHTS),
+            expires: Height(status.height).after(self.expiry()),
             fee_payer: None,
             fee_cap: FEE_CAP,
             operations,
         };
-        Ok(self.client.submit(envelope.sign(&self.key).to_bytes()).await?)
+        let transaction = self.sign(envelope, &account)?;
+        if let Some(drafting) = self.drafting() {
+            return Err(drafting.write(transaction, &account));
+        }
+        let (has, needed) = (transaction.signatures.len(), usize::from(account.threshold));
+        if has < needed {
+            let message = format!(
+                "{needed} keys sign for account {}, and this home has {has} of those that may",
+                account.id
+            );
+            return Err(Failure::new(ErrorCode::SignatureInvalid, message)
+                .helping("add --draft FILE, and let others sign it with `ambar tx sign FILE`"));
+        }
+        Ok(self.client.submit(transaction.to_bytes()).await?)
+    }
+
+    fn drafting(&self) -> Option<&Drafting> {
+        self.home.as_ref().and_then(|home| home.draft.as_deref())
+    }
+
+    fn expiry(&self) -> u64 {
+        if self.drafting().is_some() { DRAFT_EXPIRY_HEIGHTS } else { EXPIRY_HEIGHTS }
+    }
+
+    /// Signs with as many of the home's keys as are needed, its own first.
+    fn sign(&self, envelope: Envelope, account: &Account) -> Outcome<SignedTransaction> {
+        let may = may_sign(account, &envelope.operations);
+        let needed = usize::from(account.threshold);
+        let own = self.key.public().did();
+        let mut signatures = Vec::new();
+        // One key that may not sign alone is told so by the ledger, which says why.
+        if may.contains(&own) || (needed <= 1 && self.drafting().is_none()) {
+            signatures.push(envelope.signature(&self.key));
+        }
+        if let Some(home) = self.home.as_ref().filter(|_| signatures.len() < needed) {
+            let others = home.keys.list()?.into_iter();
+            let others = others.filter(|info| info.key != self.key.public());
+            let others = others.filter(|info| may.contains(&info.key.did()));
+            let mut others: Vec<_> = others.collect();
+            // A key may lie in a home under two names.
+            others.sort_by_key(|info| info.key);
+            others.dedup_by_key(|info| info.key);
+            for info in others.into_iter().take(needed - signatures.len()) {
+                let key = home.keys.load(&info.name, home.passphrase.as_ref())?;
+                signatures.push(envelope.signature(&key));
+            }
+        }
+        Ok(SignedTransaction { envelope, signatures, payer_signatures: Vec::new() })
     }
 
     /// The id of an account by DID or id.

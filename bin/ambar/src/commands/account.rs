@@ -1,22 +1,18 @@
-//! `ambar account`: balances, statements, transfers, recovery, and free credits on development
-//! networks.
+//! `ambar account`: balances, transfers, and free credits on development networks. Statements,
+//! accounts of several keys and recovery have files of their own.
 
+use super::department;
+use super::organisation::{self, CreateArgs, KeysCommand, UseArgs};
 use super::recovery::{self, RecoverArgs};
+use super::statement::{self, StatementArgs};
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
-use crate::paint::short;
-use crate::table::{Side, Table, pairs};
-use ambar_base::{ErrorCode, Price};
+use crate::failure::Outcome;
+use crate::table::pairs;
+use ambar_base::Price;
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::Transfer;
-use ambar_node::api::dto::{Account, StatementRow};
+use ambar_node::api::dto::Account;
 use clap::{Args, Subcommand};
-use serde_json::json;
-
-/// Rows asked for at once.
-const ROWS_PER_REQUEST: u32 = 200;
-/// Most rows printed.
-const ROWS_MAX: usize = 100_000;
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
@@ -25,8 +21,25 @@ pub enum Command {
     #[command(after_help = "Example:\n  ambar account show --as me")]
     Show(AccountArgs),
     /// Every movement of an account's money, oldest first
-    #[command(after_help = "Example:\n  ambar account statement --as me")]
-    Statement(AccountArgs),
+    #[command(
+        long_about = "Every movement of an account's money, oldest first.\n\n\
+            With --consolidated, the rows of an organisation and of all its departments in one \
+            list: what moves between them is internal and nets to zero.",
+        after_help = "Examples:\n  ambar account statement --as me\n  \
+            ambar account statement --consolidated --csv --as acme > acme.csv"
+    )]
+    Statement(StatementArgs),
+    /// Open an account of several keys, such as an organisation's
+    #[command(after_help = "Example:\n  ambar account create --first acme --keys acme \
+        did:key:z6Mk… --threshold 2 --as me")]
+    Create(CreateArgs),
+    /// The keys of an account
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  ambar account keys set ann did:key:z6Mk… --as ann")]
+    Keys(KeysCommand),
+    /// Let a key of this home act for an account whose key it is
+    #[command(after_help = "Example:\n  ambar account use did:key:z6Mk… --as ann")]
+    Use(UseArgs),
     /// Send credits to somebody
     #[command(after_help = "Example:\n  ambar account transfer did:key:z6Mk… 2.5 --as me")]
     Transfer(TransferArgs),
@@ -85,7 +98,10 @@ pub struct FundArgs {
 pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Show(args) => show(context, args).await,
-        Command::Statement(args) => statement(context, args).await,
+        Command::Statement(args) => statement::run(context, args).await,
+        Command::Create(args) => organisation::create(context, args).await,
+        Command::Keys(command) => organisation::keys(context, command).await,
+        Command::Use(args) => organisation::use_account(context, args).await,
         Command::Transfer(args) => transfer(context, args).await,
         Command::Fund(args) => fund(context, args).await,
         Command::Recover(args) => recovery::recover(context, args).await,
@@ -115,6 +131,10 @@ fn describe(account: &Account) -> String {
         ("pending", format!("{} credits", account.pending)),
         ("recovery", account.recovery.clone().unwrap_or_else(none)),
     ]);
+    if let Some(one) = &account.department {
+        text += &department::describe(one, account.threshold);
+    }
+    text += &department::listed(account);
     if let Some(recovering) = &account.recovering {
         text += &format!(
             "\nsomebody recovers this account: from {} and block {} on it can get the keys {}\n\
@@ -127,59 +147,6 @@ fn describe(account: &Account) -> String {
     text
 }
 
-async fn statement(context: &Context, args: &AccountArgs) -> Outcome {
-    let signer = context.signer(args.key.as_deref()).await?;
-    let account = args.did.clone().unwrap_or_else(|| signer.account.to_string());
-    let (mut rows, mut after) = (Vec::new(), None::<String>);
-    let first = loop {
-        let part =
-            signer.client().statement(&account, after.as_deref(), Some(ROWS_PER_REQUEST)).await?;
-        rows.extend(part.rows);
-        after = part.next;
-        if after.is_none() {
-            break part.first;
-        }
-        if rows.len() >= ROWS_MAX {
-            let message = format!("the statement has more than {ROWS_MAX} rows");
-            return Err(Failure::new(ErrorCode::LimitExceeded, message));
-        }
-    };
-    let document = json!({ "account": account, "first": first, "rows": rows });
-    context.print(&document, || rows_of(&rows) + &first.map(before).unwrap_or_default())
-}
-
-/// What a statement lacks that begins later than the network.
-fn before(first: u64) -> String {
-    format!(
-        "\nthis node knows movements from block {first} on; `opening` is what was there before. An \
-         archive node knows all.\n"
-    )
-}
-
-fn rows_of(rows: &[StatementRow]) -> String {
-    let columns = [
-        ("block", Side::Right),
-        ("time", Side::Left),
-        ("kind", Side::Left),
-        ("receipt", Side::Left),
-        ("with", Side::Left),
-        ("credits", Side::Right),
-    ];
-    let mut table = Table::new(&columns);
-    for row in rows {
-        let sign = if row.direction == "out" { "-" } else { "+" };
-        table.row([
-            row.height.to_string(),
-            row.time.clone(),
-            row.kind.clone(),
-            row.receipt.clone().unwrap_or_default(),
-            row.counterpart.as_deref().map(short).unwrap_or_default(),
-            format!("{sign}{}", row.amount),
-        ]);
-    }
-    table.print("no movements")
-}
-
 async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {
     let signer = context.signer(args.key.as_deref()).await?;
     let to = signer.account_of(&args.did).await?;
@@ -189,6 +156,7 @@ async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {
 }
 
 async fn fund(context: &Context, args: &FundArgs) -> Outcome {
+    context.no_draft("the faucet gives at once: nothing is to be signed")?;
     let signer = context.signer(args.key.as_deref()).await?;
     let answer = signer.fund(args.amount).await?;
     context.print(&answer, || {

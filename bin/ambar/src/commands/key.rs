@@ -124,6 +124,7 @@ fn export(context: &Context, args: &ExportArgs) -> Outcome {
 /// The new key is durable before the ledger hears of it, and the old one is kept, so that
 /// no crash leaves an account without its key.
 async fn rotate(context: &Context, args: &RotateArgs) -> Outcome {
+    context.no_draft("a key is rotated at once; for several, draft `ambar account keys set`")?;
     let name = context.key_name(args.key.as_deref())?;
     let signer = context.signer(Some(&name)).await?;
     // Who may recover the account stays as it is.

@@ -59,6 +59,9 @@ fn gateway(text: &str) -> Result<PublicKey, String> {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
+    if !args.no_channel {
+        context.no_draft("the key of a channel is made here: draft with --no-channel only")?;
+    }
     let owner = context.key_name(args.key.as_deref())?;
     let signer = context.signer(Some(&owner)).await?;
     let capsule = signer.client().capsule(&args.id).await?;

@@ -92,14 +92,15 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
 }
 
 /// A key of this home by name, or any by DID.
-fn public(context: &Context, text: &str) -> Outcome<PublicKey> {
+pub fn public(context: &Context, text: &str) -> Outcome<PublicKey> {
     if text.starts_with("did:") {
         return PublicKey::from_did(text).map_err(|error| Failure::input(error.to_string()));
     }
     Ok(context.keys().info(text)?.key)
 }
 
-fn key_set(context: &Context, keys: &[String], threshold: u16) -> Outcome<KeySet> {
+/// Keys of this home by name and others by DID, as a set.
+pub fn key_set(context: &Context, keys: &[String], threshold: u16) -> Outcome<KeySet> {
     let keys = keys.iter().map(|key| public(context, key));
     let mut keys = keys.collect::<Outcome<Vec<_>>>()?;
     keys.sort_unstable();

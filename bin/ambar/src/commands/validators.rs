@@ -186,7 +186,11 @@ async fn rank(context: &Context, args: &RankArgs) -> Outcome {
     let keys = args.validators.iter().map(|did| key_of(did)).collect::<Outcome<Vec<_>>>()?;
     let signer = match &args.key {
         Some(name) => context.signer(Some(name)).await?,
-        None => Signer::new(&context.client()?, validator_key(context)?, None).await?,
+        None => {
+            let key = validator_key(context)?;
+            let signer = Signer::new(&context.client()?, key, None).await?;
+            signer.among(context.cosigners())
+        }
     };
     let count = keys.len();
     let submitted = signer.submit(vec![Operation::RankValidators(keys)]).await?;
