@@ -75,5 +75,5 @@ pub fn settlement(
     let signature = header.sign(network, key);
     let signers = BatchSigners::single(key.public(), &header);
     let batch = SignedBatch { header, signature, nodes };
-    Ok(Operation::Settle(Settle { batch, signers, leaves }))
+    Ok(Operation::Settle(Settle { batch, signers, leaves, vouchers: Vec::new() }))
 }

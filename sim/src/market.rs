@@ -150,6 +150,7 @@ impl Market {
             amount: CHANNEL,
             unit_price_max: Price(1_000_000_000),
             expires: self.caller.net.now().after(CHANNEL_MS),
+            vouchers: false,
         };
         match self.caller.act(vec![Operation::OpenChannel(open)]).await?[..] {
             [OperationResult::Channel(number)] => Some(number),

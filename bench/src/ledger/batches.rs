@@ -146,7 +146,12 @@ impl Market {
             expires: self.world.ledger.height().after(EXPIRY_HEIGHTS),
             fee_payer: None,
             fee_cap: Price::CREDIT,
-            operations: vec![Operation::Settle(Settle { batch, signers, leaves })],
+            operations: vec![Operation::Settle(Settle {
+                batch,
+                signers,
+                leaves,
+                vouchers: Vec::new(),
+            })],
         };
         envelope.sign(&secret).to_bytes()
     }

@@ -66,13 +66,7 @@ pub struct Dialect {
 impl Dialect {
     /// Calls through the gateway at `base_url`, such as `http://127.0.0.1:7700`.
     pub fn new(base_url: &str, certificate: &str) -> Outcome<Self> {
-        let http = Client::builder()
-            .tls_backend_preconfigured(no_tls().or_fail(ErrorCode::Internal)?)
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
-            .or_fail(ErrorCode::Internal)?;
+        let http = http()?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         Ok(Self { http, base_url, certificate: certificate.to_owned() })
     }
@@ -154,6 +148,7 @@ impl Dialect {
             purpose: question.purpose.clone(),
             price_max: question.price_max,
             time: now(),
+            salt: None,
         };
         let signature = authorisation.sign(agent);
         Ok(request
@@ -175,6 +170,17 @@ impl Dialect {
         let status = response.status().as_u16();
         Err(refusal(status, &whole(response).await?))
     }
+}
+
+/// The HTTP client that calls a gateway.
+pub fn http() -> Outcome<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(no_tls().or_fail(ErrorCode::Internal)?)
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build()
+        .or_fail(ErrorCode::Internal)
 }
 
 /// What a stream has said so far.
@@ -263,7 +269,7 @@ fn no_receipt() -> Failure {
 }
 
 /// The innermost cause: what a person understands.
-fn cause(error: &reqwest::Error) -> String {
+pub fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -434,6 +434,7 @@ fn a_stolen_signature_repeats_one_answer() {
         purpose: None,
         price_max: None,
         time: Moment(time.try_into().unwrap()),
+        salt: None,
     };
     let signature = hex::encode(authorisation.sign(&agent).0);
     let send = |body: &str, key: &str, time: u64| {

@@ -53,8 +53,8 @@ macro_rules! domains {
 domains! {
     /// The inception record of an account; its hash is the account id.
     Account = "account" / 1,
-    /// An agent's signature over a call that it makes with a certificate.
-    Authorisation = "authorisation" / 1,
+    /// The signature of an agent or of a channel's session key over a call.
+    Authorisation = "authorisation" / 2,
     /// The gateway's signature over a batch header.
     Batch = "batch" / 1,
     /// The digest of a block's header.
@@ -105,6 +105,8 @@ domains! {
     Validator = "validator" / 1,
     /// A validator's vote on a block.
     Vote = "vote" / 1,
+    /// What the payer's side says may be spent on a channel.
+    Voucher = "voucher" / 1,
 }
 
 impl Domain {

@@ -145,6 +145,8 @@ codes! {
     Unauthenticated "unauthenticated" 401 3 "send a certificate as the bearer token";
     Unavailable "unavailable" 503 6 "no node serves this capsule right now";
     ValidatorEjected "validator_ejected" 409 3 "nothing is left to do: its bond is burned";
+    VoucherExceeded "voucher_exceeded" 402 3 "sign a higher voucher: start `ambar connect` again, which looks at what settled";
+    VoucherRequired "voucher_required" 402 3 "call through `ambar connect`, which signs each call and a voucher for it";
     WrongNetwork "wrong_network" 400 3 "sign for this network's id";
 }
 

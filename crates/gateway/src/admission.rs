@@ -5,6 +5,7 @@ use crate::call::CallError;
 use crate::certificate::Opened;
 use crate::leases::{Counted, Want};
 use crate::route::{Part, Route};
+use crate::vouchers::room;
 use ambar_base::{Coded, ErrorCode, Moment, Price, PublicKey};
 use ambar_ledger::quota::Share;
 use ambar_licence::decision::{GrantView, Spent};
@@ -12,6 +13,7 @@ use ambar_licence::{
     CallFacts, CertificateBlock, DecisionRecord, PartDenied, PartFacts, Purpose, Quota,
     Reservation, Right, Territory,
 };
+use ambar_receipt::Voucher;
 use std::collections::BTreeMap;
 
 /// What admission decides about.
@@ -24,6 +26,8 @@ pub struct Admission<'a> {
     pub purpose: Option<&'a str>,
     /// The agent whose key has signed the call.
     pub agent: Option<PublicKey>,
+    /// The call's voucher, whose signature is good.
+    pub voucher: Option<Voucher>,
     /// Most that the call can cost.
     pub price_max: Price,
     /// Most that the line of each part can cost, royalty and node fee, in the route's order.
@@ -44,6 +48,8 @@ pub struct Admitted {
     pub territory: Option<Territory>,
     /// How it was decided.
     pub decision: DecisionRecord,
+    /// The voucher that covers the call and everything counted before it.
+    pub voucher: Option<Voucher>,
 }
 
 /// What admission comes to.
@@ -106,6 +112,7 @@ impl Admission<'_> {
         if let Some(want) = needs.iter().find_map(|(grant, need)| self.want(*grant, need)) {
             return Ok(Verdict::Wanted(want));
         }
+        let covering = room(&mut page, &self.route.channel, self.voucher, first.price)?;
         let rated: Vec<_> =
             needs.iter().filter(|(_, need)| need.rate.is_some()).map(rate_of).collect();
         let claim = Claim {
@@ -119,7 +126,8 @@ impl Admission<'_> {
         let Reservation { price, purpose, territory } = reservation;
         let hold = page.hold(claim, price, self.route.channel.settled.end());
         let decision = facts.recorded(&decided);
-        Ok(Verdict::Admitted(Box::new(Admitted { hold, purpose, territory, decision })))
+        let admitted = Admitted { hold, purpose, territory, decision, voucher: covering };
+        Ok(Verdict::Admitted(Box::new(admitted)))
     }
 
     fn channel(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! An agent's own word for a call: a signature that no certificate replaces.
 //!
-//! A block of a certificate can want each call signed by one agent's key. The agent signs for
+//! A block of a certificate can want each call signed by one agent's key; on a channel in voucher
+//! mode its session key signs each call likewise. The agent signs for
 //! which certificate, which request, by which idempotency key, at what price at most and when.
 //! Whoever has certificate and signature, and not the agent's key, can ask for the same answer
 //! again until the signature is too old, and for nothing else: the key of the call is part of it,
@@ -36,6 +37,8 @@ record! {
         pub price_max: Option<Price>,
         /// When it was signed.
         pub time: Moment,
+        /// The salt of input and output, if the calling side has drawn one.
+        pub salt: Option<Digest>,
     }
 }
 
@@ -86,7 +89,9 @@ pub(crate) fn agent_of(
     request: &CallRequest,
     now: Moment,
 ) -> Result<Option<PublicKey>, CallError> {
-    let Some(AgentWord { agent, time, signature }) = request.agent else { return Ok(None) };
+    let Some(AgentWord { agent, time, signature }) = request.agent else {
+        return unsalted(request).map(|()| None);
+    };
     let Some(key) = request.idempotency_key.clone() else {
         let message = "a call that an agent signs has an Idempotency-Key, which it signs too";
         return Err(CallError::new(ErrorCode::RequestInvalid, message).at("Idempotency-Key"));
@@ -100,6 +105,7 @@ pub(crate) fn agent_of(
         purpose: request.purpose.clone(),
         price_max: request.price_max,
         time,
+        salt: request.salt,
     };
     if authorisation.signed(&agent, &signature).verify().is_err() {
         let message = "the agent's signature is not over this call by this certificate";
@@ -111,6 +117,15 @@ pub(crate) fn agent_of(
         return Err(CallError::new(ErrorCode::ClockSkew, message));
     }
     Ok(Some(agent))
+}
+
+/// Nobody else than who signs the call chooses its salt.
+fn unsalted(request: &CallRequest) -> Result<(), CallError> {
+    if request.salt.is_none() {
+        return Ok(());
+    }
+    let message = "a salt is signed with the call: send Ambar-Agent and its signature";
+    Err(CallError::new(ErrorCode::RequestInvalid, message).at("Ambar-Salt"))
 }
 
 #[cfg(test)]
@@ -136,6 +151,7 @@ mod tests {
             purpose: Some("research".into()),
             price_max: Some(Price(5)),
             time: NOW,
+            salt: Some(Digest::of(b"salt")),
         }
     }
 
@@ -158,6 +174,8 @@ mod tests {
             idempotency_key: Some("k".into()),
             price_max: Some(Price(5)),
             agent: Some(AgentWord { agent: agent().public(), time: NOW, signature }),
+            salt: Some(Digest::of(b"salt")),
+            voucher: None,
             fingerprint: fingerprint("/v1/chat/completions", b"{}"),
             job: Job::Embed { inputs: Vec::new(), width: None },
         }
@@ -168,7 +186,7 @@ mod tests {
     fn conformance() {
         assert_eq!(
             authorisation().digest().to_string(),
-            "967810e4760ff6e226ca5205033195a06cf157a999f08d3f64ca8516e8915024"
+            "651a6bd79d0b8953bc991581a4ffdc892b9859345686e2bdcc78714c0bd23ca1"
         );
         assert_eq!(codec::decode(&authorisation().to_bytes()), Ok(authorisation()));
     }
@@ -183,6 +201,8 @@ mod tests {
         let invalid = ErrorCode::SignatureInvalid;
         check(invalid, CallRequest { purpose: None, ..request() });
         check(invalid, CallRequest { price_max: Some(Price(6)), ..request() });
+        check(invalid, CallRequest { salt: None, ..request() });
+        check(invalid, CallRequest { salt: Some(Digest::of(b"another")), ..request() });
         check(invalid, CallRequest { idempotency_key: Some("l".into()), ..request() });
         check(invalid, CallRequest { fingerprint: Digest::of(b"other"), ..request() });
         let word = request().agent.unwrap();
@@ -198,6 +218,8 @@ mod tests {
         assert!(agent_of(NETWORK, &foreign, &request(), NOW).is_err());
         assert!(agent_of(NetworkId(Digest([4; 32])), &opened(), &request(), NOW).is_err());
         let unsigned = CallRequest { agent: None, ..request() };
+        check(ErrorCode::RequestInvalid, unsigned.clone());
+        let unsigned = CallRequest { salt: None, ..unsigned };
         assert_eq!(agent_of(NETWORK, &opened(), &unsigned, NOW), Ok(None));
     }
 

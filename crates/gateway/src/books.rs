@@ -12,6 +12,7 @@ use ambar_ledger::object::Lease;
 use ambar_ledger::quota::{RATE_PERIOD, Share};
 use ambar_licence::RateUnit;
 use ambar_licence::decision::Spent;
+use ambar_receipt::Voucher;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +53,8 @@ struct Sums {
     quotas: BTreeMap<(u64, u64), Spent>,
     /// Calls that count against a rate, by grant.
     windows: BTreeMap<u64, Window>,
+    /// The highest voucher that was seen, by channel.
+    vouchers: BTreeMap<u64, Voucher>,
     /// The last block whose charges are not counted here any more.
     settled: Height,
 }
@@ -110,6 +113,11 @@ impl Books {
         self.lock().add(claim, price);
     }
 
+    /// Takes a voucher that was checked before this process started.
+    pub fn vouch(&self, voucher: Voucher) {
+        self.lock().vouch(voucher);
+    }
+
     /// A charge is final: the ledger counts it from this block on.
     pub fn finalise(&self, claim: &Claim, price: Price, height: Height) {
         let mut sums = self.lock();
@@ -139,6 +147,14 @@ fn withheld((grant, period): (u64, u64), share: Share) -> QuotaClaim {
 }
 
 impl Sums {
+    fn vouch(&mut self, voucher: Voucher) -> Voucher {
+        let highest = self.vouchers.entry(voucher.channel).or_insert(voucher);
+        if voucher.total > highest.total {
+            *highest = voucher;
+        }
+        *highest
+    }
+
     fn add(&mut self, claim: &Claim, price: Price) {
         let channel = self.channels.entry(claim.channel).or_default();
         *channel = channel.saturating_add(price.0);
@@ -179,6 +195,11 @@ impl Sums {
 }
 
 impl Page<'_> {
+    /// Takes a voucher whose signature is good; the highest one of its channel.
+    pub fn vouch(&mut self, voucher: Voucher) -> Voucher {
+        self.sums.vouch(voucher)
+    }
+
     /// Held or charged and not final, by channel.
     #[must_use]
     pub fn unsettled(&self, channel: u64) -> Price {

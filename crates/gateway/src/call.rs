@@ -3,6 +3,8 @@
 //! else of the gateway.
 
 use crate::authorisation::AgentWord;
+use crate::compose::question;
+use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
 use ambar_compute::{Finish, Prompt};
 pub use ambar_receipt::ReceiptId;
@@ -22,8 +24,12 @@ pub struct CallRequest {
     pub purpose: Option<String>,
     /// Most that the call may cost.
     pub price_max: Option<Price>,
-    /// An agent's signature over the call.
+    /// The signature of an agent, or of the channel's session key, over the call.
     pub agent: Option<AgentWord>,
+    /// The salt of input and output that the calling side has drawn.
+    pub salt: Option<Digest>,
+    /// What the payer's side has signed may be spent on the channel.
+    pub voucher: Option<VoucherWord>,
     /// The client's own key for this call: the same key never pays twice.
     pub idempotency_key: Option<String>,
     /// The digest of everything that makes the request what it is: path and body.
@@ -44,6 +50,18 @@ pub enum Job {
         /// Numbers that each vector must have; nothing: the model's own.
         width: Option<usize>,
     },
+}
+
+impl Job {
+    /// The input as the receipt hashes it: the question, or the texts with a line end between
+    /// each two.
+    #[must_use]
+    pub fn input(&self) -> String {
+        match self {
+            Self::Generate(options) => question(&options.prompt).to_owned(),
+            Self::Embed { inputs, .. } => inputs.join("\n"),
+        }
+    }
 }
 
 /// How to answer a prompt.

@@ -11,6 +11,7 @@ use crate::lessee::LEASE_PATIENCE;
 use crate::meter;
 use crate::route::{Route, Router};
 use crate::view::LedgerView;
+use crate::vouchers::voucher_of;
 use ambar_base::{ErrorCode, Moment, Price};
 use ambar_receipt::Counters;
 use tokio::time::Instant;
@@ -41,6 +42,7 @@ impl Inner {
             let (now, ledger_age_ms) = self.now(&view);
             let router = Router { view: &view, serving: &self.serving, node: self.node, now };
             let route = router.route(opened.channel, &request.capsule)?;
+            let voucher = voucher_of(self.network, opened, &route.channel, request, agent)?;
             let work = Work::of(&route)?;
             let bound = bound(&route, &work, &request.job, max_tokens).await?;
             let (price_max, lines_max) = meter::price_max(&route, self.node, &bound)?;
@@ -50,6 +52,7 @@ impl Inner {
                 route: &route,
                 purpose: request.purpose.as_deref(),
                 agent,
+                voucher,
                 price_max,
                 lines_max: &lines_max,
                 now,

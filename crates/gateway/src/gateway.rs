@@ -306,6 +306,7 @@ impl Inner {
                 records.push(Record::Metered(Metered::clone(&metered)).to_bytes());
             }
             self.books.charge(&metered.claim(), metered.price());
+            metered.voucher.into_iter().for_each(|voucher| self.books.vouch(voucher));
             self.pending.reserve(metered.receipt(), position);
             self.pending.add(&metered);
         }
@@ -402,7 +403,7 @@ impl Inner {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
         let Entered { view, route, work, bound, now, admitted } = entered;
-        let Admitted { hold, purpose, territory, decision } = *admitted;
+        let Admitted { hold, purpose, territory, decision, voucher } = *admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
         let (call, under_way, sealer) = match keyed {
@@ -428,6 +429,8 @@ impl Inner {
             purpose,
             territory,
             decision,
+            voucher,
+            salt: request.salt,
             holder: opened.holder,
             call,
             sealer,

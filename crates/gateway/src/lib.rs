@@ -42,6 +42,7 @@ pub mod serving;
 pub mod settle;
 pub mod settled;
 pub mod view;
+pub mod vouchers;
 pub mod window;
 
 pub use call::{

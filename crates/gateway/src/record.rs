@@ -6,7 +6,7 @@ use crate::call::ReceiptId;
 use ambar_base::{Digest, Height, Moment, Price, choice, record};
 use ambar_compute::Finish;
 use ambar_licence::decision::Spent;
-use ambar_receipt::{Details, Leaf, SignedBatch};
+use ambar_receipt::{Details, Leaf, SignedBatch, Voucher};
 
 choice! {
     /// A record of the call journal.
@@ -53,6 +53,9 @@ record! {
         pub quotas: Vec<(u64, u64)>,
         /// What the request was.
         pub fingerprint: Digest,
+        /// In voucher mode the highest voucher at the call's admission: it covers this call and
+        /// everything that was counted on the channel then.
+        pub voucher: Option<Voucher>,
         /// The called version's id.
         pub capsule: String,
         /// What came back.
@@ -113,6 +116,7 @@ impl Metered {
             blocks: Vec::new(),
             quotas: Vec::new(),
             fingerprint: Digest::ZERO,
+            voucher: None,
             capsule: String::new(),
             answer: Answer::default(),
         }

@@ -5,7 +5,7 @@ use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
 use crate::books::Hold;
 use crate::call::{CallError, CallEvent, GenerateOptions, Job, ReceiptId, Summary};
-use crate::compose::{Retrieved, Work, question};
+use crate::compose::{Retrieved, Work};
 use crate::gateway::Inner;
 use crate::meter;
 use crate::pending::UnderWay;
@@ -16,7 +16,7 @@ use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
 use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
 use ambar_licence::{DecisionRecord, Purpose, Territory};
-use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, opening};
+use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, Voucher, opening};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -37,6 +37,10 @@ pub(crate) struct Running {
     pub purpose: Option<Purpose>,
     pub territory: Option<Territory>,
     pub decision: DecisionRecord,
+    /// The voucher that covers the call.
+    pub voucher: Option<Voucher>,
+    /// The salt of input and output, if the calling side has drawn one.
+    pub salt: Option<Digest>,
     pub holder: Digest,
     pub call: Digest,
     /// Seals the answer, if it can be asked for again.
@@ -87,8 +91,9 @@ impl Running {
     /// Runs the call to its end.
     pub(crate) async fn run(self, gateway: Arc<Inner>, client: mpsc::Sender<CallEvent>) {
         let started = Instant::now();
-        let salt = gateway.salts.of(self.receipt().channel, self.receipt().n);
-        let input = self.input();
+        let own = || gateway.salts.of(self.receipt().channel, self.receipt().n);
+        let salt = self.salt.map_or_else(own, |salt| salt.0);
+        let input = self.job.input();
         let retrieved = self.work.retrieve(&input, opening(&salt, input.as_bytes()));
         let (product, retrieved) = match retrieved {
             Ok(retrieved) => (self.produce(retrieved.as_ref(), &client).await, retrieved),
@@ -116,13 +121,6 @@ impl Running {
                 self.void(&gateway).await;
                 let _ = client.send(CallEvent::Failed(error)).await;
             }
-        }
-    }
-
-    fn input(&self) -> String {
-        match &self.job {
-            Job::Generate(options) => question(&options.prompt).to_owned(),
-            Job::Embed { inputs, .. } => inputs.join("\n"),
         }
     }
 
@@ -218,6 +216,7 @@ impl Running {
             blocks: claim.blocks.clone(),
             quotas: claim.quotas.iter().map(|quota| (quota.grant, quota.period)).collect(),
             fingerprint: self.fingerprint,
+            voucher: self.voucher,
             capsule: self.route.parts[0].version.id.to_string(),
             answer: self.answer(product, &counters),
         })

@@ -139,6 +139,7 @@ impl Town {
             route,
             purpose: None,
             agent: None,
+            voucher: None,
             price_max: PRICE_MAX,
             lines_max: &[self.line_max],
             now: self.world.ledger.time(),
@@ -208,6 +209,7 @@ impl Town {
             blocks: vec![],
             quotas: quotas.collect(),
             fingerprint: Digest::ZERO,
+            voucher: None,
             capsule: String::new(),
             answer: Answer::default(),
         };

@@ -207,6 +207,7 @@ fn channel() -> OpenChannel {
         amount: Price(Price::CREDIT.0),
         unit_price_max: Price::CREDIT,
         expires: START.after(Moment::DAY_MS),
+        vouchers: false,
     }
 }
 
@@ -232,7 +233,8 @@ fn settle(world: &World) -> Operation {
     let nodes = header.nodes.iter().map(sign).collect();
     let signature = header.sign(world.network, &key("carol"));
     let signers = BatchSigners::single(key("carol").public(), &header);
-    Operation::Settle(Settle { batch: SignedBatch { header, signature, nodes }, signers, leaves })
+    let batch = SignedBatch { header, signature, nodes };
+    Operation::Settle(Settle { batch, signers, leaves, vouchers: Vec::new() })
 }
 
 fn index(directory: &std::path::Path, world: &World) -> Index {

@@ -105,6 +105,8 @@ enum Claim {
     Gateway,
     #[error("node {0} has not signed its lines")]
     Lines(u64),
+    #[error("the voucher of channel {0} is not signed by its key")]
+    Voucher(u64),
     #[error("the validator's key has not signed for this account")]
     Validator,
     #[error("a vote that is reported is not the validator's")]
@@ -241,6 +243,9 @@ impl Signatures<'_> {
             let of = (header.gateway, header.number);
             self.add(Claim::Lines(lines.node), lines.signed(network, of, key, signature));
         }
+        for (key, voucher) in &record.vouchers {
+            self.add(Claim::Voucher(voucher.channel), voucher.signed(network, key));
+        }
     }
 }
 
@@ -312,7 +317,7 @@ fn signatures_in(operation: &Operation) -> usize {
         | Operation::RegisterValidator(_) => 1,
         Operation::ReportConflict(_) => 2,
         Operation::BeginRecovery(record) => record.signatures.len(),
-        Operation::Settle(record) => 1 + record.batch.nodes.len(),
+        Operation::Settle(record) => 1 + record.batch.nodes.len() + record.vouchers.len(),
         _ => 0,
     }
 }

@@ -53,6 +53,9 @@ pub enum Violation {
     /// A channel spent more than was put in.
     #[error("channel {0} has spent more than was put in")]
     Overspent(u64),
+    /// A channel in voucher mode spent more than its vouchers cover.
+    #[error("channel {0} has spent more than its vouchers cover")]
+    Unvouched(u64),
     /// Validators are not listed as they should be.
     #[error("validators are not listed once by key and once by account")]
     Lists,
@@ -114,6 +117,9 @@ impl Holdings {
             }
             Key::Channel(number) => {
                 let channel: Channel = object(key, value)?;
+                if channel.vouched.is_some_and(|total| channel.spent > Amount::from(total)) {
+                    return Err(Violation::Unvouched(*number));
+                }
                 let left = channel.funded.checked_sub(channel.spent);
                 let left = left.ok_or(Violation::Overspent(*number))?;
                 self.channels = self.channels.checked_add(left).ok_or(Violation::Overflow)?;

@@ -195,6 +195,7 @@ fn keys_that_name_nobody_are_refused() {
         amount: Price(1),
         unit_price_max: Price(1),
         expires: START.after(1_000_000_000),
+        vouchers: false,
     };
     for operation in [Operation::RegisterNode(register), Operation::OpenChannel(open)] {
         let code = story.world.refused("operator", operation);

@@ -131,7 +131,12 @@ fn settle() -> Settle {
     let header = BatchHeader::of(3, 0, &leaves).unwrap();
     let nodes = vec![Signature([2; 64])];
     let signers = BatchSigners { gateway: key(3).public(), nodes: vec![key(4).public()] };
-    Settle { batch: SignedBatch { header, signature: Signature([1; 64]), nodes }, signers, leaves }
+    Settle {
+        batch: SignedBatch { header, signature: Signature([1; 64]), nodes },
+        signers,
+        leaves,
+        vouchers: Vec::new(),
+    }
 }
 
 #[test]
@@ -220,8 +225,9 @@ fn licences_and_channels() {
         settled: settled(),
         closing: Some(Height(9)),
         deposit: Amount(10),
+        vouched: None,
     };
-    check("channel", &value, "0f7d4552cad4ad6a18452f92057fbf62a5db7f8d1e9a6ca175d590ee7489fd88");
+    check("channel", &value, "5ab6aa4f6b02177156ae5b1f55f30a87d08953c29b8453ce28b2779f48379e50");
 }
 
 #[test]
@@ -365,6 +371,7 @@ fn operations_of_payers_and_nodes() {
         amount: Price(3),
         unit_price_max: Price(4),
         expires: Moment(5),
+        vouchers: false,
     };
     let register = RegisterNode::new(NETWORK, &key(4), &account("a"), Price(300));
     let (version, node) = (Cid::of(b"version"), key(4).public());
@@ -372,7 +379,7 @@ fn operations_of_payers_and_nodes() {
     let checks = [
         (
             Operation::OpenChannel(open),
-            "3cb6d7d0189371ae2072695b290f8070e7e89189aa6cda5b0ef9da3d401a0f80",
+            "40064cbb46abc7602dc73db2637bfe177d4174c0efca19a7a365c0877c912e98",
         ),
         (
             Operation::FundChannel(FundChannel { channel: 1, amount: Price(300) }),
@@ -396,7 +403,7 @@ fn operations_of_payers_and_nodes() {
         ),
         (
             Operation::Settle(settle()),
-            "09d5706cd033fc6b923e4d6043553f40c75d3598d4865d69b94ac9ba251644f9",
+            "8576682d92f9d9ace30641317e23518f8b962755cdb7e875588b0e6ffab63359",
         ),
     ];
     for (operation, expect) in checks {

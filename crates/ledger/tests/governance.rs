@@ -330,6 +330,7 @@ fn a_crowd_that_closes_at_once_is_paid_out_over_several_heights() {
         amount: Price(1),
         unit_price_max: Price(1),
         expires: START.after(1_000_000),
+        vouchers: false,
     };
     let first = shop.channel + 1;
     let numbers: Vec<_> = (first..first + crowd).collect();

@@ -282,6 +282,7 @@ fn nobody_acts_on_what_is_somebody_elses() {
         amount: Price(1),
         unit_price_max: Price(1),
         expires: START.after(1_000_000),
+        vouchers: false,
     };
     let operations = [
         Operation::RegisterName(RegisterName { name: "it".into(), version }),

@@ -19,7 +19,8 @@ use ambar_ledger::transaction::{
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_licence::Period;
 use ambar_receipt::{
-    BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, bill, call_id,
+    BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, SignedBatch, Tariff, Voucher, bill,
+    call_id,
 };
 use std::sync::OnceLock;
 
@@ -265,7 +266,10 @@ impl Stage {
     fn settle(&self) -> Settle {
         let leaves = vec![self.leaf(0), self.leaf(1)];
         let batch = self.batch(&leaves).expect("two small prices");
-        Settle { signers: BatchSigners::single(actor_key().public(), &batch.header), batch, leaves }
+        let signers = BatchSigners::single(actor_key().public(), &batch.header);
+        let session = key("session");
+        let voucher = Voucher::sign(self.network, FIRST, Price::CREDIT, &session);
+        Settle { signers, batch, leaves, vouchers: vec![(session.public(), voucher)] }
     }
 
     /// The batch of these leaves, signed as gateway and node; nothing if prices overflow.
@@ -326,5 +330,6 @@ fn channel() -> OpenChannel {
         amount: Price::CREDIT,
         unit_price_max: Price::CREDIT,
         expires: START.after(1 << 40),
+        vouchers: true,
     }
 }

@@ -115,6 +115,7 @@ fn channels_of(channels: &[Channel]) -> String {
         ("expires", Side::Left),
         ("state", Side::Left),
         ("remaining", Side::Right),
+        ("vouched", Side::Right),
     ];
     let mut table = Table::new(&columns);
     for channel in channels {
@@ -125,6 +126,7 @@ fn channels_of(channels: &[Channel]) -> String {
             channel.expires.clone(),
             if channel.closing.is_some() { "closing" } else { "open" }.to_owned(),
             channel.remaining.clone(),
+            channel.vouched.clone().unwrap_or_else(|| "-".into()),
         ]);
     }
     table.print("no channels")

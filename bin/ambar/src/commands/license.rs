@@ -25,7 +25,8 @@ const CHANNEL_GRANTS_MAX: usize = 64;
 /// Whose terms to accept, and how to pay.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ambar license bafyrei… --as app --fund 5 --yes\n  \
-    ambar license bafyrei… --territory DE --yes")]
+    ambar license bafyrei… --territory DE --yes\n  \
+    ambar license bafyrei… --vouchers --fund 5 --yes")]
 pub struct LicenseArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -45,6 +46,9 @@ pub struct LicenseArgs {
     /// declaration that stands in every receipt
     #[arg(long, value_name = "T")]
     territory: Option<Territory>,
+    /// Let nothing settle beyond what this side signs: calls go through `ambar connect`
+    #[arg(long, conflicts_with = "no_channel")]
+    vouchers: bool,
     /// Only accept the terms, as an author does whose capsule uses this one
     #[arg(long)]
     no_channel: bool,
@@ -84,6 +88,7 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
         fund: args.fund,
         gateway: args.gateway,
         unit_price_max: args.unit_price_max,
+        vouchers: args.vouchers,
     };
     let phase = context.progress().spinner("opening a channel");
     let session = opening.open(&signer).await?;
@@ -92,12 +97,13 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     let channel = session.channel;
     let document =
         json!({ "grant": grant, "channel": channel.to_string(), "territory": territory });
+    let next = if args.vouchers {
+        format!("call with: ambar connect --channel {channel} --price-max C")
+    } else {
+        format!("mint its API key with: ambar cert mint --channel {channel}")
+    };
     context.print(&document, || {
-        format!(
-            "grant {grant}{place}, channel {channel} with {} credits\n\
-             mint its API key with: ambar cert mint --channel {channel}\n",
-            args.fund
-        )
+        format!("grant {grant}{place}, channel {channel} with {} credits\n{next}\n", args.fund)
     })
 }
 
@@ -149,6 +155,8 @@ pub struct Opening {
     pub gateway: Option<PublicKey>,
     /// Most per MU.
     pub unit_price_max: Price,
+    /// Whether nothing settles beyond what this side signs.
+    pub vouchers: bool,
 }
 
 impl Opening {
@@ -168,6 +176,7 @@ impl Opening {
             amount: self.fund,
             unit_price_max: self.unit_price_max,
             expires: now.after(CHANNEL_DAYS * Moment::DAY_MS),
+            vouchers: self.vouchers,
         };
         let submitted = signer.submit(vec![Operation::OpenChannel(open)]).await?;
         let channel = number("channel", &channel_of(&submitted)?)?;

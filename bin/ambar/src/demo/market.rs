@@ -154,6 +154,7 @@ async fn certificate(progress: &Progress, app: &Signer, wanted: &[String]) -> Ou
         fund: CHANNEL_CREDITS,
         gateway: None,
         unit_price_max: UNIT_PRICE_MAX,
+        vouchers: false,
     };
     let session = opening.open(app).await?;
     let certificate = session.mint(&Narrowing::default())?;

@@ -10,7 +10,7 @@ use crate::result::OperationResult;
 use crate::sequence::Sequence;
 use crate::transaction::{FundChannel, OpenChannel};
 use crate::view::View;
-use ambar_base::{Amount, ErrorCode};
+use ambar_base::{Amount, ErrorCode, Price};
 
 /// Most grants that one channel is used with.
 pub const CHANNEL_GRANTS_MAX: usize = 64;
@@ -45,6 +45,7 @@ pub(super) fn open(
         settled: Sequence::default(),
         closing: None,
         deposit,
+        vouched: record.vouchers.then_some(Price::ZERO),
     };
     postings::fund_channel(view, party.account, &mut channel, record.amount)?;
     super::departments::opened_channel(view, party.account)?;

@@ -80,6 +80,9 @@ record! {
         pub closing: Option<Height>,
         /// What is given back with the remainder.
         pub deposit: Amount,
+        /// The most that may ever have been spent, nano-credit, as the session key has signed;
+        /// nothing: as the gateway says, up to what was put in.
+        pub vouched: Option<Price>,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{self, Settling};
 use super::facts::Collector;
-use super::{Effects, Progress, Tables, refuse_bill};
+use super::{Effects, Progress, Tables, refuse_bill, vouchers};
 use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
 use crate::refusal::Refusal;
 use crate::view::BlockContext;
@@ -65,6 +65,7 @@ pub(super) fn leaf(
     }
     bill::check_network_fee(leaf, parameters.network_fee).map_err(|e| refuse_bill(&e))?;
     let price = leaf.price().ok_or_else(Refusal::overflow)?;
+    vouchers::check(channel, spent, price)?;
     pay(leaf, &parts, tables, parameters, |payout| {
         facts.payout(leaf.admitted, payout, tables);
         settlement.earn(payout.account, payout.amount)

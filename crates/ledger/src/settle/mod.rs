@@ -9,6 +9,7 @@ mod decide;
 mod facts;
 mod progress;
 mod tables;
+mod vouchers;
 
 use crate::agenda;
 use crate::key::Key;
@@ -43,6 +44,7 @@ pub fn settle(
     let (tables, mut progress) = Tables::read(view, header, &record.leaves)?;
     let gateway = next_batch(view, &tables, header)?;
     check_signers(&tables, record)?;
+    vouchers::raise(&record.vouchers, &mut progress)?;
     let mut settlement = Settlement::default();
     let mut facts = facts::Collector::default();
     for (index, leaf) in record.leaves.iter().enumerate() {
@@ -95,7 +97,7 @@ fn next_batch(view: &View<'_>, tables: &Tables, header: &BatchHeader) -> Result<
 /// The header is that of the leaves, and everybody in it signed: admission found the
 /// signatures good by keys that are compared here with the state's.
 fn check_signers(tables: &Tables, record: &Settle) -> Result<(), Refusal> {
-    let Settle { batch: SignedBatch { header, .. }, signers, leaves } = record;
+    let Settle { batch: SignedBatch { header, .. }, signers, leaves, .. } = record;
     let invalid = |message: String| Err(Refusal::new(ErrorCode::SignatureInvalid, message));
     if BatchHeader::of(header.gateway, header.number, leaves).as_ref() != Some(header) {
         return invalid("the batch header is not that of its leaves".into());

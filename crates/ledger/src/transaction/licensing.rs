@@ -29,6 +29,8 @@ record! {
         pub unit_price_max: Price,
         /// No call is admitted from then on.
         pub expires: Moment,
+        /// Whether nothing settles beyond what vouchers of the session key cover.
+        pub vouchers: bool,
     }
 }
 

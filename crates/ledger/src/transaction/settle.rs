@@ -1,7 +1,7 @@
 //! A batch of calls, to be settled.
 
 use ambar_base::{PublicKey, record};
-use ambar_receipt::{BatchHeader, Leaf, SignedBatch};
+use ambar_receipt::{BatchHeader, Leaf, SignedBatch, Voucher};
 
 record! {
     /// See [`Operation::Settle`](super::Operation::Settle).
@@ -12,6 +12,9 @@ record! {
         pub signers: BatchSigners,
         /// The leaves under it.
         pub leaves: Vec<Leaf>,
+        /// Vouchers of their channels with the keys that signed them: at most one for each
+        /// channel in voucher mode, ascending.
+        pub vouchers: Vec<(PublicKey, Voucher)>,
     }
 }
 

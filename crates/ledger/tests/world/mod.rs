@@ -30,7 +30,7 @@ use ambar_ledger::{
 use ambar_licence::{PriceRule, Right, Terms};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line, Shares, SignedBatch, Tariff,
-    TransactionOutcome, bill, call_id,
+    TransactionOutcome, Voucher, bill, call_id,
 };
 use std::collections::BTreeMap;
 
@@ -274,6 +274,18 @@ impl World {
     }
 
     pub fn channel(&mut self, payer: &str, node: &str, grants: Vec<u64>, amount: Price) -> u64 {
+        self.channel_in(payer, node, grants, amount, false)
+    }
+
+    /// A channel in voucher mode or not.
+    pub fn channel_in(
+        &mut self,
+        payer: &str,
+        node: &str,
+        grants: Vec<u64>,
+        amount: Price,
+        vouchers: bool,
+    ) -> u64 {
         let open = OpenChannel {
             session_key: key(&format!("{payer}'s session")).public(),
             gateway: key(&format!("{node}'s node")).public(),
@@ -281,6 +293,7 @@ impl World {
             amount,
             unit_price_max: Price(1_000_000_000),
             expires: START.after(365 * Moment::DAY_MS),
+            vouchers,
         };
         match self.act(payer, vec![Operation::OpenChannel(open)]).unwrap()[..] {
             [OperationResult::Channel(number)] => number,
@@ -323,6 +336,17 @@ impl World {
 
     /// The settlement of leaves by the gateway of `name`, signed by it for every node.
     pub fn settlement(&self, name: &str, gateway: u64, leaves: Vec<Leaf>) -> Envelope {
+        self.settlement_with(name, gateway, leaves, Vec::new())
+    }
+
+    /// The same with vouchers.
+    pub fn settlement_with(
+        &self,
+        name: &str,
+        gateway: u64,
+        leaves: Vec<Leaf>,
+        vouchers: Vec<(PublicKey, Voucher)>,
+    ) -> Envelope {
         let secret = key(&format!("{name}'s node"));
         let node: ambar_ledger::object::Node =
             self.ledger.must("node", gateway, &Key::Node(gateway)).unwrap();
@@ -333,7 +357,7 @@ impl World {
         let signature = header.sign(self.network, &secret);
         let signers = BatchSigners::single(secret.public(), &header);
         let batch = SignedBatch { header, signature, nodes };
-        self.of_node(gateway, Operation::Settle(Settle { batch, signers, leaves }))
+        self.of_node(gateway, Operation::Settle(Settle { batch, signers, leaves, vouchers }))
     }
 
     /// What a node asks with its own key.

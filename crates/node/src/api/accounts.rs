@@ -121,5 +121,6 @@ fn channel_view(
         spent: channel.spent.to_string(),
         remaining: channel.remaining().to_string(),
         closing: channel.closing.map(|height| height.0),
+        vouched: channel.vouched.map(|total| total.to_string()),
     })
 }

@@ -143,6 +143,7 @@ impl Person {
             amount: Price(credits * Price::CREDIT.0),
             unit_price_max: Price::CREDIT,
             expires: ambar_base::Moment(4_000_000_000_000),
+            vouchers: false,
         };
         let number = match &self.act(vec![Operation::OpenChannel(open)]).await.unwrap()[..] {
             [OperationView::Channel { number }] => number.parse().unwrap(),

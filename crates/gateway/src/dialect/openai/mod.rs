@@ -48,6 +48,7 @@ use super::Calls;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+pub use request::input_of;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,11 +67,11 @@ pub const OPENING_WAIT: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `POST` a conversation.
-const CHAT: &str = "/v1/chat/completions";
+pub const CHAT: &str = "/v1/chat/completions";
 /// `POST` a text to continue.
-const COMPLETIONS: &str = "/v1/completions";
+pub const COMPLETIONS: &str = "/v1/completions";
 /// `POST` texts to turn into vectors.
-const EMBEDDINGS: &str = "/v1/embeddings";
+pub const EMBEDDINGS: &str = "/v1/embeddings";
 
 /// The dialect's routes. Everything else under `/v1` is answered with 404 or 405 in the
 /// dialect's error shape; paths outside `/v1` are left alone, so that it can be merged.

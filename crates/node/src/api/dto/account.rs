@@ -159,4 +159,7 @@ pub struct Channel {
     pub remaining: String,
     /// From which height it is closing.
     pub closing: Option<u64>,
+    /// In voucher mode the most that may ever have been spent, 9 decimals; absent otherwise.
+    #[serde(default)]
+    pub vouched: Option<String>,
 }

@@ -3,7 +3,8 @@
 use super::super::HEADER_VALUE_BYTES_MAX;
 use crate::authorisation::AgentWord;
 use crate::call::CallError;
-use ambar_base::{ErrorCode, Moment, Price, PublicKey, Signature};
+use crate::vouchers::VoucherWord;
+use ambar_base::{Digest, ErrorCode, Moment, Price, PublicKey, Signature};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
@@ -60,10 +61,7 @@ pub fn price_max(headers: &HeaderMap) -> Result<Option<Price>, CallError> {
 pub fn agent(headers: &HeaderMap) -> Result<Option<AgentWord>, CallError> {
     let agent = parsed(headers, "Ambar-Agent", |text| PublicKey::from_did(text).ok())?;
     let time = parsed(headers, "Ambar-Agent-Time", |text| text.parse().ok().map(Moment))?;
-    let signature = parsed(headers, "Ambar-Agent-Signature", |text| {
-        let mut bytes = [0; 64];
-        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Signature(bytes))
-    })?;
+    let signature = parsed(headers, "Ambar-Agent-Signature", signature)?;
     match (agent, time, signature) {
         (None, None, None) => Ok(None),
         (Some(agent), Some(time), Some(signature)) => {
@@ -74,6 +72,36 @@ pub fn agent(headers: &HeaderMap) -> Result<Option<AgentWord>, CallError> {
             Err(CallError::new(ErrorCode::RequestInvalid, message).at("Ambar-Agent"))
         }
     }
+}
+
+/// The salt of input and output that the calling side has drawn.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless it is 64 hexadecimal digits.
+pub fn salt(headers: &HeaderMap) -> Result<Option<Digest>, CallError> {
+    parsed(headers, "Ambar-Salt", |text| text.parse().ok())
+}
+
+/// A voucher for the channel: two headers, both or none.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless they are credits and 128 hexadecimal digits.
+pub fn voucher(headers: &HeaderMap) -> Result<Option<VoucherWord>, CallError> {
+    let total = parsed(headers, "Ambar-Voucher", |text| text.parse().ok())?;
+    let signature = parsed(headers, "Ambar-Voucher-Signature", signature)?;
+    match (total, signature) {
+        (None, None) => Ok(None),
+        (Some(total), Some(signature)) => Ok(Some(VoucherWord { total, signature })),
+        _ => {
+            let message = "Ambar-Voucher and Ambar-Voucher-Signature go together";
+            Err(CallError::new(ErrorCode::RequestInvalid, message).at("Ambar-Voucher"))
+        }
+    }
+}
+
+fn signature(text: &str) -> Option<Signature> {
+    let mut bytes = [0; 64];
+    hex::decode_to_slice(text, &mut bytes).ok().map(|()| Signature(bytes))
 }
 
 fn parsed<T>(

@@ -12,13 +12,14 @@ pub mod options;
 
 use crate::authorisation::{AgentWord, fingerprint};
 use crate::call::{CallError, CallRequest, GenerateOptions, Job};
+use crate::vouchers::VoucherWord;
 use ambar_base::{Digest, ErrorCode, Price};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use fields::Fields;
 
-use super::BODY_BYTES_MAX;
+use super::{BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS};
 
 /// A generation as it was asked for.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Incoming {
     idempotency_key: Option<String>,
     price_max: Option<Price>,
     agent: Option<AgentWord>,
+    salt: Option<Digest>,
+    voucher: Option<VoucherWord>,
     fingerprint: Digest,
     fields: Fields,
 }
@@ -62,10 +65,22 @@ impl Incoming {
         let idempotency_key = headers::idempotency_key(request.headers())?;
         let price_max = headers::price_max(request.headers())?;
         let agent = headers::agent(request.headers())?;
+        let salt = headers::salt(request.headers())?;
+        let voucher = headers::voucher(request.headers())?;
         let bytes = read_body(request).await?;
         let fields = body::parse(&bytes)?;
         let fingerprint = fingerprint(path, &bytes);
-        Ok(Self { certificate, purpose, idempotency_key, price_max, agent, fingerprint, fields })
+        Ok(Self {
+            certificate,
+            purpose,
+            idempotency_key,
+            price_max,
+            agent,
+            salt,
+            voucher,
+            fingerprint,
+            fields,
+        })
     }
 
     /// The body's fields; they are here once.
@@ -76,7 +91,7 @@ impl Incoming {
     /// The call that this request asks for.
     pub fn into_call(self, capsule: String, job: Job) -> CallRequest {
         let Self { certificate, purpose, idempotency_key, price_max, agent, .. } = self;
-        let fingerprint = self.fingerprint;
+        let Self { salt, voucher, fingerprint, .. } = self;
         CallRequest {
             certificate,
             capsule,
@@ -84,10 +99,30 @@ impl Incoming {
             idempotency_key,
             price_max,
             agent,
+            salt,
+            voucher,
             fingerprint,
             job,
         }
     }
+}
+
+/// What a request to `path` asks as its receipt hashes it, and whether the answer streams;
+/// nothing if it is refused.
+#[must_use]
+pub fn input_of(path: &str, body: &[u8]) -> Option<(String, bool)> {
+    let fields = body::parse(body).ok()?;
+    let generation = match path {
+        CHAT => chat::parse(fields).ok()?,
+        COMPLETIONS => completion::parse(fields).ok()?,
+        EMBEDDINGS => {
+            let embedding::Embedding { inputs, wanted, .. } = embedding::parse(fields).ok()?;
+            return Some((Job::Embed { inputs, width: wanted.dimensions }.input(), false));
+        }
+        _ => return None,
+    };
+    let stream = generation.stream.is_some();
+    Some((Job::Generate(generation.options).input(), stream))
 }
 
 async fn read_body(request: Request) -> Result<Bytes, CallError> {
