@@ -2,9 +2,11 @@
 //! secrets are erased a retry is told so and pays nothing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[expect(dead_code, reason = "each test file uses its own part")]
 mod common;
 #[path = "common/node.rs"]
 mod node;
+#[expect(dead_code, reason = "each test file uses its own part")]
 mod support;
 
 use common::text;

@@ -122,7 +122,9 @@ impl Company {
     fn open() -> Self {
         let market = Market::open();
         let person = market.person();
-        ["acme", "ann", "bea"].map(|name| new_key(&market, name));
+        for name in ["acme", "ann", "bea"] {
+            new_key(&market, name);
+        }
         let opened = person.json(&[
             "account",
             "create",

@@ -112,7 +112,7 @@ impl Admission<'_> {
         if let Some(want) = needs.iter().find_map(|(grant, need)| self.want(*grant, need)) {
             return Ok(Verdict::Wanted(want));
         }
-        let covering = room(&mut page, &self.route.channel, self.voucher, first.price)?;
+        let covering = room(&mut page, &self.route.channel, self.voucher, reservation.price)?;
         let rated: Vec<_> =
             needs.iter().filter(|(_, need)| need.rate.is_some()).map(rate_of).collect();
         let claim = Claim {

@@ -185,6 +185,7 @@ impl World {
             amount: Price(past.funds),
             unit_price_max: Price(past.unit_price_max),
             expires: self.ledger.time().after(past.channel_days * Moment::DAY_MS),
+            vouchers: false,
         };
         match self.act(payer, vec![Operation::OpenChannel(open)]).unwrap()[..] {
             [ambar_ledger::result::OperationResult::Channel(number)] => number,
@@ -227,6 +228,7 @@ impl Town {
             route: &route,
             purpose: declared,
             agent: None,
+            voucher: None,
             price_max: leaf.price().unwrap(),
             lines_max: &self.lines().iter().map(cost).collect::<Vec<_>>(),
             now,
