@@ -150,6 +150,7 @@ fn channel(amount: Price, grants: Vec<u64>) -> Operation {
         amount,
         unit_price_max: Price(1_000_000_000),
         expires: START.after(365 * Moment::DAY_MS),
+        vouchers: false,
     })
 }
 
