@@ -4,6 +4,7 @@ use crate::commands::{
     account, call, capsule, cert, chain, channel, datanet, department, fetch, key, license,
     network, publish, receipt, royalty, show, start, status, terms, tx,
 };
+use crate::connect;
 use crate::context::Context;
 use crate::demo;
 use crate::failure::Outcome;
@@ -117,6 +118,8 @@ enum Command {
     #[command(after_help = "Example:\n  ambar grant list --as me")]
     #[command(subcommand)]
     Grant(channel::GrantCommand),
+    /// Call through a proxy that signs for each call and verifies each receipt
+    Connect(connect::ConnectArgs),
     /// Make one call
     Call(call::CallArgs),
     /// Receipts of calls
@@ -218,6 +221,7 @@ impl Cli {
             Command::Channel(command) => channel::run(context, command).await,
             Command::Cert(command) => cert::run(context, command).await,
             Command::Grant(command) => channel::run_grant(context, command).await,
+            Command::Connect(args) => connect::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Receipt(command) => receipt::run(context, command).await,
             Command::Account(command) => account::run(context, command).await,

@@ -9,6 +9,7 @@ mod ask;
 mod cli;
 mod clock;
 mod commands;
+mod connect;
 mod context;
 mod demo;
 mod draft;

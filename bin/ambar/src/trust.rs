@@ -46,12 +46,16 @@ impl Trust {
 
     /// The checkpoint by which a receipt's file is verified.
     pub fn checkpoint(self, file: &[u8]) -> Outcome<Checkpoint> {
+        // What cannot be opened does not verify, whatever its network.
+        self.of(network_of(file).unwrap_or(NetworkId(Digest::ZERO)))
+    }
+
+    /// The checkpoint of a network, if a key is all that was given.
+    pub fn of(self, network: NetworkId) -> Outcome<Checkpoint> {
         let key = match self {
             Self::Checkpoint(checkpoint) => return Ok(checkpoint),
             Self::Key(key) => key,
         };
-        // What cannot be opened does not verify, whatever its network.
-        let network = network_of(file).unwrap_or(NetworkId(Digest::ZERO));
         let committee = Committee::new(0, vec![key]).map_err(Failure::internal)?;
         Ok(Checkpoint { network, committee })
     }
