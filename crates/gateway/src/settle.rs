@@ -14,17 +14,16 @@ use crate::record::{Batched, Final, Metered, Record};
 use crate::recovery::{self, Place};
 use crate::settled::Settled;
 use crate::view::LedgerView;
-use ambar_base::{
-    Coded, Encode, ErrorCode, Height, NetworkId, Price, PublicKey, SecretKey, Signature,
-};
+use crate::vouchers;
+use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, Signature};
 use ambar_consensus::{Committed, Consensus, SubmitError};
-use ambar_ledger::object::{Channel, Node};
+use ambar_ledger::object::Node;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{Actor, BatchSigners, Envelope, Settle, TRANSACTION_VERSION};
 use ambar_ledger::{Key, Operation};
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
-use ambar_receipt::{BatchHeader, CallOutcome, Leaf, SignedBatch, Voucher};
-use std::collections::{BTreeMap, BTreeSet};
+use ambar_receipt::{BatchHeader, CallOutcome, Leaf, SignedBatch};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -268,7 +267,7 @@ impl Settler {
         let batch = self.sign(header);
         let members = calls.iter().map(|call| (call.leaf.channel, call.leaf.n)).collect();
         let batched = Batched { batch: batch.clone(), members };
-        let vouchers = vouchers(&view, calls)?;
+        let vouchers = vouchers::of_batch(&view, calls.iter().map(AsRef::as_ref))?;
         let settle = Operation::Settle(Settle { batch, signers, leaves, vouchers });
         Ok(Draft { batched, transaction: self.transaction(&view, &node, settle) })
     }
@@ -348,30 +347,6 @@ impl Settler {
         }
         Ok(())
     }
-}
-
-/// The highest voucher of each channel of a batch, with the key that signed it. Each call's covers
-/// everything that was counted on its channel when it was admitted, so that the highest covers
-/// all of them, whatever settled before.
-fn vouchers(
-    view: &LedgerView,
-    calls: &[Arc<Metered>],
-) -> Result<Vec<(PublicKey, Voucher)>, String> {
-    let mut highest: BTreeMap<u64, Voucher> = BTreeMap::new();
-    for voucher in calls.iter().filter_map(|call| call.voucher) {
-        let known = highest.entry(voucher.channel).or_insert(voucher);
-        if voucher.total > known.total {
-            *known = voucher;
-        }
-    }
-    let with_key = |voucher: Voucher| {
-        let number = voucher.channel;
-        let channel: Channel = view
-            .must("channel", number, &Key::Channel(number))
-            .map_err(|error| error.to_string())?;
-        Ok((channel.session_key, voucher))
-    };
-    highest.into_values().map(with_key).collect()
 }
 
 /// Waits before the ledger is asked again, or until the gateway stops.

@@ -7,9 +7,13 @@
 use crate::books::Page;
 use crate::call::{CallError, CallRequest};
 use crate::certificate::Opened;
+use crate::record::Metered;
 use ambar_base::{Amount, ErrorCode, NetworkId, Price, PublicKey, Signature};
+use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
+use ambar_ledger::query::State;
 use ambar_receipt::Voucher;
+use std::collections::BTreeMap;
 
 /// What a request carries of a voucher; its channel is the certificate's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,4 +99,29 @@ pub(crate) fn room(
         voucher.channel, channel.spent
     );
     Err(CallError::new(ErrorCode::VoucherExceeded, message).at("Ambar-Voucher"))
+}
+
+/// The highest voucher of each channel of a batch, with the key that signed it, as a settlement
+/// carries them. Each call's voucher covers everything that was counted on its channel when it
+/// was admitted, so that the highest covers all of them, whatever settled before.
+///
+/// # Errors
+/// Why the state cannot be read.
+pub fn of_batch<'a>(
+    state: &impl State,
+    calls: impl Iterator<Item = &'a Metered>,
+) -> Result<Vec<(PublicKey, Voucher)>, String> {
+    let mut highest: BTreeMap<u64, Voucher> = BTreeMap::new();
+    for voucher in calls.filter_map(|call| call.voucher) {
+        let known = highest.entry(voucher.channel).or_insert(voucher);
+        if voucher.total > known.total {
+            *known = voucher;
+        }
+    }
+    let with_key = |voucher: Voucher| {
+        let number = voucher.channel;
+        let channel = state.must::<Channel>("channel", number, &Key::Channel(number));
+        channel.map(|channel| (channel.session_key, voucher)).map_err(|error| error.to_string())
+    };
+    highest.into_values().map(with_key).collect()
 }

@@ -231,13 +231,21 @@ impl Purse {
     }
 
     /// The owner goes on: disputed calls and whatever the ledger has settled are lost, and count
-    /// as acknowledged.
+    /// as acknowledged. If that is more than was acknowledged, calls under way may be in it, so
+    /// that they are not waited for.
     pub fn go_on(&mut self, spent: Price) {
-        for ticket in self.counted.extract_if(.., |ticket| ticket.disputed.is_some()) {
-            self.acknowledged.0 = self.acknowledged.0.saturating_add(ticket.price_max.0);
+        self.give_up(|ticket| ticket.disputed.is_some());
+        if spent > self.acknowledged {
+            self.give_up(|_| true);
         }
         self.acknowledged = self.acknowledged.max(spent);
         self.signed = self.signed.max(self.acknowledged);
+    }
+
+    fn give_up(&mut self, lost: impl Fn(&Ticket) -> bool) {
+        for ticket in self.counted.extract_if(.., |ticket| lost(ticket)) {
+            self.acknowledged.0 = self.acknowledged.0.saturating_add(ticket.price_max.0);
+        }
     }
 
     fn place(&self, call: &Digest) -> Result<usize, PurseError> {

@@ -1,7 +1,8 @@
 //! The purse of a channel on disk.
 //!
 //! ```text
-//! connect/NETWORK/CHANNEL.purse    the purse and the secret that salts come from
+//! connect/NETWORK/CHANNEL.purse    the purse, the secret that salts come from, and the
+//!                                  certificate of the last calls, which finds their receipts
 //! connect/NETWORK/CHANNEL.lock     held while a process signs vouchers of the channel
 //! ```
 //!
@@ -29,6 +30,7 @@ record! {
         format: u16,
         network: NetworkId,
         secret: Digest,
+        certificate: String,
         purse: Purse,
     }
 }
@@ -85,11 +87,16 @@ impl Place {
     }
 
     /// Lays a new purse there.
-    pub fn lay(self, purse: Purse) -> Outcome<Keep> {
+    pub fn lay(self, purse: Purse, certificate: String) -> Outcome<Keep> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).or_fail(ErrorCode::Internal)?;
-        let kept =
-            Kept { format: PURSE_FORMAT, network: self.network, secret: Digest(secret), purse };
+        let kept = Kept {
+            format: PURSE_FORMAT,
+            network: self.network,
+            secret: Digest(secret),
+            certificate,
+            purse,
+        };
         let keep = Keep { path: self.path, _lock: self.lock, kept };
         keep.write(&keep.kept)?;
         Ok(keep)
@@ -100,6 +107,22 @@ impl Keep {
     /// The purse as it is on disk.
     pub fn purse(&self) -> &Purse {
         &self.kept.purse
+    }
+
+    /// The certificate of the last calls.
+    pub fn certificate(&self) -> &str {
+        &self.kept.certificate
+    }
+
+    /// Notes with which certificate calls are made from now on.
+    pub fn call_with(&mut self, certificate: &str) -> Outcome {
+        if self.kept.certificate == certificate {
+            return Ok(());
+        }
+        let kept = Kept { certificate: certificate.to_owned(), ..self.kept.clone() };
+        self.write(&kept)?;
+        self.kept = kept;
+        Ok(())
     }
 
     /// Changes the purse and makes the change durable; if either fails, nothing has changed.
@@ -148,7 +171,7 @@ mod tests {
     fn keep(home: &Path) -> Keep {
         let place = Place::take(home, NETWORK, 5).unwrap();
         let Err(place) = place.open().unwrap() else { panic!("nothing lies there") };
-        place.lay(Purse::new(5, Price(0), Price(0))).unwrap()
+        place.lay(Purse::new(5, Price(0), Price(0)), "first".into()).unwrap()
     }
 
     fn reserve(keep: &mut Keep, key: &str) -> Outcome<Price> {
@@ -165,11 +188,14 @@ mod tests {
         assert_ne!(salt, first.salt(&Digest::of(b"b")));
         let locked = Place::take(home.path(), NETWORK, 5).err().unwrap();
         assert_eq!(locked.code, ErrorCode::HomeInUse);
+        assert_eq!(first.certificate(), "first");
+        first.call_with("second").unwrap();
         let purse = first.purse().clone();
         drop(first);
         let place = Place::take(home.path(), NETWORK, 5).unwrap();
         let again = place.open().unwrap().ok().unwrap();
         assert_eq!((again.purse(), again.salt(&Digest::of(b"a"))), (&purse, salt));
+        assert_eq!(again.certificate(), "second");
         assert!(Place::take(home.path(), NETWORK, 6).is_ok());
     }
 

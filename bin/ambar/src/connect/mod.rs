@@ -92,9 +92,12 @@ pub async fn run(context: &Context, args: &ConnectArgs) -> Outcome {
     let channel = number("channel", &args.channel)?;
     let session = Session::load(context.home(), channel, context.passphrase().as_ref())?;
     session.check_owner(args.key.as_deref())?;
-    let certificate = match &args.cert {
-        Some(file) => cert::read(file)?,
-        None => session.mint(&Narrowing::default())?,
+    let place = Place::take(context.home(), session.network, channel)?.open()?;
+    let kept = place.as_ref().ok().map(|keep| keep.certificate().to_owned());
+    let certificate = match (&args.cert, &kept) {
+        (Some(file), _) => cert::read(file)?,
+        (None, Some(kept)) => kept.clone(),
+        (None, None) => session.mint(&Narrowing::default())?,
     };
     let described = certificate::inspect(&certificate)?;
     if described.authority.channel != channel {
@@ -105,14 +108,15 @@ pub async fn run(context: &Context, args: &ConnectArgs) -> Outcome {
     let trusted = trusted(&client, &session, args.network_key.as_deref()).await?;
     let object = client.channel(&args.channel).await?;
     check(&client, &session, &object).await?;
-    let keep = open(context.home(), &session, &object, args.go_on)?;
+    let mut keep = open(place, &certificate, &object, args.go_on)?;
+    keep.call_with(&certificate)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         let message = format!("cannot listen on {}: {error}", args.listen);
         Failure::new(ErrorCode::AddressInUse, message)
     })?;
     let teller = Teller::new(Settings {
         session,
-        certificate,
+        certificate: certificate.clone(),
         holder: described.holder,
         client,
         trusted,
@@ -122,6 +126,7 @@ pub async fn run(context: &Context, args: &ConnectArgs) -> Outcome {
         funded: nano(&object.funded)?,
         progress: context.progress().clone(),
     });
+    teller.take_up(kept.unwrap_or(certificate))?;
     serve(context, args, listener, teller).await
 }
 
@@ -163,14 +168,20 @@ async fn check(client: &Client, session: &Session, channel: &Channel) -> Outcome
 }
 
 /// The channel's purse, as it was left, with what the ledger says.
-fn open(home: &Path, session: &Session, channel: &Channel, go_on: bool) -> Outcome<Keep> {
+fn open(
+    found: Result<Keep, Place>,
+    certificate: &str,
+    channel: &Channel,
+    go_on: bool,
+) -> Outcome<Keep> {
     let (spent, vouched) = (nano(&channel.spent)?, channel.vouched.as_deref());
     let vouched: Price = vouched.unwrap_or("0").parse().or_fail(ErrorCode::BadGateway)?;
     let help = "look at `ambar receipt list`, then give it up with --continue";
-    let mut keep = match Place::take(home, session.network, session.channel)?.open()? {
+    let mut keep = match found {
         Ok(keep) => keep,
         Err(place) if vouched.is_zero() || go_on => {
-            place.lay(Purse::new(session.channel, spent, vouched))?
+            let number = number("channel", &channel.id)?;
+            place.lay(Purse::new(number, spent, vouched), certificate.to_owned())?
         }
         Err(_) => {
             let message = format!(
@@ -214,7 +225,6 @@ async fn serve(
         base_url: context.node().trim_end_matches('/').to_owned(),
         api_key: api_key.clone(),
     });
-    teller.take_up();
     // Signals are heard before the address is told: whoever reads it may end the proxy at once.
     let mut ended = std::pin::pin!(interrupted());
     let listener = listener.tap_io(|socket| {

@@ -12,8 +12,9 @@ use crate::progress::Progress;
 use crate::sessions::Session;
 use ambar_base::{Amount, Checkpoint, Digest, ErrorCode, Price};
 use ambar_gateway::authorisation::{Authorisation, fingerprint};
+use ambar_gateway::certificate::inspect;
 use ambar_node::api::dto::Channel;
-use ambar_node::client::{Client, ClientError, ReceiptQuery};
+use ambar_node::client::{Client, ClientError, Credential, ReceiptQuery};
 use ambar_receipt::purse::PurseError;
 use ambar_receipt::{ReceiptId, Voucher, call_id};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,24 +144,29 @@ impl Teller {
         self.keep().purse().running()
     }
 
-    /// Finds out what became of the calls that an earlier process left.
-    pub fn take_up(self: &Arc<Self>) {
+    /// Finds out what became of the calls that an earlier process left, which made them with
+    /// this certificate.
+    pub fn take_up(self: &Arc<Self>, certificate: String) -> Outcome {
+        let holder = inspect(&certificate)?.holder;
+        let client = self.client.clone().with(Credential::Certificate(certificate));
         let keep = self.keep();
         let left = keep.purse().counted.iter().filter(|ticket| ticket.disputed.is_none());
         for ticket in left {
             let expected = Expected {
                 channel: self.session.channel,
-                holder: self.holder,
+                holder,
                 key: ticket.key.clone(),
                 price_max: ticket.price_max,
                 salt: keep.salt(&ticket.call),
                 input: None,
                 output: None,
             };
+            // One that was made with a certificate before the last stays counted.
             if expected.call() == ticket.call {
-                tokio::spawn(Arc::clone(self).find(expected));
+                tokio::spawn(Arc::clone(self).find(client.clone(), expected));
             }
         }
+        Ok(())
     }
 
     /// Counts a call's highest price and signs for it: the call, and the headers to send.
@@ -302,8 +308,8 @@ impl Teller {
     }
 
     /// Waits for a receipt and takes it if it proves what it says.
-    async fn prove(self: Arc<Self>, expected: Expected, id: ReceiptId) {
-        let proven = match self.file_of(id).await {
+    async fn prove(self: Arc<Self>, client: Client, expected: Expected, id: ReceiptId) {
+        let proven = match self.file_of(&client, id).await {
             Ok(file) => expected.check(&file, &self.trusted),
             Err(why) => Err(why),
         };
@@ -314,13 +320,13 @@ impl Teller {
     }
 
     /// A receipt's file, once the call has settled.
-    async fn file_of(&self, id: ReceiptId) -> Result<Vec<u8>, String> {
+    async fn file_of(&self, client: &Client, id: ReceiptId) -> Result<Vec<u8>, String> {
         if id.channel != self.session.channel {
             return Err(format!("the answer names the receipt {id}, of another channel"));
         }
         let mut pauses = Pauses::default();
         loop {
-            let why = match self.client.receipt_proof(&id.to_string()).await {
+            let why = match client.receipt_proof(&id.to_string()).await {
                 Ok(file) => return Ok(file),
                 Err(ClientError::Unreachable { .. }) => None,
                 Err(error) => Some(error.to_string()),
@@ -333,15 +339,15 @@ impl Teller {
     }
 
     /// Finds out what became of a call whose answer did not arrive whole.
-    async fn find(self: Arc<Self>, expected: Expected) {
+    async fn find(self: Arc<Self>, client: Client, expected: Expected) {
         let mut pauses = Pauses::default();
         let query =
             ReceiptQuery { idempotency_key: Some(&expected.key), ..ReceiptQuery::default() };
         loop {
-            let found = self.client.receipts(query).await;
+            let found = client.receipts(query).await;
             let id = found.as_ref().ok().and_then(|rows| rows.first()).map(|row| row.id.parse());
             match id {
-                Some(Ok(id)) => return self.prove(expected, id).await,
+                Some(Ok(id)) => return self.prove(client, expected, id).await,
                 Some(Err(_)) => return self.dispute(&expected, "its receipt has no id"),
                 None => {}
             }
@@ -381,7 +387,10 @@ impl Call {
         let Some(expected) = self.expected.take() else { return };
         let teller = Arc::clone(&self.teller);
         match receipt.parse() {
-            Ok(id) => drop(tokio::spawn(teller.prove(Expected { output, ..expected }, id))),
+            Ok(id) => {
+                let (client, expected) = (teller.client.clone(), Expected { output, ..expected });
+                tokio::spawn(teller.prove(client, expected, id));
+            }
             Err(_) => teller.dispute(&expected, "its answer names no receipt"),
         }
     }
@@ -398,7 +407,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         // Without a runtime the process ends, and the next one finds out.
         if let (Some(expected), Ok(runtime)) = (self.expected.take(), Handle::try_current()) {
-            runtime.spawn(Arc::clone(&self.teller).find(expected));
+            let client = self.teller.client.clone();
+            runtime.spawn(Arc::clone(&self.teller).find(client, expected));
         }
     }
 }

@@ -83,6 +83,10 @@ fn the_ledger_is_compared() {
     assert!(purse.compare(Price(1)).is_err(), "a released call was settled");
     purse.go_on(Price(10));
     assert_eq!((purse.acknowledged, purse.compare(Price(10))), (Price(10), Ok(())));
+    // What is under way may be in what has settled: it is not counted twice.
+    purse.reserve(call(2), Price(10), FUNDED, 4).unwrap();
+    purse.go_on(Price(15));
+    assert_eq!((purse.acknowledged, purse.counted.len()), (Price(20), 0));
 }
 
 /// The bytes of a purse lie in homes; a change needs a new file.

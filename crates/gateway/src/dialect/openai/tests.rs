@@ -5,3 +5,4 @@ mod fake;
 mod properties;
 mod requests;
 mod streams;
+mod vouchers;
