@@ -131,12 +131,8 @@ fn settle() -> Settle {
     let header = BatchHeader::of(3, 0, &leaves).unwrap();
     let nodes = vec![Signature([2; 64])];
     let signers = BatchSigners { gateway: key(3).public(), nodes: vec![key(4).public()] };
-    Settle {
-        batch: SignedBatch { header, signature: Signature([1; 64]), nodes },
-        signers,
-        leaves,
-        vouchers: Vec::new(),
-    }
+    let batch = SignedBatch { header, signature: Signature([1; 64]), nodes };
+    Settle { batch, signers, leaves, vouchers: Vec::new() }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub struct LicenseArgs {
     /// declaration that stands in every receipt
     #[arg(long, value_name = "T")]
     territory: Option<Territory>,
-    /// Let nothing settle beyond what this side signs: calls go through `ambar connect`
+    /// Let nothing settle that this side has not signed: see `ambar connect`
     #[arg(long, conflicts_with = "no_channel")]
     vouchers: bool,
     /// Only accept the terms, as an author does whose capsule uses this one

@@ -46,8 +46,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ambar license bafyrei… --vouchers --fund 5 --yes     # prints the channel
   ambar connect --channel 3 --price-max 0.01
+  ambar license bafyrei… --vouchers --fund 5 --yes     # opens such a channel
 
 What a lying gateway gains at most is --parallel times --price-max.")]
 pub struct ConnectArgs {
