@@ -16,6 +16,7 @@ pub mod denial;
 pub mod diff;
 mod encoding;
 mod explain;
+pub mod inherit;
 pub mod narrowing;
 mod nearest;
 pub mod odrl;
@@ -37,6 +38,7 @@ pub use decision::{
 };
 pub use denial::Denial;
 pub use diff::{Change, Effect};
+pub use inherit::{Excess, Wider};
 pub use narrowing::{CertificateBlock, Narrowing, NarrowingError};
 pub use odrl::OdrlExport;
 pub use problem::{Position, Problem, TermsError, TermsErrors};
