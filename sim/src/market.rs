@@ -135,6 +135,7 @@ impl Market {
             terms: Some(terms().to_document()),
             contributors: None,
             grants: Vec::new(),
+            derives: Vec::new(),
         };
         match &self.developer.act(vec![Operation::Publish(publish)]).await?[..] {
             [OperationResult::Version(version)] => Some((version.number, version.id)),

@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, capsule, cert, chain, channel, datanet, department, fetch, key, license,
-    network, publish, receipt, royalty, show, start, status, terms, tx,
+    account, call, capsule, cert, chain, channel, datanet, department, dispute, fetch, key,
+    license, network, publish, receipt, royalty, show, start, status, terms, tx,
 };
 use crate::connect;
 use crate::context::Context;
@@ -126,6 +126,10 @@ enum Command {
     #[command(after_help = "Example:\n  ambar receipt show 3-17 --as me")]
     #[command(subcommand)]
     Receipt(receipt::Command),
+    /// Claims that a call was not what its receipt says
+    #[command(after_help = "Example:\n  ambar dispute list --open")]
+    #[command(subcommand)]
+    Dispute(dispute::Command),
     /// Accounts and their money
     #[command(after_help = "Example:\n  ambar account fund 10 --as me")]
     #[command(subcommand)]
@@ -216,7 +220,7 @@ impl Cli {
             Command::Capsule(command) => capsule::run(context, command).await,
             Command::Royalty(command) => royalty::run(context, command).await,
             Command::Search(args) => show::search(context, args).await,
-            Command::Terms(command) => terms::run(context, command),
+            Command::Terms(command) => terms::run(context, command).await,
             Command::License(args) => license::run(context, args).await,
             Command::Channel(command) => channel::run(context, command).await,
             Command::Cert(command) => cert::run(context, command).await,
@@ -224,6 +228,7 @@ impl Cli {
             Command::Connect(args) => connect::run(context, args).await,
             Command::Call(args) => call::run(context, args).await,
             Command::Receipt(command) => receipt::run(context, command).await,
+            Command::Dispute(command) => dispute::run(context, command).await,
             Command::Account(command) => account::run(context, command).await,
             Command::Department(command) => department::run(context, command).await,
             Command::Tx(command) => tx::run(context, command).await,

@@ -63,6 +63,8 @@ domains! {
     Call = "call" / 1,
     /// The creator's signature over a manifest's id.
     Capsule = "capsule" / 1,
+    /// What somebody claims of a call in a dispute.
+    Claim = "claim" / 1,
     /// The digest of a committee of validators.
     Committee = "committee" / 1,
     /// A node's request to keep the key of a sealed version, and its signature over it.

@@ -36,6 +36,7 @@ pub(crate) fn fill(write: &WriteTransaction, ledger: &MemoryLedger) -> Result<()
         fill.channel(number)?;
     }
     crate::royalties::fill(write, ledger)?;
+    crate::disputes::fill(write, ledger)?;
     ledger.entries().try_for_each(|(key, value)| fill.keyed(key, value))
 }
 

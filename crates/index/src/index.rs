@@ -233,6 +233,8 @@ fn extent(write: &WriteTransaction, genesis: &Genesis) -> Result<Option<Extent>,
     if !known || network_of(write)? != Some(genesis.network()) {
         return Err(IndexError::Mismatch);
     }
+    // A table that came later is empty in an older index.
+    create(write)?;
     let first = number(write, "first")?.unwrap_or(1);
     Ok(Some((first, number(write, "cursor")?.unwrap_or_default())))
 }
@@ -273,5 +275,6 @@ fn create(write: &WriteTransaction) -> Result<(), IndexError> {
     write.open_table(OWN_CHANNELS)?;
     write.open_table(OWN_GRANTS)?;
     write.open_table(OWN_ROYALTIES)?;
+    write.open_table(DISPUTES)?;
     Ok(())
 }

@@ -13,6 +13,7 @@
 mod begin;
 mod catalogue;
 mod consolidated;
+mod disputes;
 pub mod error;
 mod index;
 mod movements;
@@ -27,6 +28,7 @@ mod take;
 mod tests;
 
 pub use consolidated::Place;
+pub use disputes::Subject;
 pub use error::IndexError;
 pub use index::{BlockInput, Index};
 pub use payout::{Facts, Payout, payouts};

@@ -16,7 +16,7 @@ choice! {
         Transfer = 3,
         /// Into a channel, or what was left of one.
         Channel = 4,
-        /// A channel's deposit, or its return.
+        /// A deposit of a channel or dispute, or its return.
         Deposit = 5,
         /// Into the bond of a node or validator, or what came back of it.
         Bond = 6,
@@ -36,6 +36,8 @@ choice! {
         Opening = 13,
         /// The price of a royalty line.
         Sale = 14,
+        /// What a node's bond paid back of a call.
+        Refund = 70,
         /// What a department drew from its organisation.
         Draw = 80,
         /// What a department gave back to its organisation.
@@ -64,6 +66,7 @@ impl EntryKind {
             Self::Sale => "sale",
             Self::Draw => "draw",
             Self::Recall => "recall",
+            Self::Refund => "refund",
         }
     }
 }

@@ -45,6 +45,10 @@ pub(crate) const OWN_GRANTS: TableDefinition<'_, Bytes, ()> = TableDefinition::n
 pub(crate) const OWN_ROYALTIES: TableDefinition<'_, Bytes, ()> =
     TableDefinition::new("own royalties");
 
+/// Kind of subject, its two numbers, dispute: see [`Subject`](crate::Subject).
+pub(crate) const DISPUTES: TableDefinition<'_, (u8, u64, u64, u64), ()> =
+    TableDefinition::new("disputes");
+
 /// A key of account and numbers.
 pub(crate) fn key(account: &AccountId, numbers: &[u64]) -> Vec<u8> {
     let mut key = account.0.0.to_vec();

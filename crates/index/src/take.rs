@@ -148,6 +148,8 @@ impl<'a, S: State> Take<'a, S> {
             (_, OperationResult::Withdrawn(bond)) => self.bond(acting, true, *bond),
             (_, OperationResult::Ejected(result)) => self.ejected(result),
             (Operation::Settle(settle), _) => self.settle(acting, settle),
+            (_, OperationResult::Disputed(opened)) => self.disputed(acting, *opened),
+            (_, OperationResult::DisputeClosed(closed)) => self.dispute_closed(closed),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 
 mod begun;
 mod consolidated;
+mod disputes;
 mod royalties;
 
 use crate::{BlockInput, EntryKind, Index, IndexError};
@@ -169,6 +170,16 @@ fn manifest(creator: AccountId) -> Manifest {
 
 /// A network with one call, whose channel is closed and paid out.
 fn world() -> (World, Cid) {
+    let (mut world, version) = market();
+    let settle = settle(&world);
+    world.block(vec![("carol", vec![settle])]);
+    world.block(vec![("bob", vec![Operation::CloseChannel(0)])]);
+    (0..WINDOW + 2).for_each(|_| world.block(vec![]));
+    (world, version)
+}
+
+/// A network in which bob can call alice's capsule through carol's node.
+fn market() -> (World, Cid) {
     let mut world = World::new();
     let people = [world.open("alice"), world.open("bob"), world.open("carol")];
     world.block(people.into_iter().map(|open| ("faucet", open)).collect());
@@ -179,6 +190,7 @@ fn world() -> (World, Cid) {
         terms: Some(terms().to_document()),
         contributors: None,
         grants: Vec::new(),
+        derives: Vec::new(),
     };
     let register = RegisterNode::new(world.network, &key("carol"), &world.id("carol"), Price(500));
     let name = RegisterName { name: "harbour".into(), version };
@@ -192,10 +204,6 @@ fn world() -> (World, Cid) {
         ("alice", vec![Operation::AllowServing(allow)]),
         ("bob", vec![Operation::Accept(accept), Operation::OpenChannel(channel())]),
     ]);
-    let settle = settle(&world);
-    world.block(vec![("carol", vec![settle])]);
-    world.block(vec![("bob", vec![Operation::CloseChannel(0)])]);
-    (0..WINDOW + 2).for_each(|_| world.block(vec![]));
     (world, version)
 }
 

@@ -205,7 +205,12 @@ impl Signatures<'_> {
             | Operation::SetBudget(_)
             | Operation::SetMembers(_)
             | Operation::Recall(_)
-            | Operation::CloseDepartment(_) => {}
+            | Operation::CloseDepartment(_)
+            | Operation::RevokeGrantFor(_)
+            | Operation::OpenDispute(_)
+            | Operation::ResolveDispute(_)
+            | Operation::WithdrawDispute(_)
+            | Operation::LapseDispute(_) => {}
         }
     }
 

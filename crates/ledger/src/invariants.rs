@@ -2,16 +2,18 @@
 //! run this code over a whole state.
 
 mod departments;
+mod disputes;
 mod quotas;
 mod seats;
 
 use crate::key::Key;
-use crate::object::{Agenda, Balance, Channel, Grant, Node};
+use crate::object::{Agenda, Balance, Channel, Grant, Node, reserved};
 use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
 use ambar_licence::Terms;
 use departments::Departments;
+use disputes::Disputes;
 use quotas::Quotas;
 use seats::Seats;
 
@@ -80,6 +82,17 @@ pub enum Violation {
     /// A department contradicts its account, its organisation or its channels.
     #[error("department {0} does not agree with its account, its organisation or its channels")]
     Department(u64),
+    /// Deposits that are owed are not there.
+    #[error("{owed} credits are owed as deposits, {held} are held")]
+    Deposits {
+        /// What the reserved account holds.
+        held: Amount,
+        /// What channels and open disputes were opened with.
+        owed: Amount,
+    },
+    /// Disputes are not numbered without gaps, or not counted.
+    #[error("disputes are not numbered without gaps, or the open ones are not counted")]
+    Disputes,
     /// A sum does not fit.
     #[error("the credits of the state do not fit their type")]
     Overflow,
@@ -91,16 +104,19 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
     let mut seats = Seats::default();
     let mut quotas = Quotas::default();
     let mut departments = Departments::default();
+    let mut disputes = Disputes::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
         seats.add(&key, value)?;
         quotas.add(&key, value)?;
         departments.add(&key, value)?;
+        disputes.add(&key, value)?;
     }
     seats.check()?;
     quotas.check()?;
     departments.check()?;
+    disputes.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;
@@ -176,6 +192,26 @@ impl Quotas {
                 self.leases.insert(*place, object(key, value)?);
             }
             Key::Agenda(_) => self.scheduled.extend(object::<Agenda>(key, value)?.leases),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Disputes {
+    fn add(&mut self, key: &Key, value: &[u8]) -> Result<(), Violation> {
+        match key {
+            Key::Balance(reserved::DEPOSITS) => {
+                self.held = object::<Balance>(key, value)?.sum().ok_or(Violation::Overflow)?;
+            }
+            Key::Channel(_) => {
+                let deposit = object::<Channel>(key, value)?.deposit;
+                self.channels = self.channels.checked_add(deposit).ok_or(Violation::Overflow)?;
+            }
+            Key::Dispute(number) => {
+                self.disputes.insert(*number, object(key, value)?);
+            }
+            Key::DisputeBook => self.book = object(key, value)?,
             _ => {}
         }
         Ok(())

@@ -87,6 +87,19 @@ choice! {
         /// The account numbers of an organisation's departments, oldest first, closed ones
         /// too, by its own number.
         Departments(u64) = 81,
+        /// The [`Ancestry`](crate::object::Ancestry) of a version that is built on others, by
+        /// its number.
+        Ancestry(u64) = 70,
+        /// The [`Backing`](crate::object::Backing) of a grant that ends without one, by its
+        /// number.
+        Backing(u64) = 71,
+        /// A [`Dispute`](crate::object::Dispute) by number.
+        Dispute(u64) = 72,
+        /// The number of the dispute about a claim of somebody, by the claim's digest: while it
+        /// is open, and for ever once it was decided.
+        Claim(Digest) = 73,
+        /// The [`DisputeBook`](crate::object::DisputeBook).
+        DisputeBook = 74,
     }
 }
 

@@ -2,11 +2,18 @@
 //! when something is created.
 
 mod department;
+mod dispute;
 mod licensing;
+mod lineage;
 mod trade;
 
 pub use department::{Budget, Department, Member, Role};
-pub use licensing::{Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
+pub use dispute::{
+    Claim, DISPUTE_DAYS, DISPUTE_DEPOSITS, DISPUTE_TEXT_BYTES_MAX, Dispute, DisputeBook,
+    DisputeState, Ruled, dispute_deposit,
+};
+pub use licensing::{Backing, Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
+pub use lineage::{ANCESTORS_MAX, Ancestor, Ancestry};
 pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
 
 use crate::history::History;

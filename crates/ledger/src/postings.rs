@@ -100,6 +100,19 @@ pub fn release_bond(view: &mut View<'_>, bond: &mut Amount, to: u64) -> Result<(
     Ok(())
 }
 
+/// Moves part of a bond to an account: so much, or what there is.
+pub fn pay_from_bond(
+    view: &mut View<'_>,
+    bond: &mut Amount,
+    to: u64,
+    amount: Amount,
+) -> Result<Amount, Stop> {
+    let paid = amount.min(*bond);
+    deposit(view, to, paid)?;
+    *bond = bond.saturating_sub(paid);
+    Ok(paid)
+}
+
 /// What a batch moves: from channels to accounts.
 #[derive(Debug, Default)]
 pub struct Settlement {

@@ -33,6 +33,10 @@ choice! {
         Leased(Lease) = 11,
         /// A royalty line was bought.
         Sold(SaleResult) = 16,
+        /// A dispute was opened.
+        Disputed(DisputeOpened) = 70,
+        /// A dispute was closed.
+        DisputeClosed(DisputeClosed) = 71,
         /// What the acting department drew from its organisation: the last result of a
         /// transaction, after those of its operations, if it drew something.
         Drawn(DrawnResult) = 80,
@@ -82,6 +86,33 @@ record! {
         pub royalty: u64,
         /// Who held it.
         pub seller: AccountId,
+    }
+}
+
+record! {
+    /// An opened dispute.
+    #[derive(Copy)]
+    pub struct DisputeOpened {
+        /// Its number.
+        pub number: u64,
+        /// What the claimant set aside.
+        pub deposit: Amount,
+    }
+}
+
+record! {
+    /// A closed dispute, and where its money went.
+    pub struct DisputeClosed {
+        /// Its number.
+        pub number: u64,
+        /// Who got the deposit.
+        pub to: AccountId,
+        /// How much that was.
+        pub deposit: Amount,
+        /// Who is paid back out of a bond.
+        pub claimant: AccountId,
+        /// How much that is.
+        pub refund: Amount,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Transactions: what accounts and nodes ask of the ledger.
 
 mod department;
+mod dispute;
 mod licensing;
 mod nodes;
 mod settle;
 mod trade;
 
 pub use department::{CreateDepartment, Recall, SetBudget, SetMembers};
+pub use dispute::{OpenDispute, ResolveDispute, RevocationReason, RevokeGrantFor, Ruling};
 pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
 pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk};
 pub use settle::{BatchSigners, Settle};
@@ -161,6 +163,16 @@ choice! {
         Recall(Recall) = 83,
         /// Ends a department of the actor; what it has goes to the actor.
         CloseDepartment(AccountId) = 84,
+        /// Ends a grant for a reason of its terms.
+        RevokeGrantFor(RevokeGrantFor) = 70,
+        /// Claims that a call was not what its receipt says.
+        OpenDispute(OpenDispute) = 71,
+        /// Decides a dispute.
+        ResolveDispute(ResolveDispute) = 72,
+        /// Takes a claim back.
+        WithdrawDispute(u64) = 73,
+        /// Closes a dispute that nobody decided in time. Anyone may ask.
+        LapseDispute(u64) = 74,
     }
 }
 
@@ -195,6 +207,9 @@ record! {
         pub contributors: Option<Vec<u8>>,
         /// The grants under which the components are called, in the manifest's order.
         pub grants: Vec<u64>,
+        /// The grants under which it is built on what others own, in the manifest's order of
+        /// those parents.
+        pub derives: Vec<u64>,
     }
 }
 

@@ -98,8 +98,13 @@ fn signatures_within_operations_are_checked_without_the_state() {
     inception.signature.0[3] ^= 1;
     register.proof.0[3] ^= 1;
     manifest.signature.0[3] ^= 1;
-    let publish =
-        Publish { manifest, terms: Some(rule.to_document()), contributors: None, grants: vec![] };
+    let publish = Publish {
+        manifest,
+        terms: Some(rule.to_document()),
+        contributors: None,
+        grants: vec![],
+        derives: vec![],
+    };
     let operations = [
         Operation::CreateAccount(inception),
         Operation::RegisterNode(register),

@@ -207,8 +207,9 @@ fn licences_and_channels() {
         height: Height(3),
         revoked: Some(Height(4)),
         territory: Some("PT".into()),
+        breach: Some(Height(5)),
     };
-    check("grant", &value, "99aca490f2eaade66ef84ef67ad43ab31d0165ca8bfef3d2e9625f6f85106bc9");
+    check("grant", &value, "8151993c95e58053f04731ad0df11c77fc51c54713963e85ecc95d25c340f806");
     let value = Channel {
         payer: 1,
         session_key: key(3).public(),
@@ -315,7 +316,8 @@ fn operations_on_capsules() {
         signature: Signature([1; 64]),
     };
     let terms = Some(b"terms".to_vec());
-    let publish = Publish { manifest, terms, contributors: None, grants: vec![1, 300] };
+    let publish =
+        Publish { manifest, terms, contributors: None, grants: vec![1, 300], derives: vec![2] };
     let (name, to) = ("lab/model".to_owned(), account("a"));
     let line = TransferLine { version: id, to, grants: vec![3] };
     let territory = Some("PT".to_owned());
@@ -323,7 +325,7 @@ fn operations_on_capsules() {
     let checks = [
         (
             Operation::Publish(publish),
-            "1ad3ec36b5ae10a8fec8afd30262539ce2e8182f190127f64903fabb2d10429d",
+            "523f41d1787dd9bd47b57e998eff3bec87ba0671de7c358bf65b06be1ff23320",
         ),
         (
             Operation::RegisterName(RegisterName { name, version: id }),

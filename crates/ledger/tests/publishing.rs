@@ -360,7 +360,8 @@ fn terms_and_creator_belong_to_the_manifest() {
         let manifest = Manifest { terms: rule.id(), creator, ..model(creator) };
         let manifest = SignedManifest::sign(&manifest, world.network, &key(signer));
         let terms = given.map(Terms::to_document);
-        let publish = Publish { manifest, terms, contributors: None, grants: vec![] };
+        let publish =
+            Publish { manifest, terms, contributors: None, grants: vec![], derives: vec![] };
         let envelope = world.envelope(actor, vec![Operation::Publish(publish)]);
         let signed = envelope.sign(&key(actor));
         world.apply(&signed.to_bytes()).err().map(|refusal| refusal.code)

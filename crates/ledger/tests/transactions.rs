@@ -146,7 +146,8 @@ fn a_key_that_was_rotated_out_signs_nothing() {
     let publish = |world: &World, secret: &SecretKey| {
         let manifest = SignedManifest::sign(&manifest, world.network, secret);
         let terms = Some(rule.to_document());
-        let publish = Publish { manifest, terms, contributors: None, grants: vec![] };
+        let publish =
+            Publish { manifest, terms, contributors: None, grants: vec![], derives: vec![] };
         world.envelope("ana", vec![Operation::Publish(publish)])
     };
     let stolen = publish(&world, &key("ana"));

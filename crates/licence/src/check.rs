@@ -7,7 +7,6 @@ use crate::problem::{Problem, TermsErrors};
 use crate::purpose::PURPOSES_MAX;
 use crate::quota::{Period, QUOTA_CALLS_MAX, Quota};
 use crate::rate::{Rate, RateError};
-use crate::revocation::Revocation;
 use crate::terms::{
     DELEGATION_DEPTH_MAX, Derivatives, LegalText, PriceRule, Right, SPDX_BYTES_MAX, TERM_DAYS_MAX,
     TERMS_VERSION, Term, Terms,
@@ -31,14 +30,6 @@ impl Terms {
             Some(Term::Until(until)) if until <= now => Some(Problem::Over { until }),
             _ => None,
         }
-    }
-
-    /// Clauses of the language that neither ledger nor gateways of this version enforce. No
-    /// capsule is published under them.
-    #[must_use]
-    pub fn not_enforced(&self) -> Vec<&'static str> {
-        let other = self.revoke_if.iter().any(|why| *why != Revocation::Owner);
-        other.then_some("revoke_if").into_iter().collect()
     }
 
     /// Every contradiction and excess.

@@ -123,7 +123,8 @@ impl Terms {
         };
         let share = derivatives.share;
         format!(
-            "What is built on this may be published; {share} of its royalty is due here{floor}."
+            "What is built on this may be published on terms that are not wider; {share} of its \
+             royalty is due here{floor}."
         )
     }
 

@@ -21,21 +21,9 @@ use toml::de::DeTable;
 use toml::value::{Datetime, Offset};
 
 impl Terms {
-    /// Reads terms from TOML. Every error is reported, with its line and column.
+    /// Reads terms from TOML. Every error is reported, with its line and column. A clause that
+    /// nothing enforces is an error too: a licensee must be able to rely on every sentence.
     pub fn parse(text: &str) -> Result<Self, TermsErrors> {
-        Self::parse_with(text, |_| Vec::new())
-    }
-
-    /// Reads terms that a capsule can be published under: clauses that nothing enforces yet are
-    /// errors too. A licensee must be able to rely on every sentence of the terms.
-    pub fn parse_enforced(text: &str) -> Result<Self, TermsErrors> {
-        Self::parse_with(text, Self::not_enforced)
-    }
-
-    fn parse_with(
-        text: &str,
-        refused: impl Fn(&Self) -> Vec<&'static str>,
-    ) -> Result<Self, TermsErrors> {
         if text.len() > TERMS_BYTES_MAX {
             TermsErrors::unless_empty(vec![("", Problem::TooLong)])?;
         }
@@ -45,9 +33,6 @@ impl Terms {
         let terms = read_terms(&mut reader);
         for (key, problem) in terms.problems() {
             reader.refuse_first(key, problem);
-        }
-        for key in refused(&terms) {
-            reader.refuse(key, Problem::NotEnforced);
         }
         reader.finish()?;
         Ok(terms)

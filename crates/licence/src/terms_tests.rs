@@ -343,8 +343,8 @@ fn sentences_in_a_lawyers_order() {
         "The owner asks 0.000002000 credits per MU of work plus 0.000100000 credits per call; \
          node and network fees come on top.",
         "You may pass your certificate on, narrowed, up to 2 times over.",
-        "What is built on this may be published; 15% of its royalty is due here, at least \
-         0.000000050 credits per call.",
+        "What is built on this may be published on terms that are not wider; 15% of its royalty \
+         is due here, at least 0.000000050 credits per call.",
         "You may end the grant; the owner cannot.",
         "The legal text is CC-BY-4.0 (SPDX).",
     ];

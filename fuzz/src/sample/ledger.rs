@@ -143,6 +143,7 @@ impl Stage {
             terms: Some(terms::plain().to_document()),
             contributors: None,
             grants: Vec::new(),
+            derives: Vec::new(),
         })
     }
 
@@ -163,6 +164,12 @@ impl Stage {
         Operation::AllowServing(AllowServing { version: self.version, node, allowed: true })
     }
 
+    /// What is claimed of a call that is settled by [`Stage::transactions`].
+    fn disputes(&self) -> Vec<Operation> {
+        let Settle { batch, leaves, .. } = self.settle();
+        super::dispute::operations(&batch.header, &leaves[0], vec![leaves[1].hash()])
+    }
+
     /// Transactions that apply, one operation each and all of an account's in one.
     #[must_use]
     pub fn transactions(&self) -> Vec<Vec<u8>> {
@@ -176,7 +183,9 @@ impl Stage {
         let leases = leases.map(|operation| by(Actor::Node(FIRST), vec![operation]));
         let open = Operation::OpenChannel(OpenChannel { grants: Vec::new(), ..channel() });
         let drawn = by(Actor::Account(self.department()), vec![open]);
-        single.chain(leases).chain([settle, report, drawn]).collect()
+        let disputes = self.disputes().into_iter();
+        let disputes = disputes.map(|operation| by(Actor::Account(self.actor), vec![operation]));
+        single.chain(leases).chain([settle, report, drawn]).chain(disputes).collect()
     }
 
     fn operations(&self) -> Vec<Operation> {

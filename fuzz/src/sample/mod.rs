@@ -1,5 +1,6 @@
 //! Values to begin with, made by the project's own types.
 
+pub mod dispute;
 pub mod ledger;
 pub mod manifest;
 pub mod terms;

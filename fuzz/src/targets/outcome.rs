@@ -4,7 +4,8 @@ use crate::{Reach, Target, promise};
 use ambar_base::{AccountId, Amount, Cid, Digest, Encode, Height, Price};
 use ambar_ledger::object::Lease;
 use ambar_ledger::result::{
-    AccountResult, DrawnResult, OperationResult, SaleResult, VersionResult,
+    AccountResult, DisputeClosed, DisputeOpened, DrawnResult, OperationResult, SaleResult,
+    VersionResult,
 };
 use ambar_receipt::{BatchOutcome, TransactionOutcome};
 
@@ -22,6 +23,14 @@ fn seeds() -> Vec<Vec<u8>> {
         OperationResult::Sold(SaleResult { royalty: 300, seller: id }),
         OperationResult::Recalled(Amount(1 << 70)),
         OperationResult::Drawn(DrawnResult { organisation: id, department: id, amount: Amount(9) }),
+        OperationResult::Disputed(DisputeOpened { number: 3, deposit: Amount(8) }),
+        OperationResult::DisputeClosed(DisputeClosed {
+            number: 3,
+            to: id,
+            deposit: Amount(8),
+            claimant: id,
+            refund: Amount(9),
+        }),
         OperationResult::Settled(BatchOutcome { header, facts: 12, facts_root }),
     ];
     let results: Vec<Vec<u8>> = results.iter().map(Encode::to_bytes).collect();

@@ -1,12 +1,14 @@
 //! Objects of the ledger's state, as they lie on the disk.
 
+use crate::sample::dispute;
 use crate::sample::ledger::stage;
 use crate::{Reach, Target, promise};
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
-    Account, Agenda, Balance, Batch, Channel, Datanet, Department, Governance, Grant, Lease, Line,
-    Name, Node, Numbers, QuotaCount, Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Version,
+    Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute, DisputeBook,
+    Governance, Grant, Lease, Line, Name, Node, Numbers, QuotaCount, Recovery, Revocations,
+    Royalty, RoyaltyOffer, Serve, Version,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -27,6 +29,7 @@ fn seeds() -> Vec<Vec<u8>> {
         let _ = settled.apply(&transaction);
     }
     let entries = settled.entries().map(|(key, value)| (key.to_vec(), value.to_vec()));
+    let entries = entries.chain(dispute::entries());
     entries.map(|entry: Entry| entry.to_bytes()).collect()
 }
 
@@ -53,7 +56,8 @@ fn object(key: &Key, value: &[u8]) -> bool {
         | Key::VersionNumber(_)
         | Key::NodeNumber(_)
         | Key::ValidatorNumber(_)
-        | Key::ValidatorOf(_) => read::<u64>(value),
+        | Key::ValidatorOf(_)
+        | Key::Claim(_) => read::<u64>(value),
         Key::Name(_) => read::<Name>(value),
         Key::Version(_) => promise::compact(value).is_some_and(|object| version(&object)),
         Key::Manifest(_) | Key::Terms(_) | Key::Tariff(_) => true,
@@ -81,6 +85,10 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Batch(_) => read::<Batch>(value),
         Key::Facts(_) => read::<Vec<Fact>>(value) || read::<Vec<Vec<u8>>>(value),
         Key::Calls(_) => read::<Vec<Digest>>(value),
+        Key::Ancestry(_) => read::<Ancestry>(value),
+        Key::Backing(_) => read::<Backing>(value),
+        Key::Dispute(_) => promise::compact(value).is_some_and(|object| dispute_of(&object)),
+        Key::DisputeBook => read::<DisputeBook>(value),
     }
 }
 
@@ -122,6 +130,11 @@ fn department(department: &Department) -> bool {
         assert!(department.left_at(now) <= Amount::from(department.budget.amount));
     }
     !department.closed
+}
+
+fn dispute_of(dispute: &Dispute) -> bool {
+    let _ = (dispute.lapses(), dispute.claim.digest(dispute.receipt, dispute.claimant));
+    dispute.is_open() == (dispute.state.text() == "open")
 }
 
 fn version(version: &Version) -> bool {

@@ -7,7 +7,8 @@ use crate::signer::number;
 use crate::table::{Side, Table};
 use ambar_base::Price;
 use ambar_ledger::Operation;
-use ambar_ledger::transaction::FundChannel;
+use ambar_ledger::transaction::{FundChannel, RevocationReason, RevokeGrantFor};
+use ambar_licence::Revocation;
 use ambar_node::api::dto::{Channel, Grant, Submitted};
 use clap::{Args, Subcommand};
 
@@ -35,8 +36,13 @@ pub enum GrantCommand {
     #[command(after_help = "Example:\n  ambar grant list --as me")]
     List(Owner),
     /// End a grant
-    #[command(after_help = "Example:\n  ambar grant revoke 7 --as me")]
-    Revoke(NumberArgs),
+    #[command(
+        long_about = "End a grant.\n\n\
+            A licensee ends a grant at any time. The owner of the capsule ends it for a reason that \
+            its terms name in `revoke_if`, or is refused with the clause.",
+        after_help = "Example:\n  ambar grant revoke 7 --reason non_payment --as me"
+    )]
+    Revoke(RevokeArgs),
 }
 
 /// Whose they are.
@@ -67,6 +73,24 @@ pub struct NumberArgs {
     owner: Owner,
 }
 
+/// A grant and why it ends.
+#[derive(Args, Debug)]
+pub struct RevokeArgs {
+    /// Its number
+    number: String,
+    /// The reason of the terms for which you, the owner, end it
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<Revocation>,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+fn reason(text: &str) -> Result<Revocation, String> {
+    let found = Revocation::ALL.into_iter().find(|reason| reason.text() == text);
+    let words = || Revocation::ALL.map(Revocation::text).join(", ");
+    found.ok_or_else(|| format!("expected one of {}", words()))
+}
+
 /// Runs a command on channels.
 pub async fn run(context: &Context, command: &ChannelCommand) -> Outcome {
     match command {
@@ -91,7 +115,14 @@ pub async fn run_grant(context: &Context, command: &GrantCommand) -> Outcome {
         GrantCommand::List(owner) => list_grants(context, owner).await,
         GrantCommand::Revoke(args) => {
             let grant = number("grant", &args.number)?;
-            let submitted = submit(context, &args.owner, Operation::RevokeGrant(grant)).await?;
+            let revoke = match args.reason {
+                None => Operation::RevokeGrant(grant),
+                Some(reason) => {
+                    let reason = RevocationReason::from(reason);
+                    Operation::RevokeGrantFor(RevokeGrantFor { grant, reason })
+                }
+            };
+            let submitted = submit(context, &args.owner, revoke).await?;
             context.done(&submitted, &format!("grant {grant} is revoked"))
         }
     }
@@ -150,6 +181,7 @@ fn grants_of(grants: &[Grant]) -> String {
     for grant in grants {
         let state = match (grant.revoked, grant.current) {
             (Some(_), _) => "revoked",
+            (None, _) if !grant.disputes.is_empty() => "disputed",
             (None, true) => "holds",
             (None, false) => "terms have changed",
         };

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod channel;
 pub mod datanet;
 pub mod department;
+pub mod dispute;
 pub mod fetch;
 pub mod key;
 pub mod license;

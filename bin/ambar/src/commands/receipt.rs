@@ -146,7 +146,11 @@ fn describe(receipt: &Receipt) -> String {
         lines.row([name, part.mu.clone(), part.royalty.clone(), part.node_fee.clone()]);
     }
     lines.row(["network".into(), String::new(), String::new(), receipt.network_fee.clone()]);
-    format!("{head}\n{}\n{}", lines.print(""), payments(&receipt.payments))
+    let disputes = match receipt.disputes.join(", ") {
+        open if open.is_empty() => String::new(),
+        open => format!("\nopen disputes: {open}\n"),
+    };
+    format!("{head}\n{}\n{}{disputes}", lines.print(""), payments(&receipt.payments))
 }
 
 fn payments(payments: &[Payment]) -> String {

@@ -1,10 +1,11 @@
 //! `ambar terms`: checks terms, says them in plain words, compares them and writes them in
-//! another language. Needs no node.
+//! another language. Needs no node, except to compare with what a capsule is built on.
 
 use crate::clock::now;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::files;
+use crate::publish::lineage;
 use ambar_base::{Cid, ErrorCode, PublicKey};
 use ambar_licence::terms::TERMS_BYTES_MAX;
 use ambar_licence::{Change, OdrlExport, Terms};
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check a terms file; every error is listed with its line
-    #[command(after_help = "Example:\n  ambar terms check terms.toml")]
-    Check(FileArgs),
+    #[command(after_help = "Example:\n  ambar terms check terms.toml --parent bafyrei…")]
+    Check(CheckArgs),
     /// Say in plain words what a terms file permits
     #[command(after_help = "Example:\n  ambar terms explain terms.toml")]
     Explain(FileArgs),
@@ -36,6 +37,16 @@ pub enum Command {
         after_help = "Example:\n  ambar terms export terms.toml --format odrl --target ID > terms.jsonld"
     )]
     Export(ExportArgs),
+}
+
+/// A terms file, and what a capsule under it would be built on.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// Compare with this capsule's terms, and those of all that it is built on; may be repeated
+    #[arg(long = "parent", value_name = "ID")]
+    parents: Vec<Cid>,
 }
 
 /// Two terms files.
@@ -82,9 +93,9 @@ pub struct FileArgs {
 }
 
 /// Runs the command.
-pub fn run(context: &Context, command: &Command) -> Outcome {
+pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
-        Command::Check(args) => check(context, &args.file),
+        Command::Check(args) => check(context, args).await,
         Command::Explain(args) => explain(context, &args.file),
         Command::Diff(args) => diff(context, args),
         Command::Export(args) => export(context, args),
@@ -98,7 +109,7 @@ fn read(path: &Path) -> Outcome<Terms> {
 
 /// Reads a terms file under which a capsule can be published now.
 pub fn read_enforced(path: &Path) -> Outcome<Terms> {
-    let terms = Terms::parse_enforced(&text(path)?)?;
+    let terms = Terms::parse(&text(path)?)?;
     // This machine's time: whether terms are over already is the ledger's to say.
     match terms.problem_at(now()) {
         Some(problem) => {
@@ -112,8 +123,14 @@ fn text(path: &Path) -> Outcome<String> {
     files::read_text(path, TERMS_BYTES_MAX as u64)
 }
 
-fn check(context: &Context, path: &Path) -> Outcome {
-    let id = read_enforced(path)?.id().to_string();
+async fn check(context: &Context, args: &CheckArgs) -> Outcome {
+    let terms = read_enforced(&args.file.file)?;
+    for parent in &args.parents {
+        for ancestor in lineage::ancestors(&context.client()?, parent).await? {
+            lineage::not_wider(&terms, &ancestor)?;
+        }
+    }
+    let id = terms.id().to_string();
     let document = json!({ "ok": true, "id": id });
     context.print(&document, || format!("the terms are good; their id is {id}\n"))
 }

@@ -141,7 +141,7 @@ fn status_of(one: &Validator) -> String {
 }
 
 /// This home's key that votes on blocks.
-fn validator_key(context: &Context) -> Outcome<SecretKey> {
+pub fn validator_key(context: &Context) -> Outcome<SecretKey> {
     let path: PathBuf = ["network", "validator.key"].iter().collect();
     let path = context.home().join(path);
     let file = KeyFile::read(&path).map_err(Failure::from);

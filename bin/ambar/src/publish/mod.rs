@@ -5,6 +5,7 @@
 //! node's operator, who also configures serving, is the command's affair.
 
 pub mod contents;
+pub mod lineage;
 pub mod model;
 pub mod program;
 pub mod prompt;
@@ -84,6 +85,7 @@ pub async fn publish(
     progress: &Progress,
 ) -> Outcome<Published> {
     interrupt::advise("nothing was published");
+    let derives = lineage::derives(signer, &request.terms, &request.parents).await?;
     let files = tree::files(&request.path)?;
     let key = request.sealed.then(sealed::draw).transpose()?;
     let contents = hashed(files.clone(), key.clone(), progress).await?;
@@ -105,6 +107,7 @@ pub async fn publish(
         terms: Some(request.terms.to_document()),
         contributors: draft.contributors.as_ref().map(ContributorTable::encode),
         grants: draft.grants,
+        derives,
     };
     let status = signer.client().status().await?;
     let node = PublicKey::from_did(&status.node.did).or_fail(ErrorCode::BadGateway)?;

@@ -1,5 +1,6 @@
 //! Opening, funding and closing channels.
 
+use super::revocation;
 use crate::agenda;
 use crate::execution::Party;
 use crate::key::Key;
@@ -30,6 +31,8 @@ pub(super) fn open(
     }
     let gateway: u64 =
         view.named("node", record.gateway.did(), &Key::NodeNumber(record.gateway))?;
+    let backing = revocation::backing_keys(view, &record.grants)?;
+    view.require(backing.into_iter().chain([Key::Node(gateway)]))?;
     let _: Node = view.expect(&Key::Node(gateway))?;
     let deposit = Amount::from(view.parameters()?.deposit);
     postings::transfer(view, party.account, reserved::DEPOSITS, deposit)?;
@@ -51,6 +54,7 @@ pub(super) fn open(
     super::departments::opened_channel(view, party.account)?;
     let number = view.number(|numbers| &mut numbers.channels)?;
     view.put(&Key::Channel(number), &channel);
+    revocation::back(view, number, &record.grants)?;
     Ok(OperationResult::Channel(number))
 }
 
@@ -111,6 +115,7 @@ pub(super) fn close(
     }
     channel.closing = Some(view.block.height.after(1));
     view.put(&Key::Channel(number), &channel);
+    revocation::unback(view, number, &channel.grants)?;
     agenda::schedule_close(view, number)?;
     Ok(OperationResult::Done)
 }

@@ -33,6 +33,7 @@ pub(super) fn accept(
         height: view.block.height,
         revoked: None,
         territory: record.territory.clone(),
+        breach: None,
     };
     let number = view.number(|numbers| &mut numbers.grants)?;
     view.put(&Key::Grant(number), &grant);
@@ -71,9 +72,14 @@ pub(super) fn revoke(
     if party.account != grant.licensee && !at_will {
         return refuse(format!("the terms of grant {number} do not let the owner end it"));
     }
+    end(view, number, &mut grant);
+    Ok(OperationResult::Done)
+}
+
+/// Ends a grant with this block, unless it has ended.
+pub(super) fn end(view: &mut View<'_>, number: u64, grant: &mut Grant) {
     if grant.revoked.is_none() {
         grant.revoked = Some(view.block.height.after(1));
-        view.put(&key, &grant);
+        view.put(&Key::Grant(number), grant);
     }
-    Ok(OperationResult::Done)
 }

@@ -4,12 +4,15 @@ mod accounts;
 mod certificates;
 mod channels;
 pub(crate) mod departments;
+mod disputes;
 mod grants;
 mod leases;
+mod lineage;
 mod nodes;
 mod ownership;
 mod publish;
 mod recovery;
+mod revocation;
 mod trade;
 mod validators;
 
@@ -83,5 +86,10 @@ fn operation(
         Operation::SetMembers(record) => departments::set_members(view, party, record),
         Operation::Recall(record) => departments::recall(view, party, record),
         Operation::CloseDepartment(id) => departments::close(view, party, id),
+        Operation::RevokeGrantFor(record) => revocation::revoke(view, party, record),
+        Operation::OpenDispute(record) => disputes::open(view, party, record),
+        Operation::ResolveDispute(record) => disputes::resolve(view, party, record),
+        Operation::WithdrawDispute(number) => disputes::withdraw(view, party, *number),
+        Operation::LapseDispute(number) => disputes::lapse(view, *number),
     }
 }

@@ -2,6 +2,7 @@
 //! which grants it calls its components, and who its royalty goes to.
 
 use super::accounts::{escrow, number_of};
+use super::lineage::{self, Parents};
 use super::ownership::version_of;
 use crate::execution::Party;
 use crate::history::History;
@@ -12,8 +13,8 @@ use crate::refusal::{Refusal, Stop};
 use crate::result::{OperationResult, VersionResult};
 use crate::transaction::Publish;
 use crate::view::{View, stored_terms};
-use ambar_base::{Amount, Cid, ErrorCode, Moment, Weight};
-use ambar_capsule::manifest::{COMPONENTS_MAX, DatanetDeclaration};
+use ambar_base::{Cid, ErrorCode, Moment, Weight};
+use ambar_capsule::manifest::{COMPONENTS_MAX, DatanetDeclaration, PARENTS_MAX};
 use ambar_capsule::{Contributor, ContributorTable, Manifest, Plan};
 use ambar_licence::{Right, Terms};
 
@@ -45,7 +46,8 @@ pub(super) fn publish(
     let number = view.number(|numbers| &mut numbers.versions)?;
     let draft = Draft { id, number, manifest: &manifest, terms };
     let (line_number, mut line) = line_of(view, party, &draft)?;
-    let parents = parents_of(view, party, &draft)?;
+    let Parents { plans, ancestry } =
+        lineage::parents(view, party, &manifest, &draft.terms, &record.derives)?;
     let (uses, depth) = components_of(view, party, record, &manifest)?;
     datanet_of(view, record, &draft, &line.first)?;
     let version = Version {
@@ -53,7 +55,7 @@ pub(super) fn publish(
         creator: party.account,
         line: line_number,
         terms: manifest.terms,
-        plan: plan_of(&draft, &line, &parents)?,
+        plan: plan_of(&draft, &line, &plans)?,
         uses,
         former_uses: None,
         depth,
@@ -65,6 +67,9 @@ pub(super) fn publish(
     view.put(&Key::Version(number), &version);
     view.put(&Key::VersionNumber(id), &number);
     view.put(&Key::Manifest(number), &record.manifest);
+    if !ancestry.ancestors.is_empty() {
+        view.put(&Key::Ancestry(number), &ancestry);
+    }
     Ok(OperationResult::Version(VersionResult { number, id, line: line_number }))
 }
 
@@ -80,16 +85,24 @@ fn require(
     let own = [Key::VersionNumber(record.manifest.id()), Key::Terms(manifest.terms)];
     let holders = manifest.royalty.iter().map(|royalty| royalty.holder);
     let treasury = manifest.datanet.iter().map(|datanet| datanet.treasury);
-    let grants = record.grants.iter().take(COMPONENTS_MAX).map(|number| Key::Grant(*number));
+    let components = record.grants.iter().take(COMPONENTS_MAX);
+    let grants = components.chain(record.derives.iter().take(PARENTS_MAX));
+    let grants = grants.map(|number| Key::Grant(*number));
     let first = own.into_iter().chain(named.iter().map(|id| Key::VersionNumber(*id)));
     let accounts = holders.chain(treasury).map(Key::AccountNumber);
     view.require(first.chain(accounts).chain(grants).chain([Key::Account(party.account)]))?;
     let number = |id: &Cid| view.get::<u64>(&Key::VersionNumber(*id)).transpose();
     let numbers = named.iter().filter_map(number).collect::<Result<Vec<_>, Stop>>()?;
-    view.require(numbers.iter().map(|number| Key::Version(*number)))?;
+    let parents = manifest.derived_from.iter().filter_map(|parent| number(&parent.version));
+    let parents = parents.collect::<Result<Vec<_>, Stop>>()?;
+    let ancestries = parents.iter().map(|number| Key::Ancestry(*number));
+    view.require(numbers.iter().map(|number| Key::Version(*number)).chain(ancestries))?;
     let version = |number: &u64| view.expect::<Version>(&Key::Version(*number));
     let versions = numbers.iter().map(version).collect::<Result<Vec<_>, Stop>>()?;
-    view.require(versions.iter().flat_map(|one| [Key::Line(one.line), Key::Terms(one.terms)]))
+    let above = parents.iter().map(|number| lineage::ancestor_keys(view, *number));
+    let above = above.collect::<Result<Vec<_>, Stop>>()?;
+    let own = versions.iter().flat_map(|one| [Key::Line(one.line), Key::Terms(one.terms)]);
+    view.require(own.chain(above.into_iter().flatten()))
 }
 
 /// The versions that a manifest names.
@@ -125,10 +138,6 @@ fn terms_of(view: &mut View<'_>, record: &Publish, manifest: &Manifest) -> Resul
     let bytes = known.or(given).ok_or_else(missing)?;
     let terms = Terms::from_document(&bytes)
         .map_err(|error| Refusal::new(ErrorCode::TermsInvalid, error.to_string()))?;
-    if let Some(clause) = terms.not_enforced().first() {
-        let message = format!("the clause `{clause}` of the terms is not enforced yet");
-        return Err(Refusal::new(ErrorCode::NotEnforced, message).into());
-    }
     still_binds(&terms, view.block.time)?;
     view.put(&key, &bytes);
     Ok(terms)
@@ -183,50 +192,6 @@ fn new_line(view: &mut View<'_>, party: &Party, draft: &Draft<'_>) -> Result<(u6
     }
     let line = Line { first: draft.id, owner: party.account, head: draft.number, royalty };
     Ok((line_number, line))
-}
-
-/// Parents' plans with their shares, after their terms were heard.
-fn parents_of(
-    view: &View<'_>,
-    party: &Party,
-    draft: &Draft<'_>,
-) -> Result<Vec<(Weight, Plan)>, Stop> {
-    let mut plans = Vec::new();
-    for parent in &draft.manifest.derived_from {
-        let (_, version) = version_of(view, &parent.version)?;
-        let line: Line = view.expect(&Key::Line(version.line))?;
-        if line.owner != party.account {
-            let terms = stored_terms(view, version.terms)?;
-            check_derivative(draft, &parent.version, &terms, parent.share)?;
-        }
-        plans.push((parent.share, version.plan));
-    }
-    Ok(plans)
-}
-
-fn check_derivative(
-    draft: &Draft<'_>,
-    parent: &Cid,
-    terms: &Terms,
-    share: Weight,
-) -> Result<(), Refusal> {
-    let refuse = |message: String| Err(Refusal::new(ErrorCode::NotAuthorised, message));
-    let rule = &terms.derivatives;
-    if !rule.allowed {
-        return refuse(format!("the terms of {parent} allow no derivatives"));
-    }
-    if share < rule.share {
-        return refuse(format!("the terms of {parent} ask a share of {}, not {share}", rule.share));
-    }
-    let least = draft.terms.minimum_price_per_call().share(share);
-    if least < Amount::from(rule.floor_per_call) {
-        let floor = rule.floor_per_call;
-        return refuse(format!(
-            "the terms of {parent} ask at least {floor} per call; this capsule's smallest call \
-             gives it {least}"
-        ));
-    }
-    Ok(())
 }
 
 /// Components with their grants, and how deep they go.

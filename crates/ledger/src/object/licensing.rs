@@ -20,6 +20,18 @@ record! {
         pub revoked: Option<Height>,
         /// The territory that the licensee declared, an assigned code of ISO 3166-1 alpha-2.
         pub territory: Option<String>,
+        /// The height at which a dispute about a breach of it was upheld first.
+        pub breach: Option<Height>,
+    }
+}
+
+record! {
+    /// The channels that name a grant and are not closed. It is kept for grants whose terms let
+    /// the owner end them where nothing backs them.
+    #[derive(Default)]
+    pub struct Backing {
+        /// By number, ascending.
+        pub channels: Vec<u64>,
     }
 }
 

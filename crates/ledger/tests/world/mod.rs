@@ -17,7 +17,7 @@ use ambar_capsule::manifest::{Component, Content, DatanetDeclaration, Parent, Ro
 use ambar_capsule::{Body, Contributor, ContributorTable, Manifest, SignedManifest};
 use ambar_ledger::execution::{ROUNDS_MAX, Writes};
 use ambar_ledger::key::{CALLS_PREFIX, calls_in};
-use ambar_ledger::object::Channel;
+use ambar_ledger::object::{Channel, Line as VersionLine};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
 use ambar_ledger::transaction::{
@@ -71,6 +71,7 @@ pub fn terms(rights: &[Right], per_mu: u64, per_call: u64) -> Terms {
     let price = PriceRule { per_mu: Price(per_mu), per_call: Price(per_call), minimum: Price(0) };
     let mut terms = Terms::granting(rights.iter().copied());
     terms.price = price;
+    terms.grants.insert(Right::Derive);
     terms.derivatives.allowed = true;
     terms
 }
@@ -224,17 +225,33 @@ impl World {
         contributors: Option<&ContributorTable>,
         grants: Vec<u64>,
     ) -> Result<(u64, Cid), Refusal> {
+        let derives = self.derive_grants(name, &manifest);
         let manifest = Manifest { terms: terms.id(), creator: self.id(name), ..manifest };
         let publish = Publish {
             manifest: SignedManifest::sign(&manifest, self.network, &self.keys[name]),
             terms: Some(terms.to_document()),
             contributors: contributors.map(ContributorTable::encode),
             grants,
+            derives,
         };
         match &self.act(name, vec![Operation::Publish(publish)])?[..] {
             [OperationResult::Version(version)] => Ok((version.number, version.id)),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// New grants for the parents that others own.
+    pub fn derive_grants(&mut self, name: &str, manifest: &Manifest) -> Vec<u64> {
+        let publisher = self.ledger.account_number(&self.id(name).to_string()).unwrap();
+        let foreign = |world: &Self, id: &Cid| {
+            let (_, version) = world.ledger.version(id).ok()?;
+            let line: VersionLine =
+                world.ledger.must("line", version.line, &Key::Line(version.line)).unwrap();
+            (line.owner != publisher).then_some(())
+        };
+        let parents = manifest.derived_from.iter().map(|parent| parent.version);
+        let foreign: Vec<Cid> = parents.filter(|id| foreign(self, id).is_some()).collect();
+        foreign.into_iter().map(|id| self.accept(name, id).unwrap()).collect()
     }
 
     pub fn accept(&mut self, name: &str, version: Cid) -> Result<u64, Refusal> {

@@ -8,6 +8,7 @@ use super::party::Party;
 use super::views::{self, account_id, ledger, named, number, time};
 use ambar_base::ErrorCode;
 use ambar_gateway::view::LedgerView;
+use ambar_index::Subject;
 use ambar_ledger::Key;
 use ambar_ledger::object::{self, Node};
 use ambar_ledger::query::State as _;
@@ -59,6 +60,8 @@ fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
         height: grant.height.0,
         revoked: grant.revoked.map(|height| height.0),
         current: views::version(view, head)?.terms == grant.terms,
+        breach: grant.breach.map(|height| height.0),
+        disputes: super::disputes::open(app, view, Subject::Grant(number))?,
     })
 }
 

@@ -139,6 +139,11 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::SetMembers(_) => "set_members",
         Operation::Recall(_) => "recall",
         Operation::CloseDepartment(_) => "close_department",
+        Operation::RevokeGrantFor(_) => "revoke_grant_for",
+        Operation::OpenDispute(_) => "open_dispute",
+        Operation::ResolveDispute(_) => "resolve_dispute",
+        Operation::WithdrawDispute(_) => "withdraw_dispute",
+        Operation::LapseDispute(_) => "lapse_dispute",
     }
 }
 

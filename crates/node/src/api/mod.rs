@@ -12,6 +12,7 @@ mod certificates;
 mod chain;
 mod datanets;
 mod departments;
+mod disputes;
 mod door;
 pub mod dto;
 mod extract;

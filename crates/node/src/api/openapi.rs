@@ -1,8 +1,8 @@
 //! The API's description, OpenAPI 3.1.
 
 use super::{
-    accounts, blobs, blocks, capsules, certificates, chain, datanets, dto, faucet, keys, lineage,
-    receipts, royalties, serving, statements, status, transactions, validators,
+    accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, dto, faucet, keys,
+    lineage, receipts, royalties, serving, statements, status, transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -38,6 +38,8 @@ use utoipa::OpenApi;
         datanets::list,
         datanets::one,
         datanets::trace,
+        disputes::list,
+        disputes::one,
         faucet::faucet,
         keys::keep,
         keys::offer,

@@ -2,18 +2,18 @@
 
 pub(super) mod proof;
 
-use super::App;
 use super::dto::{Receipt, ReceiptLine, ReceiptRow};
 use super::extract::Asked;
 use super::failure::{Answer, Failure};
 use super::party::Party;
 use super::views::{self, account_id, ledger, limit, named, number, payment, time};
+use super::{App, disputes};
 use ambar_base::{AccountId, ErrorCode, Height};
 use ambar_gateway::certificate::Opened;
 use ambar_gateway::record::Metered;
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{ReceiptId, StoredReceipt};
-use ambar_index::{Facts, Payout, ReceiptEntry, payouts};
+use ambar_index::{Facts, Payout, ReceiptEntry, Subject, payouts};
 use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State as _;
@@ -156,6 +156,7 @@ pub(super) async fn one(
         mu: leaf.mu().unwrap_or_default().to_string(),
         settled: known.settled.as_ref().map(|entry| entry.height.0),
         payments: paid.collect::<Result<_, _>>()?,
+        disputes: disputes::open(&app, &view, Subject::Receipt(leaf.channel, leaf.n))?,
     }))
 }
 

@@ -2,8 +2,9 @@
 
 use super::failure::{Failure, shaped};
 use super::{
-    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, faucet, keys, lineage,
-    metrics, openapi, receipts, royalties, serving, statements, status, transactions, validators,
+    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, faucet, keys,
+    lineage, metrics, openapi, receipts, royalties, serving, statements, status, transactions,
+    validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -40,6 +41,8 @@ fn own(app: &Arc<App>) -> Router {
         .route("/api/v1/accounts/{account}", get(accounts::account))
         .route("/api/v1/accounts/{account}/statement", get(statements::statement))
         .route("/api/v1/grants", get(accounts::grants))
+        .route("/api/v1/disputes", get(disputes::list))
+        .route("/api/v1/disputes/{dispute}", get(disputes::one))
         .route("/api/v1/royalties", get(royalties::list))
         .route("/api/v1/royalties/{royalty}", get(royalties::one))
         .route("/api/v1/channels", get(accounts::channels))

@@ -163,6 +163,16 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
             amount: made.amount.to_string(),
         },
         OperationResult::Recalled(amount) => OperationView::Recalled { amount: amount.to_string() },
+        OperationResult::Disputed(made) => OperationView::Disputed {
+            number: number(&made.number),
+            deposit: made.deposit.to_string(),
+        },
+        OperationResult::DisputeClosed(made) => OperationView::DisputeClosed {
+            number: number(&made.number),
+            to: made.to.to_string(),
+            deposit: made.deposit.to_string(),
+            refund: made.refund.to_string(),
+        },
     }
 }
 

@@ -4,10 +4,10 @@ use super::transport::next_bytes;
 use super::{Client, ClientError};
 use crate::api::dto::{
     self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
-    Datanet, FaucetAnswer, FaucetRequest, Grant, KeepKey, KeyKept, KeyOffer, KeyReleased,
-    KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, Royalty, SearchAnswer,
-    ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText, TraceAnswer,
-    TraceRequest, Validators,
+    Datanet, Dispute, Disputes, FaucetAnswer, FaucetRequest, Grant, KeepKey, KeyKept, KeyOffer,
+    KeyReleased, KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, Royalty,
+    SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
+    TraceAnswer, TraceRequest, Validators,
 };
 use crate::chain_file::frames;
 use ambar_base::{
@@ -27,6 +27,21 @@ use tokio_util::io::ReaderStream;
 const COPY_BYTES: usize = 256 * 1024;
 /// Most answers that one blob is put together from.
 const RESUMPTIONS_MAX: usize = 16;
+
+/// Which disputes: about at most one of receipt, grant and node.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DisputeQuery<'a> {
+    /// About this receipt.
+    pub receipt: Option<&'a str>,
+    /// About a breach of this grant.
+    pub grant: Option<&'a str>,
+    /// About what this node counted.
+    pub node: Option<&'a str>,
+    /// Only those that nobody has decided.
+    pub open: bool,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
 
 /// Which receipts; at least one of account, channel and idempotency key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -215,6 +230,24 @@ impl Client {
     /// A royalty line by number.
     pub async fn royalty(&self, number: &str) -> Result<Royalty, ClientError> {
         self.get(self.url(&format!("royalties/{}", segment(number)), &[])).await
+    }
+
+    /// Disputes about a receipt, a grant or a node, or the network's latest.
+    pub async fn disputes(&self, query: DisputeQuery<'_>) -> Result<Disputes, ClientError> {
+        let limit = limit_text(query.limit);
+        let query = [
+            ("receipt", query.receipt),
+            ("grant", query.grant),
+            ("node", query.node),
+            ("open", query.open.then_some("true")),
+            ("limit", limit.as_deref()),
+        ];
+        self.get(self.url("disputes", &query)).await
+    }
+
+    /// A dispute by number.
+    pub async fn dispute(&self, number: &str) -> Result<Dispute, ClientError> {
+        self.get(self.url(&format!("disputes/{}", segment(number)), &[])).await
     }
 
     /// Channels of an account; signed by it.

@@ -8,5 +8,5 @@ mod methods;
 mod transport;
 
 pub use error::ClientError;
-pub use methods::ReceiptQuery;
+pub use methods::{DisputeQuery, ReceiptQuery};
 pub use transport::{Client, Credential};

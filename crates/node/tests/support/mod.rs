@@ -116,6 +116,7 @@ impl Person {
             terms: Some(terms.to_document()),
             contributors: table.map(ContributorTable::encode),
             grants,
+            derives: Vec::new(),
         };
         match &self.act(vec![Operation::Publish(publish)]).await.unwrap()[..] {
             [OperationView::Version { id, .. }] => id.parse().unwrap(),

@@ -130,6 +130,12 @@ pub struct Grant {
     pub revoked: Option<u64>,
     /// Whether the line's latest version still has these terms.
     pub current: bool,
+    /// The height at which a dispute about a breach of it was upheld.
+    #[serde(default)]
+    pub breach: Option<u64>,
+    /// Open disputes about a breach of it.
+    #[serde(default)]
+    pub disputes: Vec<String>,
 }
 
 /// Money set aside for calls through one gateway.

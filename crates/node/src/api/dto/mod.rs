@@ -13,6 +13,7 @@ mod capsule;
 mod certificate;
 mod datanet;
 mod department;
+mod dispute;
 mod key;
 mod receipt;
 mod royalty;
@@ -32,6 +33,7 @@ pub use datanet::{
     TraceSpan,
 };
 pub use department::{Department, DepartmentRow, Member, StatementAccount};
+pub use dispute::{Dispute, Disputes};
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
 pub use royalty::{Recovering, Royalty, RoyaltyOffer};

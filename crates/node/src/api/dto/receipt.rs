@@ -59,6 +59,9 @@ pub struct Receipt {
     pub settled: Option<u64>,
     /// Who was paid, once it settled. The amounts sum to the price.
     pub payments: Vec<Payment>,
+    /// Open disputes about it.
+    #[serde(default)]
+    pub disputes: Vec<String>,
 }
 
 /// A capsule's part of a call.

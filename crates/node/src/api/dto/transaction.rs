@@ -120,4 +120,22 @@ pub enum OperationView {
         /// How much.
         amount: String,
     },
+    /// A dispute was opened.
+    Disputed {
+        /// Its number.
+        number: String,
+        /// What the claimant set aside.
+        deposit: String,
+    },
+    /// A dispute was closed.
+    DisputeClosed {
+        /// Its number.
+        number: String,
+        /// The account that got the deposit.
+        to: String,
+        /// The deposit.
+        deposit: String,
+        /// What a bond paid back.
+        refund: String,
+    },
 }
