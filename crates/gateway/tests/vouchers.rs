@@ -133,10 +133,12 @@ impl Booth {
             now,
             ledger_age_ms: 0,
         };
-        let Verdict::Admitted(admitted) = admission.decide(&self.books)? else {
-            panic!("nothing has to be leased");
+        let admitted = match admission.decide(&self.books)? {
+            Verdict::Admitted(admitted) => admitted,
+            Verdict::Denied(denied) => return Err(denied.error),
+            Verdict::Wanted(_) | Verdict::Overtaken => panic!("nothing has to be leased"),
         };
-        let Admitted { hold, voucher, .. } = admitted;
+        let Admitted { hold, voucher, .. } = *admitted;
         let n = hold.receipt.n;
         self.next = self.next.max(n + 1);
         self.running.push(Running { hold, admitted: route.head.height, time: now, voucher });
@@ -156,6 +158,7 @@ impl Booth {
         let metered = Metered {
             leaf,
             details: None,
+            decision: None,
             evidence: vec![],
             blocks: vec![],
             quotas: vec![],

@@ -167,6 +167,7 @@ fn a_bounded_number_of_channels_backs_a_grant() {
             amount: Price(1),
             unit_price_max: Price(1),
             expires: Moment(4_000_000_000_000),
+            vouchers: false,
         })
     };
     let mut full = case(&[Revocation::NonPayment]);

@@ -6,9 +6,9 @@ use crate::{Reach, Target, promise};
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
-    Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute, DisputeBook,
-    Governance, Grant, Lease, Line, Name, Node, Numbers, QuotaCount, Recovery, Revocations,
-    Royalty, RoyaltyOffer, Serve, Version,
+    Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute,
+    DisputeBook, Governance, Grant, Lease, Line, Name, Node, Numbers, QuotaCount, Recovery,
+    Revocations, Royalty, RoyaltyOffer, Serve, Version,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
