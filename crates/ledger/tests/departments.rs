@@ -233,6 +233,7 @@ fn keys_do_what_their_roles_say() {
             terms: Some(priced.to_document()),
             contributors: None,
             grants: vec![],
+            derives: vec![],
         })
     };
     assert_eq!(stage.refused(&["sam"], publish(&stage.world)), ErrorCode::NotAuthorised);
