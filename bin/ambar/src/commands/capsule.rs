@@ -1,12 +1,16 @@
 //! `ambar capsule`: what an owner does with a capsule's whole line of versions.
 
+use crate::commands::publish;
 use crate::context::Context;
-use crate::failure::{OrFail, Outcome};
+use crate::failure::{Failure, OrFail, Outcome};
+use crate::publish::{Published, model};
 use crate::signer::number;
-use ambar_base::ErrorCode;
+use ambar_base::{ErrorCode, PublicKey};
+use ambar_compute::EngineSpec;
 use ambar_ledger::Operation;
-use ambar_ledger::transaction::TransferLine;
+use ambar_ledger::transaction::{AllowServing, TransferLine};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 /// What to do with capsules that one owns.
 #[derive(Debug, Subcommand)]
@@ -19,6 +23,46 @@ pub enum Command {
         after_help = "Example:\n  ambar capsule transfer bafyrei… did:key:z6Mk… --as me"
     )]
     Transfer(TransferArgs),
+    /// Let a node serve a capsule with all its versions
+    #[command(
+        long_about = "Let a node serve a capsule with all its versions.\n\n\
+            The node's operator then serves it with `ambar capsule serve`.",
+        after_help = "Example:\n  ambar capsule allow bafyrei… did:key:z6Mk… --as me"
+    )]
+    Allow(AllowArgs),
+    /// Let a node serve a capsule no longer
+    #[command(after_help = "Example:\n  ambar capsule deny bafyrei… did:key:z6Mk… --as me")]
+    Deny(AllowArgs),
+    /// Serve a capsule at one's own node, if its owner lets the node
+    #[command(
+        long_about = "Serve a capsule at the node that is asked, now and after a restart.\n\n\
+            Asked from the home of the node's operator. What lies in the capsule has to be at the \
+            node: a dataset's records, a model's files.",
+        after_help = "Example:\n  ambar capsule serve bafyrei… --engine upstream:http://127.0.0.1:8000/v1"
+    )]
+    Serve(ServeArgs),
+}
+
+/// A capsule and a node.
+#[derive(Args, Debug)]
+pub struct AllowArgs {
+    /// The capsule, by id or registered name
+    id: String,
+    /// The node, by the DID of its key, as its `ambar status` shows it
+    node: String,
+    /// The key of the owner
+    #[arg(long = "as", value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// A capsule and what serves it.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// The capsule, by id or registered name
+    id: String,
+    /// With what a model answers; other kinds need nothing
+    #[arg(long, value_name = "SPEC")]
+    engine: Option<EngineSpec>,
 }
 
 /// Which capsule, and to whom.
@@ -40,7 +84,41 @@ pub struct TransferArgs {
 pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Transfer(args) => transfer(context, args).await,
+        Command::Allow(args) => allow(context, args, true).await,
+        Command::Deny(args) => allow(context, args, false).await,
+        Command::Serve(args) => serve(context, args).await,
     }
+}
+
+async fn allow(context: &Context, args: &AllowArgs, allowed: bool) -> Outcome {
+    let node = PublicKey::from_did(&args.node);
+    let node = node.map_err(|error| Failure::input(format!("{}: {error}", args.node)))?;
+    let signer = context.signer(args.key.as_deref()).await?;
+    let capsule = signer.client().capsule(&args.id).await?;
+    let version = capsule.id.parse().or_fail(ErrorCode::BadGateway)?;
+    let allow = Operation::AllowServing(AllowServing { version, node, allowed });
+    let submitted = signer.submit(vec![allow]).await?;
+    let may = if allowed { "may serve" } else { "may no longer serve" };
+    context.done(&submitted, &format!("{} {may} {}", args.node, capsule.id))
+}
+
+async fn serve(context: &Context, args: &ServeArgs) -> Outcome {
+    context.no_draft("the operator of a node asks it at once")?;
+    let operator = context.operator().await?.ok_or_else(|| {
+        let message = "this is not the home of the operator of the node that is asked";
+        Failure::new(ErrorCode::NotAuthorised, message).helping("name the home with --home")
+    })?;
+    let capsule = operator.client().capsule(&args.id).await?;
+    let kind = capsule.kind.parse().or_fail(ErrorCode::BadGateway)?;
+    let served = Published {
+        id: capsule.id.clone(),
+        engine: args.engine.clone().map(model::absolute),
+        height: capsule.height,
+    };
+    let offer = publish::serve(&operator, kind, &served, context.progress()).await?;
+    let offer = offer.ok_or_else(|| Failure::input(format!("{kind} capsules are not called")))?;
+    let document = json!({ "id": capsule.id, "served": offer });
+    context.print(&document, || format!("the node serves the {offer} of {}\n", capsule.id))
 }
 
 async fn transfer(context: &Context, args: &TransferArgs) -> Outcome {

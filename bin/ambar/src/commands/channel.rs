@@ -1,16 +1,18 @@
 //! `ambar channel` and `ambar grant`: what an account has accepted and set aside.
 
+use crate::commands::license::{self, Opening};
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::paint::{line, short};
 use crate::signer::number;
 use crate::table::{Side, Table};
-use ambar_base::Price;
+use ambar_base::{Price, PublicKey};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::{FundChannel, RevocationReason, RevokeGrantFor};
 use ambar_licence::Revocation;
 use ambar_node::api::dto::{Channel, Grant, Submitted};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 /// Longest name in a table, characters.
 const NAME_CHARS_MAX: usize = 32;
@@ -21,6 +23,13 @@ pub enum ChannelCommand {
     /// List the channels of an account
     #[command(after_help = "Example:\n  ambar channel list --as me")]
     List(Owner),
+    /// Open a further channel for all grants, such as to another gateway
+    #[command(
+        long_about = "Open a further channel for all grants that the account holds.\n\n\
+            A grant's quota counts over all channels and gateways together.",
+        after_help = "Example:\n  ambar channel open --gateway did:key:z6Mk… --fund 5 --as me"
+    )]
+    Open(OpenArgs),
     /// Add credits to a channel
     #[command(after_help = "Example:\n  ambar channel fund 3 5 --as me")]
     Fund(FundArgs),
@@ -51,6 +60,25 @@ pub struct Owner {
     /// The key whose account it is
     #[arg(long = "as", value_name = "KEY")]
     key: Option<String>,
+}
+
+/// A channel that is opened.
+#[derive(Args, Debug)]
+pub struct OpenArgs {
+    /// Credits to begin with
+    #[arg(long, value_name = "C", default_value = license::FUND_DEFAULT)]
+    fund: Price,
+    /// The gateway, by the DID of its key; without it, the node that is asked
+    #[arg(long, value_name = "G", value_parser = license::gateway)]
+    gateway: Option<PublicKey>,
+    /// Most credits per MU, royalty and node fee together, that the channel ever pays
+    #[arg(long, value_name = "C", default_value = license::UNIT_PRICE_MAX_DEFAULT)]
+    unit_price_max: Price,
+    /// Whether nothing settles beyond what this side signs: call with `ambar connect`
+    #[arg(long)]
+    vouchers: bool,
+    #[command(flatten)]
+    owner: Owner,
 }
 
 /// A channel and how much to add.
@@ -95,6 +123,7 @@ fn reason(text: &str) -> Result<Revocation, String> {
 pub async fn run(context: &Context, command: &ChannelCommand) -> Outcome {
     match command {
         ChannelCommand::List(owner) => list(context, owner).await,
+        ChannelCommand::Open(args) => open(context, args).await,
         ChannelCommand::Fund(args) => {
             let channel = number("channel", &args.channel)?;
             let fund = Operation::FundChannel(FundChannel { channel, amount: args.amount });
@@ -107,6 +136,27 @@ pub async fn run(context: &Context, command: &ChannelCommand) -> Outcome {
             context.done(&submitted, &format!("channel {channel} is closing"))
         }
     }
+}
+
+async fn open(context: &Context, args: &OpenArgs) -> Outcome {
+    context.no_draft("the key of a channel is made here")?;
+    let owner = context.key_name(args.owner.key.as_deref())?;
+    let signer = context.signer(Some(&owner)).await?;
+    let opening = Opening {
+        owner,
+        fund: args.fund,
+        gateway: args.gateway,
+        unit_price_max: args.unit_price_max,
+        vouchers: args.vouchers,
+    };
+    let session = opening.open(&signer).await?;
+    session.save(context.home(), context.passphrase().as_ref())?;
+    let (channel, gateway) = (session.channel, session.gateway.did());
+    let next = license::next(channel, args.vouchers);
+    let document = json!({ "channel": channel.to_string(), "gateway": gateway });
+    context.print(&document, || {
+        format!("channel {channel} to {gateway} with {} credits\n{next}\n", args.fund)
+    })
 }
 
 /// Runs a command on grants.

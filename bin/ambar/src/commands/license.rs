@@ -14,9 +14,9 @@ use clap::Args;
 use serde_json::json;
 
 /// What a channel is opened with unless `--fund` says otherwise.
-const FUND_DEFAULT: &str = "1";
+pub const FUND_DEFAULT: &str = "1";
 /// Most credits per MU that a channel pays unless said otherwise.
-const UNIT_PRICE_MAX_DEFAULT: &str = "0.01";
+pub const UNIT_PRICE_MAX_DEFAULT: &str = "0.01";
 /// How long a channel admits calls, days.
 const CHANNEL_DAYS: u64 = 365;
 /// Most grants of one channel, as the ledger has it.
@@ -57,7 +57,8 @@ pub struct LicenseArgs {
     yes: bool,
 }
 
-fn gateway(text: &str) -> Result<PublicKey, String> {
+/// A gateway by the DID of its key.
+pub fn gateway(text: &str) -> Result<PublicKey, String> {
     PublicKey::from_did(text).map_err(|error| error.to_string())
 }
 
@@ -97,14 +98,18 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     let channel = session.channel;
     let document =
         json!({ "grant": grant, "channel": channel.to_string(), "territory": territory });
-    let next = if args.vouchers {
-        format!("call with: ambar connect --channel {channel} --price-max C")
-    } else {
-        format!("mint its API key with: ambar cert mint --channel {channel}")
-    };
+    let next = next(channel, args.vouchers);
     context.print(&document, || {
         format!("grant {grant}{place}, channel {channel} with {} credits\n{next}\n", args.fund)
     })
+}
+
+/// What to do with a channel that is open.
+pub fn next(channel: u64, vouchers: bool) -> String {
+    if vouchers {
+        return format!("call with: ambar connect --channel {channel} --price-max C");
+    }
+    format!("mint its API key with: ambar cert mint --channel {channel}")
 }
 
 /// What the owner offers, in plain words.

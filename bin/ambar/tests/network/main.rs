@@ -9,6 +9,7 @@ mod files;
 mod namespaces;
 #[path = "../common/node.rs"]
 mod node;
+mod race;
 mod sealed;
 #[expect(dead_code, reason = "each test file uses its own part")]
 #[path = "../support/mod.rs"]
