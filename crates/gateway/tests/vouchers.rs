@@ -261,9 +261,9 @@ fn a_call_that_ends_late_is_covered() {
 /// Payers who sign what they like; `settle` fails the test if the ledger refuses a leaf.
 #[test]
 fn whatever_is_delivered_settles() {
+    let (mut admitted, mut refused) = (0, 0);
     for seed in 0..12 {
         let (mut booth, mut dice) = (booth(), Dice(seed));
-        let (mut admitted, mut refused) = (0, 0);
         for _ in 0..60 {
             match dice.below(10) {
                 0..=4 => {
@@ -293,8 +293,8 @@ fn whatever_is_delivered_settles() {
         let (counted, vouched) = booth.counted();
         let held = booth.running.len() as u64 * HOLD;
         assert!(counted - held <= vouched, "seed {seed}: {counted} {held} {vouched}");
-        assert!(admitted > 5 && refused > 0, "seed {seed}: {admitted} {refused}");
     }
+    assert!(admitted > 60 && refused > 60, "{admitted} {refused}");
 }
 
 /// What a purse signs is always enough for an honest gateway, also after one of both dies.
