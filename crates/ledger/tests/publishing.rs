@@ -139,7 +139,9 @@ fn parents_terms_are_heard() {
     let ben = world.id("ben");
     let mut check = |parent, share, per_call, clause: &str| {
         let manifest = derived(ben, &[(parent, share)]);
-        let refusal = publish(&mut world, "ben", manifest, &terms(&CALL, 1, per_call));
+        let mut own = terms(&CALL, 1, per_call);
+        own.derivatives = ambar_licence::Derivatives::default();
+        let refusal = publish(&mut world, "ben", manifest, &own);
         match refusal {
             Err(refusal) => {
                 assert_eq!(refusal.code, ErrorCode::NotAuthorised);

@@ -12,13 +12,13 @@ use ambar_receipt::{BatchHeader, Leaf};
 
 /// What is asked about these leaves of a batch.
 #[must_use]
-pub fn operations(header: &BatchHeader, leaf: &Leaf, path: Vec<Digest>) -> Vec<Operation> {
+pub fn operations(header: &BatchHeader, leaf: &Leaf, path: &[Digest]) -> Vec<Operation> {
     let open = |claim| {
         Operation::OpenDispute(OpenDispute {
             header: header.clone(),
             leaf: leaf.clone(),
             index: 0,
-            path: path.clone(),
+            path: path.to_vec(),
             claim,
             evidence: Digest::of(b"evidence"),
             statement: "It was used for advertising.".into(),

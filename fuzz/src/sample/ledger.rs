@@ -167,7 +167,7 @@ impl Stage {
     /// What is claimed of a call that is settled by [`Stage::transactions`].
     fn disputes(&self) -> Vec<Operation> {
         let Settle { batch, leaves, .. } = self.settle();
-        super::dispute::operations(&batch.header, &leaves[0], vec![leaves[1].hash()])
+        super::dispute::operations(&batch.header, &leaves[0], &[leaves[1].hash()])
     }
 
     /// Transactions that apply, one operation each and all of an account's in one.
