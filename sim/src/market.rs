@@ -121,7 +121,7 @@ impl Market {
         let key = self.cast.key("node").public();
         let allow = AllowServing { version: id, node: key, allowed: true };
         self.developer.act(vec![Operation::AllowServing(allow)]).await?;
-        let accept = Accept { version: id, terms: terms().id(), territory: None };
+        let accept = Accept { version: id, terms: terms().id(), territory: None, offer: None };
         let done = self.caller.act(vec![Operation::Accept(accept)]).await?;
         let [OperationResult::Grant(grant)] = done[..] else { return None };
         let channel = self.channel(grant).await?;

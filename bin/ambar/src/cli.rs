@@ -2,7 +2,7 @@
 
 use crate::commands::{
     account, call, capsule, cert, chain, channel, datanet, department, dispute, fetch, key,
-    license, network, publish, receipt, royalty, show, start, status, terms, tx,
+    license, network, offer, publish, receipt, royalty, show, start, status, terms, tx,
 };
 use crate::connect;
 use crate::context::Context;
@@ -98,6 +98,12 @@ enum Command {
     #[command(after_help = "Example:\n  ambar royalty list --as me")]
     #[command(subcommand)]
     Royalty(royalty::Command),
+    /// Terms offered beside the published ones: to anybody, to one account, as a trial
+    #[command(
+        after_help = "Example:\n  ambar offer make bafyrei… --terms trial.toml --once --as me"
+    )]
+    #[command(subcommand)]
+    Offer(offer::Command),
     /// Search the catalogue
     Search(show::SearchArgs),
     /// Check and explain terms
@@ -219,6 +225,7 @@ impl Cli {
             Command::Lineage(args) => show::lineage(context, args).await,
             Command::Capsule(command) => capsule::run(context, command).await,
             Command::Royalty(command) => royalty::run(context, command).await,
+            Command::Offer(command) => offer::run(context, command).await,
             Command::Search(args) => show::search(context, args).await,
             Command::Terms(command) => terms::run(context, command).await,
             Command::License(args) => license::run(context, args).await,

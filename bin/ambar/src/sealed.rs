@@ -6,6 +6,7 @@ use crate::signer::{Signer, number};
 use ambar_base::{Cid, ErrorCode};
 use ambar_capsule::SignedManifest;
 use ambar_capsule::sealing::{RecipientSecret, ReleaseRequest, SealedContent, VersionKey};
+use ambar_node::api::dto::Grant;
 use ambar_node::client::Client;
 use zeroize::Zeroizing;
 
@@ -77,12 +78,17 @@ async fn grant(signer: &Signer, id: &Cid) -> Outcome<u64> {
         return Ok(0);
     }
     let grants = client.grants(&account).await?;
-    let held = grants.iter().filter(|grant| grant.capsule == capsule.head);
+    let mut held = grants.iter().filter(|grant| grant.capsule == capsule.head);
     let newest =
-        held.rev().find(|grant| grant.revoked.is_none() && grant.terms == capsule.terms.id);
+        held.find(|grant| grant.revoked.is_none() && *published(grant) == capsule.terms.id);
     let missing = || {
         let message = format!("{} holds no grant for {id}", signer.account);
         Failure::new(ErrorCode::GrantMissing, message)
     };
     number("grant", &newest.ok_or_else(missing)?.id)
+}
+
+/// The published terms of the versions that a grant holds for.
+fn published(grant: &Grant) -> &String {
+    grant.of.as_ref().unwrap_or(&grant.terms)
 }

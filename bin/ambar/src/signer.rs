@@ -172,6 +172,14 @@ pub fn channel_of(submitted: &Submitted) -> Outcome<String> {
     })
 }
 
+/// The number of the offer that a transaction made.
+pub fn offer_of(submitted: &Submitted) -> Outcome<String> {
+    find(submitted, "offer", |result| match result {
+        OperationView::Offer { number } => Some(number.clone()),
+        _ => None,
+    })
+}
+
 /// The id of the version that a transaction published.
 pub fn version_of(submitted: &Submitted) -> Outcome<String> {
     find(submitted, "version", |result| match result {

@@ -7,9 +7,10 @@ use ambar_ledger::Operation;
 use ambar_ledger::object::{Budget, Member};
 use ambar_ledger::transaction::{
     Accept, AllowServing, BeginRecovery, BuyRoyalty, CreateDepartment, FundChannel, OfferRoyalty,
-    OpenChannel, Publish, Recall, RegisterName, RotateKeys, SetBudget, SetMembers, TransferLine,
+    OfferTerms, OpenChannel, OpenDispute, Publish, Recall, RegisterName, ResolveDispute,
+    RevokeGrantFor, RotateKeys, Ruling, SetBudget, SetMembers, TransferLine,
 };
-use ambar_licence::calendar;
+use ambar_licence::{Revocation, calendar};
 
 /// One sentence.
 pub fn operation(operation: &Operation) -> String {
@@ -63,16 +64,14 @@ fn capsules_and_calls(operation: &Operation) -> String {
         Operation::TransferLine(TransferLine { version, to, .. }) => {
             format!("gives capsule {version} with all its versions to {to}")
         }
-        Operation::Accept(Accept { version, terms, territory }) => {
+        Operation::Accept(Accept { version, terms, territory, offer }) => {
             let place = territory.as_ref().map(|code| format!(" for use in {code}"));
-            format!("accepts terms {terms} of capsule {version}{}", place.unwrap_or_default())
+            let offer = offer.map(|number| format!(" by offer {number}")).unwrap_or_default();
+            let place = place.unwrap_or_default();
+            format!("accepts terms {terms} of capsule {version}{offer}{place}")
         }
         Operation::RevokeGrant(number) => format!("ends grant {number}"),
-        Operation::OpenChannel(OpenChannel { gateway, grants, amount, expires, .. }) => format!(
-            "opens a channel with {amount} credits to gateway {} for grants {grants:?}, until {}",
-            gateway.did(),
-            calendar::print(*expires)
-        ),
+        Operation::OpenChannel(record) => channel(record),
         Operation::FundChannel(FundChannel { channel, amount }) => {
             format!("adds {amount} credits to channel {channel}")
         }
@@ -84,6 +83,47 @@ fn capsules_and_calls(operation: &Operation) -> String {
             let lets = if *allowed { "lets" } else { "no longer lets" };
             format!("{lets} node {} serve capsule {version}", node.did())
         }
+        other => claims_and_offers(other),
+    }
+}
+
+fn channel(record: &OpenChannel) -> String {
+    let OpenChannel { gateway, grants, amount, expires, vouchers, .. } = record;
+    let vouchers = if *vouchers { ", by vouchers" } else { "" };
+    format!(
+        "opens a channel with {amount} credits to gateway {} for grants {grants:?}, until {}{vouchers}",
+        gateway.did(),
+        calendar::print(*expires)
+    )
+}
+
+fn claims_and_offers(operation: &Operation) -> String {
+    match operation {
+        Operation::OfferTerms(OfferTerms { version, terms, to, expires, limit, once, .. }) => {
+            let to = to.map_or("anybody".to_owned(), |to| to.to_string());
+            let limit = limit.map(|limit| format!(", {limit} times at most")).unwrap_or_default();
+            let once = if *once { ", once to each account" } else { "" };
+            let expires = calendar::print(*expires);
+            format!(
+                "offers terms {terms} of capsule {version} to {to} until {expires}{limit}{once}"
+            )
+        }
+        Operation::WithdrawTerms(number) => format!("ends offer {number} of terms"),
+        Operation::RevokeGrantFor(RevokeGrantFor { grant, reason }) => {
+            format!("ends grant {grant} for `{}`", Revocation::from(*reason).text())
+        }
+        Operation::OpenDispute(OpenDispute { leaf, claim, evidence, statement, .. }) => format!(
+            "claims {claim:?} of the call with receipt {}-{}, by evidence {evidence}: {statement}",
+            leaf.channel, leaf.n
+        ),
+        Operation::ResolveDispute(ResolveDispute { dispute, ruling, reason }) => match ruling {
+            Ruling::Upheld(refund) => {
+                format!("upholds dispute {dispute} and gives {refund} credits back: {reason}")
+            }
+            Ruling::Dismissed => format!("dismisses dispute {dispute}: {reason}"),
+        },
+        Operation::WithdrawDispute(number) => format!("takes back the claim of dispute {number}"),
+        Operation::LapseDispute(number) => format!("closes dispute {number}, which lapsed"),
         other => nodes(other),
     }
 }

@@ -252,7 +252,7 @@ fn refused(denied: &PartDenied) -> CallError {
 /// What is said of a grant: the numbers are those of all gateways, so that a call is denied
 /// exactly if neither this gateway's lease nor what nobody has leased holds it.
 fn grant_view(part: &Part, need: Option<&Need<'_>>, licensee_ok: bool) -> GrantView {
-    let covers = part.grant.line == part.version.line && part.grant.terms == part.version.terms;
+    let covers = part.grant.covers(&part.version);
     let counted = need.and_then(|need| need.counted.map(|counted| (need, counted)));
     // A decision is about one more call: the other lines under the grant come before it.
     let calls_used = counted.map_or(0, |(need, counted)| {

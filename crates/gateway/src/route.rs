@@ -28,7 +28,7 @@ pub struct Part {
     pub grant_number: u64,
     /// The grant.
     pub grant: Grant,
-    /// The terms of grant and version.
+    /// The terms of the grant.
     pub terms: Terms,
     /// What is counted in the current period of its quota, if that counts calls or spend.
     pub quota: Option<Counted>,
@@ -152,24 +152,25 @@ impl Router<'_> {
         at.map(|(parameters, _)| parameters.clone()).ok_or_else(missing)
     }
 
-    /// The channel's grant for a version: for its line and its terms. Of several the newest
-    /// that is still held, which lasts longest.
+    /// The channel's grant that covers a version. Of several the newest that holds now: one
+    /// that was offered for a while does not keep a lasting one from being used.
     fn grant_for(&self, channel: &Channel, version: &Version) -> Result<u64, CallError> {
         let mut other_terms = false;
-        let mut revoked = None;
+        let mut ended = None;
         for number in channel.grants.iter().rev() {
             let grant: Grant =
                 self.view.must("grant", number, &Key::Grant(*number)).map_err(ledger)?;
-            if grant.line == version.line && grant.terms == version.terms {
-                if grant.revoked.is_none() {
+            if grant.covers(version) {
+                let end = self.view.terms(&grant.terms).map_err(ledger)?.expires(grant.accepted);
+                if grant.revoked.is_none() && end.is_none_or(|end| self.now < end) {
                     return Ok(*number);
                 }
-                revoked.get_or_insert(*number);
+                ended.get_or_insert(*number);
             }
             other_terms |= grant.line == version.line;
         }
-        if let Some(number) = revoked {
-            // The decision says that it was revoked.
+        if let Some(number) = ended {
+            // The decision says that it was revoked or is over.
             return Ok(number);
         }
         let message = if other_terms {
@@ -217,7 +218,7 @@ impl Router<'_> {
     ) -> Result<Part, CallError> {
         let grant: Grant =
             self.view.must("grant", grant_number, &Key::Grant(grant_number)).map_err(ledger)?;
-        let terms = self.view.terms(&version.terms).map_err(ledger)?;
+        let terms = self.view.terms(&grant.terms).map_err(ledger)?;
         let manifest = self.manifest(number, &version.id)?;
         let offer = self.offer(&version, &manifest)?;
         let counted = |quota: &Quota, period| self.counted(quota, grant_number, period);

@@ -1,8 +1,8 @@
 //! Beginning after a block whose past is not known: what follows from the state alone.
 //!
-//! **Invariant**: catalogue, names, accounts, grants, royalty lines and open channels are those of an index
-//! that began at genesis; each account has one row for what it holds, so that its rows sum to
-//! its balance from here on.
+//! **Invariant**: catalogue, names, accounts, grants, royalty lines, offers and open channels are
+//! those of an index that began at genesis; each account has one row for what it holds, so that
+//! its rows sum to its balance from here on.
 
 use crate::error::IndexError;
 use crate::movements::entry;
@@ -37,6 +37,7 @@ pub(crate) fn fill(write: &WriteTransaction, ledger: &MemoryLedger) -> Result<()
     }
     crate::royalties::fill(write, ledger)?;
     crate::disputes::fill(write, ledger)?;
+    crate::offers::fill(write, ledger)?;
     ledger.entries().try_for_each(|(key, value)| fill.keyed(key, value))
 }
 

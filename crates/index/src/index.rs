@@ -276,5 +276,8 @@ fn create(write: &WriteTransaction) -> Result<(), IndexError> {
     write.open_table(OWN_GRANTS)?;
     write.open_table(OWN_ROYALTIES)?;
     write.open_table(DISPUTES)?;
+    write.open_table(OFFERS)?;
+    write.open_table(LINE_OFFERS)?;
+    write.open_table(OFFERS_TO)?;
     Ok(())
 }

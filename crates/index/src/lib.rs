@@ -17,6 +17,7 @@ mod disputes;
 pub mod error;
 mod index;
 mod movements;
+mod offers;
 pub mod payout;
 mod queries;
 pub mod rows;

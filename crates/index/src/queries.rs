@@ -205,7 +205,7 @@ impl Index {
         self.owned(OWN_CHANNELS, account)
     }
 
-    fn owned(
+    pub(crate) fn owned(
         &self,
         table: TableDefinition<'_, Bytes, ()>,
         account: &AccountId,

@@ -48,6 +48,13 @@ pub(crate) const OWN_ROYALTIES: TableDefinition<'_, Bytes, ()> =
 /// Kind of subject, its two numbers, dispute: see [`Subject`](crate::Subject).
 pub(crate) const DISPUTES: TableDefinition<'_, (u8, u64, u64, u64), ()> =
     TableDefinition::new("disputes");
+/// Number → where it stands, of every offer of terms.
+pub(crate) const OFFERS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("offers");
+/// Line, offer.
+pub(crate) const LINE_OFFERS: TableDefinition<'_, (u64, u64), ()> =
+    TableDefinition::new("line offers");
+/// Account, offer.
+pub(crate) const OFFERS_TO: TableDefinition<'_, Bytes, ()> = TableDefinition::new("offers to");
 
 /// A key of account and numbers.
 pub(crate) fn key(account: &AccountId, numbers: &[u64]) -> Vec<u8> {

@@ -119,11 +119,13 @@ impl<'a, S: State> Take<'a, S> {
             (Operation::BuyRoyalty(record), OperationResult::Sold(sale)) => {
                 self.royalty_sold(acting, record, sale)
             }
-            (Operation::Accept(_), OperationResult::Grant(number)) => {
+            (Operation::Accept(record), OperationResult::Grant(number)) => {
                 let key = key(&acting.account, &[*number]);
                 self.write.open_table(OWN_GRANTS)?.insert(key.as_slice(), ())?;
-                Ok(())
+                record.offer.map_or(Ok(()), |offer| self.offer_used(offer))
             }
+            (_, OperationResult::Offer(number)) => self.offered(*number),
+            (Operation::WithdrawTerms(number), _) => self.offer_used(*number),
             (Operation::OpenChannel(record), OperationResult::Channel(number)) => {
                 self.open_channel(acting, *number, record)
             }

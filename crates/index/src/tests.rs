@@ -199,7 +199,7 @@ fn market() -> (World, Cid) {
         ("carol", vec![Operation::RegisterNode(register)]),
     ]);
     let allow = AllowServing { version, node: key("carol").public(), allowed: true };
-    let accept = Accept { version, terms: terms().id(), territory: None };
+    let accept = Accept { version, terms: terms().id(), territory: None, offer: None };
     world.block(vec![
         ("alice", vec![Operation::AllowServing(allow)]),
         ("bob", vec![Operation::Accept(accept), Operation::OpenChannel(channel())]),

@@ -210,7 +210,9 @@ impl Signatures<'_> {
             | Operation::OpenDispute(_)
             | Operation::ResolveDispute(_)
             | Operation::WithdrawDispute(_)
-            | Operation::LapseDispute(_) => {}
+            | Operation::LapseDispute(_)
+            | Operation::OfferTerms(_)
+            | Operation::WithdrawTerms(_) => {}
         }
     }
 

@@ -100,6 +100,10 @@ choice! {
         Claim(Digest) = 73,
         /// The [`DisputeBook`](crate::object::DisputeBook).
         DisputeBook = 74,
+        /// An [`Offer`](crate::object::Offer) of terms by number.
+        Offer(u64) = 90,
+        /// The grant under an offer that is accepted once: (line, account).
+        OfferTaken((u64, u64)) = 91,
     }
 }
 

@@ -5,6 +5,7 @@ mod department;
 mod dispute;
 mod licensing;
 mod lineage;
+mod offer;
 mod trade;
 
 pub use department::{Budget, Department, Member, Role};
@@ -14,6 +15,7 @@ pub use dispute::{
 };
 pub use licensing::{Backing, Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
 pub use lineage::{ANCESTORS_MAX, Ancestor, Ancestry};
+pub use offer::Offer;
 pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
 
 use crate::history::History;
@@ -106,6 +108,8 @@ record! {
         pub tariffs: u64,
         /// Validators.
         pub validators: u64,
+        /// Offers of terms.
+        pub offers: u64,
     }
 }
 
@@ -146,7 +150,7 @@ record! {
         pub creator: u64,
         /// The version line it belongs to.
         pub line: u64,
-        /// The terms that grants must have accepted to call it.
+        /// Its published terms. Grants are of these, or were offered beside them.
         pub terms: Cid,
         /// Who its royalty goes to.
         pub plan: Plan,
@@ -160,6 +164,9 @@ record! {
         pub datanet: bool,
         /// When it was published.
         pub height: Height,
+        /// Least that a call earns, nano-credit, so that its parents get what their terms ask of
+        /// the smallest call.
+        pub least: Price,
     }
 }
 

@@ -42,6 +42,8 @@ choice! {
         Drawn(DrawnResult) = 80,
         /// What a department gave back.
         Recalled(Amount) = 81,
+        /// Terms were offered.
+        Offer(u64) = 90,
     }
 }
 

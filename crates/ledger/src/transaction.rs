@@ -4,6 +4,7 @@ mod department;
 mod dispute;
 mod licensing;
 mod nodes;
+mod offer;
 mod settle;
 mod trade;
 
@@ -11,6 +12,7 @@ pub use department::{CreateDepartment, Recall, SetBudget, SetMembers};
 pub use dispute::{OpenDispute, ResolveDispute, RevocationReason, RevokeGrantFor, Ruling};
 pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
 pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk};
+pub use offer::OfferTerms;
 pub use settle::{BatchSigners, Settle};
 pub use trade::{BeginRecovery, BuyRoyalty, OfferRoyalty};
 
@@ -173,6 +175,10 @@ choice! {
         WithdrawDispute(u64) = 73,
         /// Closes a dispute that nobody decided in time. Anyone may ask.
         LapseDispute(u64) = 74,
+        /// Offers terms for a version line beside the published ones.
+        OfferTerms(OfferTerms) = 90,
+        /// Ends an offer of terms; grants that were made under it stay.
+        WithdrawTerms(u64) = 91,
     }
 }
 

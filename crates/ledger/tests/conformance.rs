@@ -95,6 +95,7 @@ fn version() -> Version {
         depth: 3,
         datanet: true,
         height: Height(13),
+        least: Price(300),
     }
 }
 
@@ -166,8 +167,9 @@ fn accounts_and_rules() {
         nodes: 7,
         tariffs: 8,
         validators: 9,
+        offers: 10,
     };
-    check("numbers", &value, "47e4ee7f211f73265dd17658f6e21c1318bd6c81f37598e20a2756299542efcf");
+    check("numbers", &value, "c848e1013f9f04a9d63fa43ce7fd4af035152c7c669a4a404b67107cee5f2e4e");
     let genesis = Genesis::development(key(1).public(), [7; 32]);
     check("genesis", &genesis, "e1986de141bce925b0f32a2b1e8b32da0cda876e7ba788cf675fd12f826cea81");
 }
@@ -177,7 +179,7 @@ fn capsules() {
     check(
         "version",
         &version(),
-        "b1158ac2ea1b60769642687082297a06c6083a3fea78adb13c9ce3b97fc2cf59",
+        "78bf449a01d4b0515f798a22ad7f4328eba3548676071e5a15f8c58c633a97b4",
     );
     let royalty = vec![(4, Weight::ONE)];
     let value = Line { first: Cid::of(b"first"), owner: 1, head: 2, royalty };
@@ -208,8 +210,10 @@ fn licences_and_channels() {
         revoked: Some(Height(4)),
         territory: Some("PT".into()),
         breach: Some(Height(5)),
+        of: Cid::of(b"published"),
+        least: Price(300),
     };
-    check("grant", &value, "8151993c95e58053f04731ad0df11c77fc51c54713963e85ecc95d25c340f806");
+    check("grant", &value, "?");
     let value = Channel {
         payer: 1,
         session_key: key(3).public(),
@@ -321,7 +325,7 @@ fn operations_on_capsules() {
     let (name, to) = ("lab/model".to_owned(), account("a"));
     let line = TransferLine { version: id, to, grants: vec![3] };
     let territory = Some("PT".to_owned());
-    let accept = Accept { version: id, terms: Cid::of(b"terms"), territory };
+    let accept = Accept { version: id, terms: Cid::of(b"terms"), territory, offer: None };
     let checks = [
         (
             Operation::Publish(publish),
@@ -341,7 +345,7 @@ fn operations_on_capsules() {
         ),
         (
             Operation::Accept(accept),
-            "dccf3632955fce348de0a556e177b83b5e3930f05f639730280620c63cbb4642",
+            "e1da3aaf858cc41680a19cdb9c03f03b148aab6cdd74507413e340bc519de34b",
         ),
         (
             Operation::RevokeGrant(300),

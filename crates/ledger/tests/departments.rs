@@ -126,7 +126,7 @@ impl Stage {
 
     fn accept(&self) -> Operation {
         let terms = self.world.ledger.version(&self.model).unwrap().1.terms;
-        Operation::Accept(Accept { version: self.model, terms, territory: None })
+        Operation::Accept(Accept { version: self.model, terms, territory: None, offer: None })
     }
 
     fn ask(

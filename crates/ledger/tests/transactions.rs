@@ -302,7 +302,12 @@ fn nobody_acts_on_what_is_somebody_elses() {
         let what = format!("{operation:?}");
         assert_eq!(world.refused("thief", operation), ErrorCode::NotAuthorised, "{what}");
     }
-    let other = Accept { version, terms: ambar_base::Cid::of(b"other terms"), territory: None };
+    let other = Accept {
+        version,
+        terms: ambar_base::Cid::of(b"other terms"),
+        territory: None,
+        offer: None,
+    };
     assert_eq!(world.refused("thief", Operation::Accept(other)), ErrorCode::GrantMissing);
 }
 

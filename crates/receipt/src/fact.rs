@@ -36,6 +36,16 @@ record! {
 }
 
 record! {
+    /// A grant of terms that were offered beside the published ones.
+    pub struct OfferedFact {
+        /// The grant.
+        pub grant: GrantFact,
+        /// The published terms of the versions that it holds for.
+        pub of: Cid,
+    }
+}
+
+record! {
     /// A node.
     pub struct NodeFact {
         /// Its number.
@@ -161,6 +171,8 @@ choice! {
         Treasury(TreasuryFact) = 9,
         /// What the network took.
         Fee(FeeFact) = 10,
+        /// What a grant number stands for, if its terms were offered beside the published ones.
+        Offered(OfferedFact) = 90,
     }
 }
 
@@ -169,6 +181,17 @@ impl Span {
     #[must_use]
     pub fn holds(&self, height: Height) -> bool {
         self.from <= height && self.until.is_none_or(|until| height < until)
+    }
+}
+
+impl Fact {
+    /// The grant that the fact is about, whatever its terms are.
+    #[must_use]
+    pub fn grant(&self) -> Option<&GrantFact> {
+        match self {
+            Self::Grant(grant) | Self::Offered(OfferedFact { grant, .. }) => Some(grant),
+            _ => None,
+        }
     }
 }
 

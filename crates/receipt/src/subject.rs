@@ -67,6 +67,7 @@ impl Fact {
             Self::Contributor(fact) => Subject::Contributor(fact.datanet, fact.index),
             Self::Treasury(fact) => Subject::Treasury(fact.datanet),
             Self::Fee(_) => Subject::Fee,
+            Self::Offered(fact) => Subject::Grant(fact.grant.number),
         }
     }
 

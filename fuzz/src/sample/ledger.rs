@@ -12,7 +12,7 @@ use ambar_ledger::object::{Budget, Member, Role};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, CreateDepartment,
-    Envelope, FundChannel, OfferRoyalty, OpenChannel, Operation, Publish, Recall, RegisterName,
+    Envelope, FundChannel, OfferRoyalty, OfferTerms, OpenChannel, Operation, Publish, Recall, RegisterName,
     RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys, SetAsk, SetBudget,
     SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine, TransferRoyalty,
 };
@@ -75,10 +75,16 @@ impl Stage {
             stage.publish(),
             Operation::RegisterNode(RegisterNode::new(network, &actor_key(), &actor, ASK)),
             stage.serving(),
-            Operation::Accept(Accept { version, terms: terms::plain().id(), territory: None }),
+            Operation::Accept(Accept {
+                version,
+                terms: terms::plain().id(),
+                territory: None,
+                offer: None,
+            }),
             Operation::OpenChannel(channel()),
             stage.offer(),
             department("lab"),
+            stage.offered_terms(),
             Operation::RotateKeys(RotateKeys {
                 keys: KeySet::single(actor_key().public()),
                 recovery: Some(KeySet::single(key("newcomer").public()).digest()),
@@ -204,6 +210,14 @@ impl Stage {
             Operation::TransferRoyalty(TransferRoyalty { royalty: FIRST, to: actor }),
             self.offer(),
             Operation::WithdrawOffer(FIRST),
+            self.offered_terms(),
+            Operation::WithdrawTerms(FIRST),
+            Operation::Accept(Accept {
+                version,
+                terms: terms::plain().id(),
+                territory: None,
+                offer: Some(FIRST),
+            }),
             Operation::BuyRoyalty(BuyRoyalty { royalty: FIRST, price: Price(7) }),
             self.recovery(),
             Operation::CancelRecovery,
@@ -246,6 +260,19 @@ impl Stage {
         let expires = START.after(1 << 40);
         let offer = OfferRoyalty { royalty: FIRST, price: Price(7), to: None, expires };
         Operation::OfferRoyalty(offer)
+    }
+
+    fn offered_terms(&self) -> Operation {
+        let terms = terms::plain();
+        Operation::OfferTerms(OfferTerms {
+            version: self.version,
+            terms: terms.id(),
+            document: Some(terms.to_document()),
+            to: None,
+            expires: START.after(1 << 40),
+            limit: Some(3),
+            once: true,
+        })
     }
 
     fn recovery(&self) -> Operation {

@@ -7,7 +7,7 @@ use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute,
-    DisputeBook, Governance, Grant, Lease, Line, Name, Node, Numbers, QuotaCount, Recovery,
+    DisputeBook, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, QuotaCount, Recovery,
     Revocations, Royalty, RoyaltyOffer, Serve, Version,
 };
 use ambar_ledger::quota::RATE_PERIOD;
@@ -57,6 +57,7 @@ fn object(key: &Key, value: &[u8]) -> bool {
         | Key::NodeNumber(_)
         | Key::ValidatorNumber(_)
         | Key::ValidatorOf(_)
+        | Key::OfferTaken(_)
         | Key::Claim(_) => read::<u64>(value),
         Key::Name(_) => read::<Name>(value),
         Key::Version(_) => promise::compact(value).is_some_and(|object| version(&object)),
@@ -67,6 +68,7 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Recovery(_) => read::<Recovery>(value),
         Key::Department(_) => promise::compact(value).is_some_and(|object| department(&object)),
         Key::Departments(_) => read::<Vec<u64>>(value),
+        Key::Offer(_) => read::<Offer>(value),
         Key::Datanet(_) => read::<Datanet>(value),
         Key::Grant(_) => read::<Grant>(value),
         Key::Quota(_) => promise::compact(value).is_some_and(|object| count(&object)),

@@ -49,7 +49,7 @@ pub struct AllowArgs {
     /// The capsule, by id or registered name
     id: String,
     /// The node, by the DID of its key, as its `ambar status` shows it
-    node: String,
+    did: String,
     /// The key of the owner
     #[arg(long = "as", value_name = "KEY")]
     key: Option<String>,
@@ -91,15 +91,15 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
 }
 
 async fn allow(context: &Context, args: &AllowArgs, allowed: bool) -> Outcome {
-    let node = PublicKey::from_did(&args.node);
-    let node = node.map_err(|error| Failure::input(format!("{}: {error}", args.node)))?;
+    let node = PublicKey::from_did(&args.did);
+    let node = node.map_err(|error| Failure::input(format!("{}: {error}", args.did)))?;
     let signer = context.signer(args.key.as_deref()).await?;
     let capsule = signer.client().capsule(&args.id).await?;
     let version = capsule.id.parse().or_fail(ErrorCode::BadGateway)?;
     let allow = Operation::AllowServing(AllowServing { version, node, allowed });
     let submitted = signer.submit(vec![allow]).await?;
     let may = if allowed { "may serve" } else { "may no longer serve" };
-    context.done(&submitted, &format!("{} {may} {}", args.node, capsule.id))
+    context.done(&submitted, &format!("{} {may} {}", args.did, capsule.id))
 }
 
 async fn serve(context: &Context, args: &ServeArgs) -> Outcome {

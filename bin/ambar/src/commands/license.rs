@@ -1,15 +1,17 @@
 //! `ambar license`: shows what the terms say and cost, accepts them, and opens a channel.
 
+use super::offer;
 use crate::ask::confirm;
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::sessions::{self, Session};
 use crate::signer::{Signer, channel_of, grant_of, number};
+use crate::table::{Side, Table};
 use ambar_base::{ErrorCode, Moment, Price, PublicKey};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::{Accept, OpenChannel};
 use ambar_licence::Territory;
-use ambar_node::api::dto::Capsule;
+use ambar_node::api::dto::{Capsule, Offer, TermsView};
 use clap::Args;
 use serde_json::json;
 
@@ -26,7 +28,8 @@ const CHANNEL_GRANTS_MAX: usize = 64;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  ambar license bafyrei… --as app --fund 5 --yes\n  \
     ambar license bafyrei… --territory DE --yes\n  \
-    ambar license bafyrei… --vouchers --fund 5 --yes")]
+    ambar license bafyrei… --vouchers --fund 5 --yes\n  \
+    ambar license bafyrei… --trial --as app --yes")]
 pub struct LicenseArgs {
     /// The capsule, by id or registered name
     id: String,
@@ -49,6 +52,12 @@ pub struct LicenseArgs {
     /// Let nothing settle that this side has not signed: see `ambar connect`
     #[arg(long, conflicts_with = "no_channel")]
     vouchers: bool,
+    /// Accept this offer instead of the published terms: see `ambar offer list`
+    #[arg(long, value_name = "N", conflicts_with = "trial")]
+    offer: Option<u64>,
+    /// Accept the one trial that is offered
+    #[arg(long)]
+    trial: bool,
     /// Only accept the terms, as an author does whose capsule uses this one
     #[arg(long)]
     no_channel: bool,
@@ -70,18 +79,25 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     let owner = context.key_name(args.key.as_deref())?;
     let signer = context.signer(Some(&owner)).await?;
     let capsule = signer.client().capsule(&args.id).await?;
-    context.note(&offer(&capsule));
+    let offers = signer.client().offers(Some(&args.id), Some(&signer.account.to_string())).await?;
+    if !offers.is_empty() {
+        context.note(&choices(&capsule, &offers));
+    }
+    let chosen = chosen(args, &offers)?;
+    context.note(&described(&capsule, chosen));
     if !args.yes {
         let help = "read the terms above and add --yes to accept them";
         confirm("accept these terms?", "the terms were not accepted", help)?;
     }
     let phase = context.progress().spinner("accepting the terms");
-    let grant = accept(&signer, &capsule, args.territory).await?;
+    let grant = accept_offer(&signer, &capsule, chosen, args.territory).await?;
     phase.finish(&format!("grant {grant}"));
     let territory = args.territory.map(Territory::as_str);
     let place = territory.map(|code| format!(" for use in {code}")).unwrap_or_default();
+    let offer = chosen.map(|offer| &offer.id);
     if args.no_channel {
-        let document = json!({ "grant": grant, "channel": null, "territory": territory });
+        let document = json!({ "grant": grant, "channel": null, "territory": territory,
+            "offer": offer });
         return context.print(&document, || format!("grant {grant}{place}\n"));
     }
     let opening = Opening {
@@ -96,8 +112,8 @@ pub async fn run(context: &Context, args: &LicenseArgs) -> Outcome {
     phase.finish(&format!("channel {}", session.channel));
     session.save(context.home(), context.passphrase().as_ref())?;
     let channel = session.channel;
-    let document =
-        json!({ "grant": grant, "channel": channel.to_string(), "territory": territory });
+    let document = json!({ "grant": grant, "channel": channel.to_string(), "territory": territory,
+        "offer": offer });
     let next = next(channel, args.vouchers);
     context.print(&document, || {
         format!("grant {grant}{place}, channel {channel} with {} credits\n{next}\n", args.fund)
@@ -112,10 +128,66 @@ pub fn next(channel: u64, vouchers: bool) -> String {
     format!("mint its API key with: ambar cert mint --channel {channel}")
 }
 
-/// What the owner offers, in plain words.
-fn offer(capsule: &Capsule) -> String {
-    let terms = &capsule.terms;
-    let mut text = format!("{} [{}], terms {}\n", capsule.name, capsule.kind, terms.id);
+/// Everything that may be accepted, side by side.
+fn choices(capsule: &Capsule, offers: &[Offer]) -> String {
+    let columns = [
+        ("offer", Side::Right),
+        ("what", Side::Left),
+        ("price", Side::Left),
+        ("quota", Side::Left),
+        ("ends", Side::Left),
+    ];
+    let mut table = Table::new(&columns);
+    let mut row = |number: &str, what: &str, terms: &TermsView| {
+        let cells = [offer::price(terms), offer::quota(terms), offer::term(terms)];
+        let [price, quota, term] = cells;
+        table.row([number.to_owned(), what.to_owned(), price, quota, term]);
+    };
+    row("-", "published", &capsule.terms);
+    for offer in offers {
+        let what = match (offer.once, &offer.to) {
+            (true, _) => "trial",
+            (false, Some(_)) => "to you",
+            (false, None) => "to anybody",
+        };
+        row(&offer.id, what, &offer.terms);
+    }
+    table.print("")
+}
+
+/// The offer that is asked for; nothing: the published terms.
+fn chosen<'a>(args: &LicenseArgs, offers: &'a [Offer]) -> Outcome<Option<&'a Offer>> {
+    let help = "see what you may accept with `ambar license` and the capsule alone";
+    if let Some(number) = args.offer {
+        let number = number.to_string();
+        let found = offers.iter().find(|offer| offer.id == number);
+        let missing = || {
+            let message = format!("there is no offer {number} of this capsule that you may accept");
+            Failure::new(ErrorCode::NotFound, message).helping(help)
+        };
+        return found.ok_or_else(missing).map(Some);
+    }
+    let trials: Vec<_> = offers.iter().filter(|offer| offer.once).collect();
+    match &trials[..] {
+        _ if !args.trial => Ok(None),
+        [only] => Ok(Some(*only)),
+        [] => {
+            let message = "no trial of this capsule is offered that this account has not had";
+            Err(Failure::new(ErrorCode::NotFound, message).helping(help))
+        }
+        several => {
+            let numbers: Vec<_> = several.iter().map(|offer| offer.id.as_str()).collect();
+            let message = format!("several trials are offered: {}", numbers.join(", "));
+            Err(Failure::input(message).helping("say which with --offer N"))
+        }
+    }
+}
+
+/// What is accepted, in plain words.
+fn described(capsule: &Capsule, offer: Option<&Offer>) -> String {
+    let terms = offer.map_or(&capsule.terms, |offer| &offer.terms);
+    let which = offer.map(|offer| format!(", offer {}", offer.id)).unwrap_or_default();
+    let mut text = format!("{} [{}]{which}, terms {}\n", capsule.name, capsule.kind, terms.id);
     for sentence in &terms.explain {
         text += &format!("  {sentence}\n");
     }
@@ -129,16 +201,27 @@ fn offer(capsule: &Capsule) -> String {
     text
 }
 
-/// Accepts a capsule's terms; the number of the grant.
+/// Accepts a capsule's published terms; the number of the grant.
 pub async fn accept(
     signer: &Signer,
     capsule: &Capsule,
     territory: Option<Territory>,
 ) -> Outcome<String> {
+    accept_offer(signer, capsule, None, territory).await
+}
+
+async fn accept_offer(
+    signer: &Signer,
+    capsule: &Capsule,
+    offer: Option<&Offer>,
+    territory: Option<Territory>,
+) -> Outcome<String> {
+    let terms = offer.map_or(&capsule.terms, |offer| &offer.terms);
     let accept = Accept {
         version: capsule.id.parse().or_fail(ErrorCode::BadGateway)?,
-        terms: capsule.terms.id.parse().or_fail(ErrorCode::BadGateway)?,
+        terms: terms.id.parse().or_fail(ErrorCode::BadGateway)?,
         territory: territory.map(|territory| territory.as_str().to_owned()),
+        offer: offer.map(|offer| number("offer", &offer.id)).transpose()?,
     };
     let submitted = signer.submit(vec![Operation::Accept(accept)]).await.map_err(|failure| {
         match failure.code {

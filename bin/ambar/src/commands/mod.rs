@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod key;
 pub mod license;
 pub mod network;
+pub mod offer;
 pub mod organisation;
 pub mod publish;
 pub mod receipt;

@@ -1,10 +1,11 @@
 //! Accepting terms, and ending grants.
 
+use super::offers;
 use super::ownership::version_of;
 use super::publish::still_binds;
 use crate::execution::Party;
 use crate::key::Key;
-use crate::object::{Grant, Line};
+use crate::object::{Grant, Line, Version};
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
 use crate::transaction::Accept;
@@ -17,27 +18,42 @@ pub(super) fn accept(
     party: &Party,
     record: &Accept,
 ) -> Result<OperationResult, Stop> {
-    let (_, version) = version_of(view, &record.version)?;
-    if version.terms != record.terms {
-        let message = format!("capsule {} has terms {}", record.version, version.terms);
-        return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
-    }
-    let terms = stored_terms(view, version.terms)?;
+    let offer = record.offer.map(Key::Offer);
+    view.require(offer.into_iter().chain([Key::VersionNumber(record.version)]))?;
+    let (number, version) = version_of(view, &record.version)?;
+    let terms = match record.offer {
+        None => published(view, &version, record)?,
+        Some(offer) => offers::take(view, party, (number, &version), (offer, record.terms))?,
+    };
     still_binds(&terms, view.block.time)?;
     check_territory(&terms, record.territory.as_deref())?;
     let grant = Grant {
         licensee: party.account,
         line: version.line,
-        terms: version.terms,
+        terms: record.terms,
         accepted: view.block.time,
         height: view.block.height,
         revoked: None,
         territory: record.territory.clone(),
         breach: None,
+        of: version.terms,
+        least: terms.minimum_price_per_call(),
     };
     let number = view.number(|numbers| &mut numbers.grants)?;
     view.put(&Key::Grant(number), &grant);
+    if let Some(offer) = record.offer {
+        offers::taken(view, party, offer, number)?;
+    }
     Ok(OperationResult::Grant(number))
+}
+
+/// The terms of a version, if they are those that were read.
+fn published(view: &View<'_>, version: &Version, record: &Accept) -> Result<Terms, Stop> {
+    if version.terms != record.terms {
+        let message = format!("capsule {} has terms {}", record.version, version.terms);
+        return Err(Refusal::new(ErrorCode::GrantMissing, message).into());
+    }
+    stored_terms(view, version.terms)
 }
 
 /// A territory is declared once, here: every receipt under the grant says it.

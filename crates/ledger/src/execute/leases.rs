@@ -124,8 +124,7 @@ fn check_path(view: &View<'_>, channel: &Channel, record: &TakeLease) -> Result<
             let mut by = false;
             for number in &channel.grants {
                 let grant: Grant = view.expect(&Key::Grant(*number))?;
-                let same = grant.line == called.line && grant.terms == called.terms;
-                by |= same && grant.revoked.is_none();
+                by |= grant.covers(called) && grant.revoked.is_none();
             }
             by && leads_to(record, &path)
         }

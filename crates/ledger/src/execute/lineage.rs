@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::object::{ANCESTORS_MAX, Ancestor, Ancestry, Grant, Line, Version};
 use crate::refusal::{Refusal, Stop};
 use crate::view::{View, stored_terms};
-use ambar_base::{Amount, Cid, Coded, ErrorCode, Weight};
+use ambar_base::{Amount, Cid, Coded, ErrorCode, Price, Weight};
 use ambar_capsule::manifest::Parent;
 use ambar_capsule::{Manifest, Plan};
 use ambar_licence::{Right, Terms, inherit};
@@ -25,6 +25,8 @@ pub(super) struct Parents {
     pub plans: Vec<(Weight, Plan)>,
     /// Everything that the version is built on.
     pub ancestry: Ancestry,
+    /// Least that a call earns, so that every floor above is reached, nano-credit.
+    pub least: Price,
 }
 
 /// The terms and lines of a version's ancestors: what [`parents`] reads.
@@ -65,15 +67,48 @@ pub(super) fn parents(
         let message = format!("a capsule is built on at most {ANCESTORS_MAX} versions");
         return Err(Refusal::new(ErrorCode::LimitExceeded, message).into());
     }
+    let mut least = Price::ZERO;
     for ancestor in flat.values_mut() {
         if owns(view, party, ancestor.line)? {
             // What owners do not ask of themselves they cannot ask of others through this.
             ancestor.due = ancestor.due.min(ancestor.reaches);
         } else {
-            check_ancestor(terms, &stored_terms(view, ancestor.terms)?, ancestor)?;
+            let rule = stored_terms(view, ancestor.terms)?;
+            check_ancestor(terms, &rule, ancestor)?;
+            let floor = least_for(rule.derivatives.floor_per_call, ancestor.reaches);
+            least = least.max(floor.ok_or_else(Refusal::overflow)?);
         }
     }
-    Ok(Parents { plans, ancestry: Ancestry { ancestors: flat.into_values().collect() } })
+    Ok(Parents { plans, ancestry: Ancestry { ancestors: flat.into_values().collect() }, least })
+}
+
+/// Whether terms that an owner offers for a version are as narrow as those that were heard when
+/// it was published. Reads its ancestry.
+pub(super) fn check_offered(
+    view: &View<'_>,
+    owner: u64,
+    number: u64,
+    terms: &Terms,
+) -> Result<(), Stop> {
+    view.require([Key::Ancestry(number)])?;
+    let ancestry: Ancestry = view.get(&Key::Ancestry(number))?.unwrap_or_default();
+    view.require(ancestor_keys(view, number)?)?;
+    for ancestor in &ancestry.ancestors {
+        if view.expect::<Line>(&Key::Line(ancestor.line))?.owner != owner {
+            check_width(terms, &stored_terms(view, ancestor.terms)?, &ancestor.id)?;
+        }
+    }
+    Ok(())
+}
+
+/// The smallest price of which this share is at least `floor`; nothing where there is none.
+fn least_for(floor: Price, share: Weight) -> Option<Price> {
+    if floor.is_zero() {
+        return Some(Price::ZERO);
+    }
+    let whole = u128::from(Weight::ONE.0).checked_mul(floor.0.into())?;
+    let least = whole.checked_add(u128::from(share.0).checked_sub(1)?)? / u128::from(share.0);
+    u64::try_from(least).ok().map(Price)
 }
 
 fn owns(view: &View<'_>, party: &Party, line: u64) -> Result<bool, Stop> {
@@ -94,13 +129,10 @@ fn check_grant(
         let message = format!("derivatives.allowed: the terms of {id} allow no derivatives");
         return refuse(ErrorCode::NotAuthorised, message);
     }
-    if !rule.grants.contains(&Right::Derive) {
-        return refuse(
-            ErrorCode::RightNotGranted,
-            format!("grants: the terms of {id} do not grant to derive"),
-        );
-    }
     let Some(number) = named else {
+        if !rule.grants.contains(&Right::Derive) {
+            return no_right(&id);
+        }
         let message = format!("a grant is named for each parent of another owner; {id} lacks one");
         return refuse(ErrorCode::GrantMissing, message);
     };
@@ -111,22 +143,32 @@ fn check_grant(
             format!("grant {number} is not the publisher's for {id}"),
         );
     }
-    if grant.terms != parent.terms {
+    if !grant.covers(parent) {
         return refuse(
             ErrorCode::GrantMissing,
             format!("grant {number} is for other terms than those of {id}"),
         );
     }
+    // Under the terms of the grant: the published ones, or others that were offered.
+    let held = stored_terms(view, grant.terms)?;
+    if !held.grants.contains(&Right::Derive) {
+        return no_right(&id);
+    }
     if grant.revoked.is_some() {
         return refuse(ErrorCode::GrantRevoked, format!("grant {number} for {id} was revoked"));
     }
-    if rule.expires(grant.accepted).is_some_and(|end| view.block.time >= end) {
+    if held.expires(grant.accepted).is_some_and(|end| view.block.time >= end) {
         return refuse(
             ErrorCode::GrantTermOver,
             format!("the term of grant {number} for {id} is over"),
         );
     }
     Ok(())
+}
+
+fn no_right(id: &Cid) -> Result<(), Stop> {
+    let message = format!("grants: the terms of {id} do not grant to derive");
+    Err(Refusal::new(ErrorCode::RightNotGranted, message).into())
 }
 
 /// Adds a parent, and what it is built on. `asked` is the part of what the terms above ask that
@@ -164,15 +206,19 @@ fn part(of: Weight, weight: Weight) -> Weight {
     Weight(u32::try_from(product).expect("a part of a weight is a weight"))
 }
 
+/// Terms are not wider than those of a version that theirs is built on.
+fn check_width(terms: &Terms, rule: &Terms, id: &Cid) -> Result<(), Refusal> {
+    let wider = inherit::check(terms, rule);
+    let Some(first) = wider.first() else { return Ok(()) };
+    let all: Vec<_> = wider.iter().map(ToString::to_string).collect();
+    let message = format!("the terms are wider than those of {id}: {}", all.join("; "));
+    Err(Refusal::new(first.code(), message))
+}
+
 /// What an ancestor of another owner demands.
 fn check_ancestor(terms: &Terms, rule: &Terms, ancestor: &Ancestor) -> Result<(), Refusal> {
     let Ancestor { id, reaches, due, .. } = ancestor;
-    let wider = inherit::check(terms, rule);
-    if let Some(first) = wider.first() {
-        let all: Vec<_> = wider.iter().map(ToString::to_string).collect();
-        let message = format!("the terms are wider than those of {id}: {}", all.join("; "));
-        return Err(Refusal::new(first.code(), message));
-    }
+    check_width(terms, rule, id)?;
     let refuse = |message: String| Err(Refusal::new(ErrorCode::NotAuthorised, message));
     if reaches < due {
         return refuse(format!(

@@ -9,6 +9,7 @@ mod grants;
 mod leases;
 mod lineage;
 mod nodes;
+mod offers;
 mod ownership;
 mod publish;
 mod recovery;
@@ -91,5 +92,7 @@ fn operation(
         Operation::ResolveDispute(record) => disputes::resolve(view, party, record),
         Operation::WithdrawDispute(number) => disputes::withdraw(view, party, *number),
         Operation::LapseDispute(number) => disputes::lapse(view, *number),
+        Operation::OfferTerms(record) => offers::make(view, party, record),
+        Operation::WithdrawTerms(number) => offers::withdraw(view, party, *number),
     }
 }

@@ -42,11 +42,11 @@ pub(super) fn publish(
         return Err(Refusal::new(ErrorCode::NameTaken, message).into());
     }
     check_creator(view, party, record, &manifest)?;
-    let terms = terms_of(view, record, &manifest)?;
+    let terms = known_terms(view, manifest.terms, record.terms.as_deref())?;
     let number = view.number(|numbers| &mut numbers.versions)?;
     let draft = Draft { id, number, manifest: &manifest, terms };
     let (line_number, mut line) = line_of(view, party, &draft)?;
-    let Parents { plans, ancestry } =
+    let Parents { plans, ancestry, least } =
         lineage::parents(view, party, &manifest, &draft.terms, &record.derives)?;
     let (uses, depth) = components_of(view, party, record, &manifest)?;
     datanet_of(view, record, &draft, &line.first)?;
@@ -61,6 +61,7 @@ pub(super) fn publish(
         depth,
         datanet: manifest.datanet.is_some(),
         height: view.block.height,
+        least,
     };
     line.head = number;
     view.put(&Key::Line(line_number), &line);
@@ -101,8 +102,13 @@ fn require(
     let versions = numbers.iter().map(version).collect::<Result<Vec<_>, Stop>>()?;
     let above = parents.iter().map(|number| lineage::ancestor_keys(view, *number));
     let above = above.collect::<Result<Vec<_>, Stop>>()?;
-    let own = versions.iter().flat_map(|one| [Key::Line(one.line), Key::Terms(one.terms)]);
-    view.require(own.chain(above.into_iter().flatten()))
+    let granted = |number: &u64| view.get::<Grant>(&Key::Grant(*number)).transpose();
+    let components = record.grants.iter().take(COMPONENTS_MAX);
+    let granted = components.chain(record.derives.iter().take(PARENTS_MAX)).filter_map(granted);
+    let granted = granted.map(|grant| Ok(Key::Terms(grant?.terms)));
+    let granted = granted.collect::<Result<Vec<_>, Stop>>()?;
+    let of = versions.iter().flat_map(|one| [Key::Line(one.line), Key::Terms(one.terms)]);
+    view.require(of.chain(above.into_iter().flatten()).chain(granted))
 }
 
 /// The versions that a manifest names.
@@ -127,12 +133,17 @@ fn check_creator(
     Err(Refusal::new(ErrorCode::NotAuthorised, message).into())
 }
 
-fn terms_of(view: &mut View<'_>, record: &Publish, manifest: &Manifest) -> Result<Terms, Stop> {
-    let key = Key::Terms(manifest.terms);
+/// Terms that somebody may accept from now on: the ledger keeps them, or they are given.
+pub(super) fn known_terms(
+    view: &mut View<'_>,
+    id: Cid,
+    given: Option<&[u8]>,
+) -> Result<Terms, Stop> {
+    let key = Key::Terms(id);
     let known: Option<Vec<u8>> = view.get(&key)?;
-    let given = record.terms.clone().filter(|bytes| Cid::of(bytes) == manifest.terms);
+    let given = given.filter(|bytes| Cid::of(bytes) == id).map(<[u8]>::to_vec);
     let missing = || {
-        let message = format!("the terms {} are not given and not known", manifest.terms);
+        let message = format!("the terms {id} are not given and not known");
         Refusal::new(ErrorCode::TermsInvalid, message)
     };
     let bytes = known.or(given).ok_or_else(missing)?;
@@ -234,7 +245,7 @@ pub(super) fn check_component(
     if grant.licensee != owner || grant.line != version.line {
         return refuse("is not the owner's for");
     }
-    if grant.terms != version.terms || grant.revoked.is_some() {
+    if !grant.covers(version) || grant.revoked.is_some() {
         return refuse("does not hold for");
     }
     let terms = stored_terms(view, grant.terms)?;

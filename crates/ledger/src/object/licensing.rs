@@ -1,5 +1,6 @@
 //! Grants and what is counted on them, channels and their certificates.
 
+use crate::object::Version;
 use crate::sequence::Sequence;
 use ambar_base::{Amount, Cid, Digest, Height, Moment, Price, PublicKey, record};
 
@@ -22,6 +23,11 @@ record! {
         pub territory: Option<String>,
         /// The height at which a dispute about a breach of it was upheld first.
         pub breach: Option<Height>,
+        /// The published terms of the versions that it holds for: its own, unless these were
+        /// offered beside them.
+        pub of: Cid,
+        /// Least that a call under its terms earns, nano-credit.
+        pub least: Price,
     }
 }
 
@@ -115,6 +121,15 @@ record! {
         pub block: Digest,
         /// Calls admitted from this height on are refused.
         pub height: Height,
+    }
+}
+
+impl Grant {
+    /// Whether its terms govern a version: one of the line that is published under the terms
+    /// that stood there when it was accepted, whose parents get no less than theirs ask.
+    #[must_use]
+    pub fn covers(&self, version: &Version) -> bool {
+        self.line == version.line && self.of == version.terms && self.least >= version.least
     }
 }
 

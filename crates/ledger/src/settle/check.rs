@@ -86,15 +86,15 @@ fn part<'a>(
     let grant = grant.ok_or_else(|| Refusal::unknown("grant", line.grant))?;
     let version = tables.versions.get(&line.version);
     let version = version.ok_or_else(|| Refusal::unknown("capsule version", line.version))?;
-    if grant.line != version.line || grant.terms != version.terms {
+    if !grant.covers(version) {
         return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
     }
     if grant.height > leaf.admitted || version.height > leaf.admitted {
         let message = "admitted before the grant was made or the capsule published";
         return refuse(ErrorCode::GrantMissing, message);
     }
-    let unread = || Refusal::new(ErrorCode::Internal, "the terms of a version were not read");
-    let terms = tables.terms.get(&version.terms).ok_or_else(unread)?;
+    let unread = || Refusal::new(ErrorCode::Internal, "the terms of a grant were not read");
+    let terms = tables.terms.get(&grant.terms).ok_or_else(unread)?;
     let ask = ask_at(tables.node(line.node)?, line.node, leaf.admitted, facts)?;
     Ok(Part { line, grant, version, terms, ask })
 }

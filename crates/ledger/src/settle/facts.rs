@@ -5,8 +5,8 @@ use super::{Progress, Tables};
 use crate::object::{Parameters, Version};
 use ambar_base::{AccountId, Height, Price};
 use ambar_receipt::fact::{
-    self, AskFact, ChannelFact, ContributorFact, FeeFact, GrantFact, HolderFact, NodeFact, Span,
-    TariffFact, TreasuryFact, VersionFact,
+    self, AskFact, ChannelFact, ContributorFact, FeeFact, GrantFact, HolderFact, NodeFact,
+    OfferedFact, Span, TariffFact, TreasuryFact, VersionFact,
 };
 use ambar_receipt::{BatchHeader, Fact, Line, Payee};
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +132,13 @@ fn version_fact(number: u64, version: &Version) -> Fact {
 
 fn grant_fact(number: u64, tables: &Tables) -> Fact {
     let grant = &tables.grants[&number];
-    Fact::Grant(GrantFact { number, licensee: id(tables, grant.licensee), terms: grant.terms })
+    let (licensee, of) = (id(tables, grant.licensee), grant.of);
+    let fact = GrantFact { number, licensee, terms: grant.terms };
+    if of == grant.terms {
+        Fact::Grant(fact)
+    } else {
+        Fact::Offered(OfferedFact { grant: fact, of })
+    }
 }
 
 fn node_fact(number: u64, tables: &Tables) -> Fact {

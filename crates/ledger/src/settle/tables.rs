@@ -25,7 +25,7 @@ pub struct Tables {
     pub nodes: BTreeMap<u64, Node>,
     /// Tariffs with their ids.
     pub tariffs: BTreeMap<u64, (Cid, Tariff)>,
-    /// Terms by id.
+    /// The terms of the grants, by id.
     pub terms: BTreeMap<Cid, Terms>,
     /// Royalty lines in the plans.
     pub royalties: BTreeMap<u64, Royalty>,
@@ -131,7 +131,7 @@ impl Tables {
     }
 
     fn second_keys(&self, leaves: &[Leaf]) -> [Vec<Key>; 3] {
-        let terms = sorted(self.versions.values().map(|version| version.terms));
+        let terms = sorted(self.grants.values().map(|grant| grant.terms));
         let parties = sorted(self.parties());
         let party = |party: &Party| match party {
             Party::Line(number) => vec![Key::Royalty(*number)],
@@ -146,7 +146,7 @@ impl Tables {
     }
 
     fn second(&mut self, view: &View<'_>, leaves: &[Leaf]) -> Result<(), Stop> {
-        for id in sorted(self.versions.values().map(|version| version.terms)) {
+        for id in sorted(self.grants.values().map(|grant| grant.terms)) {
             self.terms.insert(id, stored_terms(view, id)?);
         }
         for party in sorted(self.parties()) {

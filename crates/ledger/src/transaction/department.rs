@@ -58,11 +58,18 @@ impl Operation {
         match self {
             Self::Accept(_)
             | Self::RevokeGrant(_)
+            | Self::OpenDispute(_)
+            | Self::WithdrawDispute(_)
             | Self::OpenChannel(_)
             | Self::FundChannel(_)
             | Self::CloseChannel(_)
             | Self::RevokeCertificate(_) => Some(Role::Spend),
-            Self::Publish(_) | Self::RegisterName(_) | Self::AllowServing(_) => Some(Role::Publish),
+            Self::Publish(_)
+            | Self::RegisterName(_)
+            | Self::AllowServing(_)
+            | Self::OfferTerms(_)
+            | Self::WithdrawTerms(_)
+            | Self::RevokeGrantFor(_) => Some(Role::Publish),
             Self::SetMembers(_)
             | Self::TransferLine(_)
             | Self::TransferRoyalty(_)

@@ -7,10 +7,12 @@ record! {
     pub struct Accept {
         /// A version of the line.
         pub version: Cid,
-        /// The terms that were read: refused if the version has others.
+        /// The terms that were read: refused if the version or the offer has others.
         pub terms: Cid,
         /// Where the licensee uses the capsule: an assigned code of ISO 3166-1 alpha-2.
         pub territory: Option<String>,
+        /// The offer of the terms, by number; nothing: the terms are the version's own.
+        pub offer: Option<u64>,
     }
 }
 

@@ -59,7 +59,8 @@ fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
         accepted: time(grant.accepted),
         height: grant.height.0,
         revoked: grant.revoked.map(|height| height.0),
-        current: views::version(view, head)?.terms == grant.terms,
+        current: grant.covers(&views::version(view, head)?),
+        of: Some(grant.of.to_string()),
         breach: grant.breach.map(|height| height.0),
         disputes: super::disputes::open(app, view, Subject::Grant(number))?,
     })

@@ -144,6 +144,8 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::ResolveDispute(_) => "resolve_dispute",
         Operation::WithdrawDispute(_) => "withdraw_dispute",
         Operation::LapseDispute(_) => "lapse_dispute",
+        Operation::OfferTerms(_) => "offer_terms",
+        Operation::WithdrawTerms(_) => "withdraw_terms",
     }
 }
 

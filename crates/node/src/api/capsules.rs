@@ -91,6 +91,7 @@ fn capsule(
         terms: views::terms(&view.terms(&version.terms)?),
         plan: plan(view, version)?,
         served: app.serving.get(&version.id).is_some(),
+        offers: super::offers::standing(app, view, version.line)?,
     })
 }
 

@@ -21,6 +21,7 @@ mod faucet;
 mod keys;
 mod lineage;
 mod metrics;
+mod offers;
 mod openapi;
 mod party;
 mod receipts;

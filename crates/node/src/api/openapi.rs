@@ -2,7 +2,7 @@
 
 use super::{
     accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, dto, faucet, keys,
-    lineage, receipts, royalties, serving, statements, status, transactions, validators,
+    lineage, offers, receipts, royalties, serving, statements, status, transactions, validators,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -45,6 +45,7 @@ use utoipa::OpenApi;
         keys::offer,
         keys::release,
         lineage::lineage,
+        offers::list,
         receipts::list,
         receipts::one,
         receipts::proof::proof,

@@ -3,8 +3,8 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, faucet, keys,
-    lineage, metrics, openapi, receipts, royalties, serving, statements, status, transactions,
-    validators,
+    lineage, metrics, offers, openapi, receipts, royalties, serving, statements, status,
+    transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
@@ -69,6 +69,7 @@ fn with_content(routes: Router<Arc<App>>) -> Router<Arc<App>> {
             "/api/v1/capsules/{capsule}/key",
             get(keys::offer).put(keys::keep).post(keys::release),
         )
+        .route("/api/v1/offers", get(offers::list))
         .route("/api/v1/search", get(capsules::search))
         .route("/api/v1/catalogue/changes", get(capsules::changes))
         .route("/api/v1/terms/{id}", get(capsules::terms))

@@ -173,6 +173,7 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
             deposit: made.deposit.to_string(),
             refund: made.refund.to_string(),
         },
+        OperationResult::Offer(made) => OperationView::Offer { number: number(made) },
     }
 }
 
@@ -253,7 +254,7 @@ pub(super) fn may_fetch(
     grant: &Grant,
 ) -> Result<(), Failure> {
     let refuse = |code, message: &str| Err(Failure::new(code, message));
-    if grant.line != version.line || grant.terms != version.terms {
+    if !grant.covers(version) {
         return refuse(ErrorCode::GrantMissing, "the grant is for another capsule or other terms");
     }
     if grant.revoked.is_some() {

@@ -5,8 +5,8 @@ use super::{Client, ClientError};
 use crate::api::dto::{
     self, Account, AuditReport, Blob, Block, BlockRow, Capsule, CapsuleRow, Changes, Channel,
     Datanet, Dispute, Disputes, FaucetAnswer, FaucetRequest, Grant, KeepKey, KeyKept, KeyOffer,
-    KeyReleased, KeySignature, LineageGraph, Progress, Receipt, ReceiptRow, ReleaseKey, Royalty,
-    SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
+    KeyReleased, KeySignature, LineageGraph, Offer, Progress, Receipt, ReceiptRow, ReleaseKey,
+    Royalty, SearchAnswer, ServingAnswer, ServingRequest, Statement, Status, Submitted, TermsText,
     TraceAnswer, TraceRequest, Validators,
 };
 use crate::chain_file::frames;
@@ -220,6 +220,16 @@ impl Client {
     /// Grants of an account; signed by it.
     pub async fn grants(&self, account: &str) -> Result<Vec<Grant>, ClientError> {
         self.get(self.url("grants", &[("account", Some(account))])).await
+    }
+
+    /// Offers of terms: of a capsule, to an account, or what this account may accept of those of
+    /// this capsule.
+    pub async fn offers(
+        &self,
+        capsule: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<Offer>, ClientError> {
+        self.get(self.url("offers", &[("capsule", capsule), ("to", to)])).await
     }
 
     /// The royalty lines that an account holds.

@@ -125,7 +125,7 @@ impl Person {
     }
 
     pub async fn accept(&self, version: Cid, terms: &Terms) -> u64 {
-        let accept = Accept { version, terms: terms.id(), territory: None };
+        let accept = Accept { version, terms: terms.id(), territory: None, offer: None };
         match &self.act(vec![Operation::Accept(accept)]).await.unwrap()[..] {
             [OperationView::Grant { number }] => number.parse().unwrap(),
             other => panic!("{other:?}"),

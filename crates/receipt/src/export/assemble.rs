@@ -6,7 +6,7 @@ use super::{
     Settlement,
 };
 use crate::batch::{SignedBatch, line_hash, lines_by_node};
-use crate::fact::{self, Fact, TariffFact, VersionFact};
+use crate::fact::{self, Fact, GrantFact, TariffFact, VersionFact};
 use crate::leaf::{Details, Leaf, Line};
 use crate::subject::{self, Subject};
 use ambar_base::tree::Tree;
@@ -124,6 +124,10 @@ fn version(facts: &Facts, number: u64) -> Option<&VersionFact> {
     }
 }
 
+fn grant(facts: &Facts, number: u64) -> Option<&GrantFact> {
+    facts.get(&Subject::Grant(number)).and_then(|(_, fact)| fact.grant())
+}
+
 fn tariff(facts: &Facts, number: u64) -> Option<&TariffFact> {
     match facts.get(&Subject::Tariff(number)) {
         Some((_, Fact::Tariff(fact))) => Some(fact),
@@ -135,7 +139,8 @@ fn documents(given: &Preimages, leaf: &Leaf, facts: &Facts) -> Result<Preimages,
     let mut kept = Preimages::default();
     for kind in Kind::ALL {
         let mut found = given.by_digest(kind);
-        let named = kind.named(leaf, |n| version(facts, n), |n| tariff(facts, n));
+        let (version, grant) = (|n| version(facts, n), |n| grant(facts, n));
+        let named = kind.named(leaf, version, grant, |n| tariff(facts, n));
         if let Some(digest) = named.needed.iter().find(|digest| !found.contains_key(digest)) {
             return Err(AssembleError::NoDocument { kind, digest: *digest });
         }

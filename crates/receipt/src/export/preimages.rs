@@ -1,7 +1,7 @@
 //! The documents that a receipt's facts and leaf name by digest.
 
 use super::ByteBuf;
-use crate::fact::{TariffFact, VersionFact};
+use crate::fact::{GrantFact, TariffFact, VersionFact};
 use crate::leaf::Leaf;
 use ambar_base::{Cid, Digest, Domain};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub struct Preimages {
     pub plans: Vec<ByteBuf>,
     /// The tariffs that the lines are measured by.
     pub tariffs: Vec<ByteBuf>,
-    /// The terms that price the lines.
+    /// The terms that price the lines: those of their grants.
     pub terms: Vec<ByteBuf>,
 }
 
@@ -74,20 +74,22 @@ impl Kind {
         }
     }
 
-    /// What a leaf and its facts name. `version` and `tariff` find facts by number.
+    /// What a leaf and its facts name. `version`, `grant` and `tariff` find facts by number.
     pub(crate) fn named<'a>(
         self,
         leaf: &Leaf,
         version: impl Fn(u64) -> Option<&'a VersionFact>,
+        grant: impl Fn(u64) -> Option<&'a GrantFact>,
         tariff: impl Fn(u64) -> Option<&'a TariffFact>,
     ) -> Named {
         let versions = || leaf.lines.iter().filter_map(|line| version(line.version));
         let shares = || leaf.lines.iter().flat_map(|line| &line.shares);
         let needed = |needed| Named { needed, useful: BTreeSet::new() };
         let useful = |useful| Named { needed: BTreeSet::new(), useful };
+        let grants = leaf.lines.iter().filter_map(|line| grant(line.grant));
         let tariffs = leaf.lines.iter().filter_map(|line| tariff(line.tariff));
         match self {
-            Self::Terms => needed(versions().map(|fact| fact.terms.0).collect()),
+            Self::Terms => needed(grants.map(|fact| fact.terms.0).collect()),
             Self::Tariff => needed(tariffs.map(|fact| fact.id.0).collect()),
             Self::Plan => needed(versions().map(|fact| fact.plan).collect()),
             Self::Manifest => {

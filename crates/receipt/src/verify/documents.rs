@@ -20,8 +20,9 @@ pub(super) const CHECKS: [(&str, Kind); 5] = [
 
 /// The documents of a kind are those that are named: all that are needed, no others.
 pub(super) fn digests(case: &Case<'_>, kind: Kind) -> Verdict {
-    let (version, tariff) = (|n| case.facts.version(n).ok(), |n| case.facts.tariff(n).ok());
-    let (named, text) = (kind.named(case.leaf, version, tariff), kind.text());
+    let (version, grant) = (|n| case.facts.version(n).ok(), |n| case.facts.grant(n).ok());
+    let named = kind.named(case.leaf, version, grant, |n| case.facts.tariff(n).ok());
+    let text = kind.text();
     let given: Vec<Digest> =
         case.document.preimages.of(kind).iter().map(|bytes| kind.digest(bytes)).collect();
     let foreign =
@@ -41,11 +42,12 @@ pub(super) fn digests(case: &Case<'_>, kind: Kind) -> Verdict {
     Ok(format!("{} {text} documents have the digests that name them.", given.len()))
 }
 
-/// Each line's grant is for the terms that price it; the payer holds the first.
+/// Each line's grant holds for versions with the terms that its version has; the payer holds the
+/// first.
 pub(super) fn grants(case: &Case<'_>) -> Verdict {
     for (index, line) in case.leaf.lines.iter().enumerate() {
         let (grant, version) = (case.facts.grant(line.grant)?, case.facts.version(line.version)?);
-        if grant.terms != version.terms {
+        if case.facts.granted_of(line.grant)? != version.terms {
             let message = format!("grant {} is for other terms than line {index}", grant.number);
             return Err(Fault::failed(message));
         }
@@ -65,7 +67,7 @@ fn find<'a>(case: &Case<'a>, kind: Kind, digest: Digest) -> Result<&'a [u8], Fau
 
 /// The terms that price a line.
 pub(super) fn terms(case: &Case<'_>, line: &Line) -> Result<Terms, Fault> {
-    let id = case.facts.version(line.version)?.terms;
+    let id = case.facts.grant(line.grant)?.terms;
     Terms::from_document(find(case, Kind::Terms, id.0)?).map_err(Fault::failed)
 }
 

@@ -8,7 +8,7 @@ use crate::fact::{
 };
 use crate::leaf::Leaf;
 use crate::subject::{self, Subject};
-use ambar_base::{Height, Weight, codec};
+use ambar_base::{Cid, Height, Weight, codec};
 use ambar_capsule::Plan;
 use std::collections::BTreeMap;
 
@@ -61,7 +61,6 @@ impl Facts {
 
     lookup! {
         version(number: u64) -> Version, VersionFact;
-        grant(number: u64) -> Grant, GrantFact;
         node(number: u64) -> Node, NodeFact;
         channel(number: u64) -> Channel, ChannelFact;
         tariff(number: u64) -> Tariff, TariffFact;
@@ -69,6 +68,21 @@ impl Facts {
         holder(line: u64) -> Holder, HolderFact;
         contributor(datanet: u64, index: u32) -> Contributor, ContributorFact;
         treasury(datanet: u64) -> Treasury, TreasuryFact;
+    }
+
+    /// A grant, whatever its terms are.
+    pub(super) fn grant(&self, number: u64) -> Result<&GrantFact, Fault> {
+        let subject = Subject::Grant(number);
+        let grant = self.held.get(&subject).and_then(Fact::grant);
+        grant.ok_or_else(|| Fault::blocked(format!("no fact about {subject} holds")))
+    }
+
+    /// The published terms of the versions that a grant holds for.
+    pub(super) fn granted_of(&self, number: u64) -> Result<Cid, Fault> {
+        match self.held.get(&Subject::Grant(number)) {
+            Some(Fact::Offered(fact)) => Ok(fact.of),
+            _ => self.grant(number).map(|grant| grant.terms),
+        }
     }
 
     /// What the network takes; parts of a whole, because arithmetic relies on it.

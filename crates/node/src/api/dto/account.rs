@@ -128,7 +128,7 @@ pub struct Grant {
     pub height: u64,
     /// From which height it no longer holds.
     pub revoked: Option<u64>,
-    /// Whether the line's latest version still has these terms.
+    /// Whether it holds for the line's latest version.
     pub current: bool,
     /// The height at which a dispute about a breach of it was upheld.
     #[serde(default)]
@@ -136,6 +136,10 @@ pub struct Grant {
     /// Open disputes about a breach of it.
     #[serde(default)]
     pub disputes: Vec<String>,
+    /// The published terms of the versions that it holds for; others than its own if those were
+    /// offered beside them.
+    #[serde(default)]
+    pub of: Option<String>,
 }
 
 /// Money set aside for calls through one gateway.

@@ -1,5 +1,6 @@
 //! Capsules and their catalogue.
 
+use super::Offer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,6 +65,9 @@ pub struct Capsule {
     pub plan: Vec<PlanEntry>,
     /// Whether this node serves it.
     pub served: bool,
+    /// Terms that anybody may accept instead.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
 }
 
 /// The content of a capsule.

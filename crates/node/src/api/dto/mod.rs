@@ -15,6 +15,7 @@ mod datanet;
 mod department;
 mod dispute;
 mod key;
+mod offer;
 mod receipt;
 mod royalty;
 mod status;
@@ -35,6 +36,7 @@ pub use datanet::{
 pub use department::{Department, DepartmentRow, Member, StatementAccount};
 pub use dispute::{Dispute, Disputes};
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
+pub use offer::Offer;
 pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
 pub use royalty::{Recovering, Royalty, RoyaltyOffer};
 pub use status::{

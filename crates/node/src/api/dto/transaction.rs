@@ -138,4 +138,9 @@ pub enum OperationView {
         /// What a bond paid back.
         refund: String,
     },
+    /// Terms were offered.
+    Offer {
+        /// The offer's number.
+        number: String,
+    },
 }

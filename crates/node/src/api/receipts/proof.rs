@@ -13,6 +13,7 @@ use ambar_gateway::settled::Settled;
 use ambar_gateway::view::LedgerView;
 use ambar_index::ReceiptEntry;
 use ambar_ledger::Key;
+use ambar_ledger::object::Grant;
 use ambar_ledger::query::State as _;
 use ambar_ledger::transaction::{Operation, Settle, SignedTransaction};
 use ambar_receipt::export::{ByteBuf, Parts, Preimages, Settlement};
@@ -159,9 +160,13 @@ fn preimages(view: &LedgerView, known: &Known) -> Result<Preimages, Failure> {
     let versions: BTreeSet<u64> = known.leaf.lines.iter().map(|line| line.version).collect();
     for number in versions {
         let version = version(view, number)?;
-        let terms: Vec<u8> = view.must("terms", version.terms, &Key::Terms(version.terms))?;
-        found.terms.push(ByteBuf::from(terms));
         found.plans.push(ByteBuf::from(version.plan.to_bytes()));
+    }
+    let grants: BTreeSet<u64> = known.leaf.lines.iter().map(|line| line.grant).collect();
+    for number in grants {
+        let grant: Grant = view.must("grant", number, &Key::Grant(number))?;
+        let terms: Vec<u8> = view.must("terms", grant.terms, &Key::Terms(grant.terms))?;
+        found.terms.push(ByteBuf::from(terms));
     }
     let tariffs: BTreeSet<u64> = known.leaf.lines.iter().map(|line| line.tariff).collect();
     for number in tariffs {
