@@ -1,4 +1,5 @@
-//! Terms beside the published ones, by the command line against a node: to one account, and to try.
+//! Terms beside the published ones, by the command line against a node: to one account, to try,
+//! and with a price that falls.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
@@ -29,10 +30,9 @@ impl Stall {
         Self { market, model }
     }
 
-    /// Offers terms with this price for each call, and more lines.
-    fn offer(&self, per_call: &str, lines: &str, options: &[&str]) -> String {
-        let terms =
-            format!("terms = 1\ngrants = [\"call\"]\n{lines}[price]\nper_call = \"{per_call}\"\n");
+    /// Offers terms that let be called and say these lines.
+    fn offer(&self, lines: &str, options: &[&str]) -> String {
+        let terms = format!("terms = 1\ngrants = [\"call\"]\n{lines}");
         let terms = self.market.write("offered.toml", terms);
         let make = ["offer", "make", &self.model, "--terms", &terms, "--as", "owner"];
         text(&self.market.person().json(&[&make[..], options].concat()), "offer")
@@ -78,7 +78,7 @@ fn an_offer_to_one_account_is_cheaper_for_it_alone() {
     let stall = Stall::open();
     let person = stall.market.person();
     let app = text(&person.json(&["account", "show", "--as", "app"]), "did");
-    let offer = stall.offer("0.0005", "", &["--to", &app]);
+    let offer = stall.offer("price.per_call = \"0.0005\"", &["--to", &app]);
     let listed = until("the offer is listed", || {
         let listed = person.json(&["offer", "list", "--as", "app"]);
         listed.get(0).cloned()
@@ -116,8 +116,8 @@ fn an_offer_to_one_account_is_cheaper_for_it_alone() {
 #[test]
 fn a_trial_is_taken_once_and_its_quota_ends_it() {
     let stall = Stall::open();
-    let lines = "term.days = 3\nquota = { calls = 2, per = \"term\" }\n";
-    let trial = stall.offer("0", lines, &["--once", "--limit", "9"]);
+    let lines = "term.days = 3\nquota = { calls = 2, per = \"term\" }";
+    let trial = stall.offer(lines, &["--once", "--limit", "9"]);
     until("the trial is listed", || {
         let capsule = stall.market.person().json(&["show", &stall.model]);
         capsule["offers"].get(0).cloned()
@@ -140,4 +140,38 @@ fn a_trial_is_taken_once_and_its_quota_ends_it() {
     stall.market.audit(2);
     // Somebody else has theirs.
     assert_eq!(text(&stall.license("other", &["--trial"]).json(), "offer"), trial);
+}
+
+#[test]
+fn the_price_falls_once_enough_calls_have_settled() {
+    let stall = Stall::open();
+    let person = stall.market.person();
+    let lines =
+        "[price]\nper_call = \"0.0005\"\n[[price.tier]]\nfrom_calls = 2\nper_call = \"0.0001\"";
+    let offer = stall.offer(lines, &[]);
+    until("the offer is listed", || {
+        person.json(&["show", &stall.model])["offers"].get(0).map(|_| ())
+    });
+    let shown = stall.license("app", &["--offer", &offer]);
+    let tier =
+        "Once 2 calls under the grant have settled, the owner asks 0.000100000 credits per call";
+    assert!(shown.err.contains(tier) && shown.err.contains("less from 2 calls"), "{shown:?}");
+    let taken = shown.json();
+    let certificate = stall.certificate(&taken);
+    let first = [stall.call(&certificate), stall.call(&certificate)];
+    assert_eq!(first[0], first[1]);
+    stall.market.audit(2);
+    let grant = person.json(&["grant", "list", "--as", "app"])[0].clone();
+    assert_eq!((&grant["calls"], &grant["tier"]), (&2.into(), &1.into()), "{grant}");
+    // The tier holds from the block after the one that settled the second call.
+    let height = || person.json(&["status"])["height"].as_u64();
+    let settled = height();
+    until("a later block is final", || (height() > settled).then_some(()));
+    let third = stall.call(&certificate);
+    // The royalty, and the network's part of it.
+    assert_eq!(first[0] - third, 400_000 + 8_000);
+    stall.market.audit(3);
+    for n in [0, 2] {
+        stall.verify("app", &taken, n);
+    }
 }

@@ -231,7 +231,7 @@ impl Admission<'_> {
         let need = needs.get(&part.grant_number);
         PartFacts {
             grant: part.grant_number,
-            terms: part.version.terms,
+            terms: part.grant.terms,
             view: grant_view(part, need, !called || part.grant.licensee == channel.payer),
             capsule: part.version.id,
             capsule_ok: !called || channel.grants.contains(&part.grant_number),

@@ -15,7 +15,7 @@ fn overflow() -> CallError {
 }
 
 fn bill_of(route: &Route, part: &Part, counters: &Counters) -> Result<LineBill, CallError> {
-    bill::line_bill(counters, &part.terms.price, &route.tariff, route.ask).map_err(|_| overflow())
+    bill::line_bill(counters, &part.price, &route.tariff, route.ask).map_err(|_| overflow())
 }
 
 /// The lines of a bill: one for each part, in the route's order.

@@ -9,10 +9,12 @@ use ambar_base::{Cid, ErrorCode, Height, Moment, Price};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_consensus::Head;
 use ambar_ledger::Key;
-use ambar_ledger::object::{Channel, Grant, Lease, Node, Parameters, QuotaCount, Serve, Version};
+use ambar_ledger::object::{
+    Channel, Grant, Lease, Node, Parameters, QuotaCount, Serve, Version, Volume,
+};
 use ambar_ledger::query::State;
 use ambar_ledger::quota::RATE_PERIOD;
-use ambar_licence::{Quota, Terms};
+use ambar_licence::{PriceRule, Quota, Terms};
 use ambar_receipt::Tariff;
 use ambar_receipt::leaf::LINES_MAX;
 
@@ -30,6 +32,8 @@ pub struct Part {
     pub grant: Grant,
     /// The terms of the grant.
     pub terms: Terms,
+    /// What a call costs under it, in the tier that its settled calls have reached.
+    pub price: PriceRule,
     /// What is counted in the current period of its quota, if that counts calls or spend.
     pub quota: Option<Counted>,
     /// What is leased of its rate, if the quota has one.
@@ -64,7 +68,7 @@ impl Part {
     /// Most nano-credit per MU: royalty and node fee together.
     #[must_use]
     pub fn unit_price(&self, ask: Price) -> Price {
-        Price(self.terms.price.per_mu.0.saturating_add(ask.0))
+        Price(self.price.per_mu.0.saturating_add(ask.0))
     }
 }
 
@@ -219,6 +223,7 @@ impl Router<'_> {
         let grant: Grant =
             self.view.must("grant", grant_number, &Key::Grant(grant_number)).map_err(ledger)?;
         let terms = self.view.terms(&grant.terms).map_err(ledger)?;
+        let price = self.price(&terms, grant_number, &grant)?;
         let manifest = self.manifest(number, &version.id)?;
         let offer = self.offer(&version, &manifest)?;
         let counted = |quota: &Quota, period| self.counted(quota, grant_number, period);
@@ -238,12 +243,25 @@ impl Router<'_> {
             grant_number,
             grant,
             terms,
+            price,
             quota,
             rate,
             role,
             parent,
             offer,
         })
+    }
+
+    /// The price that leaves of these routes are billed at under a grant.
+    fn price(&self, terms: &Terms, number: u64, grant: &Grant) -> Result<PriceRule, CallError> {
+        if terms.tiers.is_empty() {
+            return Ok(terms.price);
+        }
+        let volume = self.view.object::<Volume>(&Key::Volume(number)).map_err(ledger)?;
+        let volume = volume.unwrap_or_else(|| Volume::of(grant));
+        let price = volume.tier_at(self.admitted()).and_then(|(tier, _)| terms.price_of(tier));
+        let missing = || CallError::new(ErrorCode::LedgerCorrupt, "a grant has no tier now");
+        price.copied().ok_or_else(missing)
     }
 
     /// What the ledger counts in one period, and this node's lease.

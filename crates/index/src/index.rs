@@ -161,6 +161,7 @@ impl Index {
                 return Ok(());
             }
             crate::royalties::fill(write, state)?;
+            crate::offers::fill(write, state)?;
             put_number(write, "format", FORMAT)
         })
     }

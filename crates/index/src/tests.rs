@@ -4,6 +4,7 @@
 mod begun;
 mod consolidated;
 mod disputes;
+mod offers;
 mod royalties;
 
 use crate::{BlockInput, EntryKind, Index, IndexError};

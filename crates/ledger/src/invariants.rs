@@ -5,6 +5,7 @@ mod departments;
 mod disputes;
 mod quotas;
 mod seats;
+mod volumes;
 
 use crate::key::Key;
 use crate::object::{Agenda, Balance, Channel, Grant, Node, reserved};
@@ -16,6 +17,7 @@ use departments::Departments;
 use disputes::Disputes;
 use quotas::Quotas;
 use seats::Seats;
+use volumes::Volumes;
 
 /// Where all credits are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +95,9 @@ pub enum Violation {
     /// Disputes are not numbered without gaps, or not counted.
     #[error("disputes are not numbered without gaps, or the open ones are not counted")]
     Disputes,
+    /// A grant's tier is not what its calls have reached.
+    #[error("the tier of grant {0} is not the one that its settled calls have reached")]
+    Tier(u64),
     /// A sum does not fit.
     #[error("the credits of the state do not fit their type")]
     Overflow,
@@ -105,6 +110,7 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
     let mut quotas = Quotas::default();
     let mut departments = Departments::default();
     let mut disputes = Disputes::default();
+    let mut volumes = Volumes::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
@@ -112,11 +118,13 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
         quotas.add(&key, value)?;
         departments.add(&key, value)?;
         disputes.add(&key, value)?;
+        volumes.add(&key, value)?;
     }
     seats.check()?;
     quotas.check()?;
     departments.check()?;
     disputes.check()?;
+    volumes.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;
@@ -212,6 +220,28 @@ impl Disputes {
                 self.disputes.insert(*number, object(key, value)?);
             }
             Key::DisputeBook => self.book = object(key, value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Volumes {
+    fn add(&mut self, key: &Key, value: &[u8]) -> Result<(), Violation> {
+        match key {
+            Key::Terms(id) => {
+                let document: Vec<u8> = object(key, value)?;
+                // Nothing is counted under terms that do not read.
+                let terms = Terms::from_document(&document).ok();
+                let tiered = terms.filter(|terms| !terms.tiers.is_empty());
+                self.terms.extend(tiered.map(|terms| (*id, terms)));
+            }
+            Key::Grant(number) => {
+                self.grants.insert(*number, object::<Grant>(key, value)?.terms);
+            }
+            Key::Volume(grant) => {
+                self.volumes.insert(*grant, object(key, value)?);
+            }
             _ => {}
         }
         Ok(())

@@ -104,6 +104,9 @@ choice! {
         Offer(u64) = 90,
         /// The grant under an offer that is accepted once: (line, account).
         OfferTaken((u64, u64)) = 91,
+        /// The [`Volume`](crate::object::Volume) of a grant whose terms have tiers, once a call
+        /// has settled under it.
+        Volume(u64) = 92,
     }
 }
 

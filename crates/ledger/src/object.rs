@@ -7,6 +7,7 @@ mod licensing;
 mod lineage;
 mod offer;
 mod trade;
+mod volume;
 
 pub use department::{Budget, Department, Member, Role};
 pub use dispute::{
@@ -17,6 +18,7 @@ pub use licensing::{Backing, Channel, Grant, Lease, QuotaCount, Revocation, Revo
 pub use lineage::{ANCESTORS_MAX, Ancestor, Ancestry};
 pub use offer::Offer;
 pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
+pub use volume::Volume;
 
 use crate::history::History;
 use ambar_base::finality::SEATS_MAX;

@@ -1,9 +1,10 @@
 //! The bytes of what is asked and kept of offered terms are for ever, as those in
 //! `conformance.rs` are.
 
-use ambar_base::{AccountId, Cid, Decode, Digest, Encode, Moment, codec};
+use ambar_base::{AccountId, Cid, Decode, Digest, Encode, Height, Moment, codec};
 use ambar_ledger::Key;
-use ambar_ledger::object::Offer;
+use ambar_ledger::history::History;
+use ambar_ledger::object::{Offer, Volume};
 use ambar_ledger::result::OperationResult;
 use ambar_ledger::transaction::{Accept, OfferTerms, Operation};
 use std::fmt::Debug;
@@ -32,6 +33,17 @@ fn objects() {
         &vec![Key::Offer(300), Key::OfferTaken((300, 301))],
         "278b4584dbafd1fd9a6b1456af1726cb4a6881239b74e7dadc3274709740a7e1",
     );
+}
+
+#[test]
+fn volumes() {
+    let mut tier = History::new(Height(300), 0);
+    tier.set(Height(400), Height(0), 2).unwrap();
+    check(
+        &Volume { calls: 1_000, tier },
+        "791bdd058d19136c593037dffe7b0070ac733e14cbb0828a8cb3b66acc59caf7",
+    );
+    check(&Key::Volume(300), "c94b3cb164c48725be840fe99feff4c091ff4a5c0ad656752b5f2658edf3533e");
 }
 
 #[test]

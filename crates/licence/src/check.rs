@@ -57,6 +57,7 @@ impl Terms {
         if let Some(quota) = &self.quota {
             found.extend(self.quota_problems(quota));
         }
+        found.extend(self.tier_problems());
         found.extend(self.idle_problems());
         found
     }
@@ -90,7 +91,8 @@ impl Terms {
         if calls.is_some_and(|calls| calls == 0 || calls > QUOTA_CALLS_MAX) {
             found.push(("quota.calls", Problem::OutOfRange { least: 1, most: QUOTA_CALLS_MAX }));
         }
-        let least = self.minimum_price_per_call().max(Price(1));
+        // The first call is of the first tier, and no later one is dearer.
+        let least = self.price.least().max(Price(1));
         if spend.is_some_and(|spend| spend < least) {
             found.push(("quota.spend", Problem::SpendTooLow { least }));
         }
@@ -103,8 +105,11 @@ impl Terms {
     /// Clauses about calls where no calls are granted.
     fn idle_problems(&self) -> Vec<Found> {
         let called = self.grants_calls();
-        let clauses =
-            [("quota", self.quota.is_some()), ("price", self.price != PriceRule::default())];
+        let clauses = [
+            ("quota", self.quota.is_some()),
+            ("price", self.price != PriceRule::default()),
+            ("price.tier", !self.tiers.is_empty()),
+        ];
         let idle = clauses.into_iter().filter(|(_, said)| *said && !called);
         idle.map(|(key, _)| (key, Problem::BindsNothing)).collect()
     }

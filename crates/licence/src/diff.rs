@@ -10,7 +10,8 @@ use crate::calendar;
 use crate::print::listed;
 use crate::quota::{Period, Quota};
 use crate::rate::{Rate, RateUnit};
-use crate::terms::{LegalText, Term, Terms};
+use crate::terms::{LegalText, PriceRule, Term, Terms};
+use crate::tier::PriceTier;
 use ambar_base::Price;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -111,7 +112,7 @@ struct Clause {
 }
 
 /// Every clause, in the order of the sentences that explain it.
-const CLAUSES: [Clause; 19] = [
+const CLAUSES: [Clause; 20] = [
     Clause { key: "terms", text: |t| Some(t.terms.to_string()), effect: |_, _| Effect::Other },
     Clause {
         key: "grants",
@@ -169,6 +170,7 @@ const CLAUSES: [Clause; 19] = [
         text: |t| money(t.price.minimum, "per call at least"),
         effect: |a, b| due(a.price.minimum, b.price.minimum),
     },
+    Clause { key: "price.tier", text: tiers, effect: tier_effect },
     Clause {
         key: "delegation.depth",
         text: |t| Some(t.delegation.depth.to_string()),
@@ -273,6 +275,35 @@ fn rate(before: &Terms, after: &Terms) -> Effect {
         })
     };
     permits(covers(after, before), covers(before, after))
+}
+
+fn tiers(terms: &Terms) -> Option<String> {
+    let tier = |tier: &PriceTier| {
+        let PriceTier { from_calls, price: PriceRule { per_mu, per_call, minimum } } = tier;
+        format!("from {from_calls} calls {per_mu} per MU, {per_call} per call, at least {minimum}")
+    };
+    let told: Vec<_> = terms.tiers.iter().map(tier).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+/// By the price after every number of calls at which a tier of either begins.
+fn tier_effect(before: &Terms, after: &Terms) -> Effect {
+    let at = |terms: &Terms, calls: u64| {
+        let price = terms.price_of(terms.tier_after(calls)).copied().unwrap_or_default();
+        [price.per_mu, price.per_call, price.minimum]
+    };
+    let begins = before.tiers.iter().chain(&after.tiers).map(|tier| tier.from_calls);
+    let pairs = begins.flat_map(|calls| at(before, calls).into_iter().zip(at(after, calls)));
+    let (mut dearer, mut cheaper) = (false, false);
+    for (before, after) in pairs {
+        dearer |= after > before;
+        cheaper |= after < before;
+    }
+    match (dearer, cheaper) {
+        (true, false) => Effect::Dearer,
+        (false, true) => Effect::Cheaper,
+        _ => Effect::Other,
+    }
 }
 
 fn list<T: Ord + fmt::Display>(words: &BTreeSet<T>) -> Option<String> {

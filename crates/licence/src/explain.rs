@@ -6,7 +6,7 @@ use crate::calendar;
 use crate::print::listed;
 use crate::quota::Quota;
 use crate::revocation::Revocation;
-use crate::terms::{LegalText, Right, Term, Terms};
+use crate::terms::{LegalText, PriceRule, Right, Term, Terms};
 
 impl Terms {
     /// One sentence per clause, addressed to the licensee.
@@ -18,6 +18,7 @@ impl Terms {
         sentences.push(self.explain_term());
         sentences.extend(self.explain_quota());
         sentences.push(self.explain_price());
+        sentences.extend(self.explain_tiers());
         sentences.push(self.explain_delegation());
         sentences.push(self.explain_derivatives());
         sentences.push(self.explain_revocation());
@@ -80,26 +81,21 @@ impl Terms {
     }
 
     fn explain_price(&self) -> String {
-        let price = self.price;
-        let parts = [(price.per_mu, "per MU of work"), (price.per_call, "per call")];
-        let parts = parts.iter().filter(|(price, _)| !price.is_zero());
-        let mut parts: Vec<_> =
-            parts.map(|(price, unit)| format!("{price} credits {unit}")).collect();
-        if parts.is_empty() && price.minimum.is_zero() {
-            return "The owner asks no royalty; nodes and the network ask their own fees."
-                .to_owned();
+        match asked(&self.price) {
+            None => "The owner asks no royalty; nodes and the network ask their own fees.".into(),
+            Some(asked) => {
+                format!("The owner asks {asked}; node and network fees come on top.")
+            }
         }
-        if parts.is_empty() {
-            parts.push("nothing by work".to_owned());
-        }
-        let least = match price.minimum.is_zero() {
-            true => String::new(),
-            false => format!(", and at least {} credits per call", price.minimum),
-        };
-        format!(
-            "The owner asks {}{least}; node and network fees come on top.",
-            parts.join(" plus ")
-        )
+    }
+
+    pub(crate) fn explain_tiers(&self) -> impl Iterator<Item = String> {
+        self.tiers.iter().map(|tier| {
+            let calls = counted(tier.from_calls);
+            let have = if tier.from_calls == 1 { "has" } else { "have" };
+            let asked = asked(&tier.price).unwrap_or_else(|| "no royalty".to_owned());
+            format!("Once {calls} under the grant {have} settled, the owner asks {asked}.")
+        })
     }
 
     fn explain_delegation(&self) -> String {
@@ -145,6 +141,24 @@ impl Terms {
             }
         }
     }
+}
+
+/// What an owner asks; nothing if it is nothing.
+fn asked(price: &PriceRule) -> Option<String> {
+    let parts = [(price.per_mu, "per MU of work"), (price.per_call, "per call")];
+    let parts = parts.iter().filter(|(price, _)| !price.is_zero());
+    let mut parts: Vec<_> = parts.map(|(price, unit)| format!("{price} credits {unit}")).collect();
+    if parts.is_empty() && price.minimum.is_zero() {
+        return None;
+    }
+    if parts.is_empty() {
+        parts.push("nothing by work".to_owned());
+    }
+    let least = match price.minimum.is_zero() {
+        true => String::new(),
+        false => format!(", and at least {} credits per call", price.minimum),
+    };
+    Some(format!("{}{least}", parts.join(" plus ")))
 }
 
 fn counted(calls: u64) -> String {

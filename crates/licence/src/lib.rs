@@ -30,6 +30,7 @@ mod reader;
 pub mod revocation;
 pub mod terms;
 pub mod territory;
+pub mod tier;
 
 pub use call::{Answer, CallFacts, DecisionRecord, Denied, PartDenied, PartFacts, ReplayError};
 pub use decision::{
@@ -48,3 +49,4 @@ pub use rate::{Rate, RateError, RateUnit};
 pub use revocation::Revocation;
 pub use terms::{Delegation, Derivatives, LegalText, PriceRule, Purposes, Right, Term, Terms};
 pub use territory::{Territories, Territory, TerritoryError};
+pub use tier::{PriceTier, TIERS_MAX};

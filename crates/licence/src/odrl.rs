@@ -130,7 +130,8 @@ impl Terms {
     /// The price of a call where it is the same for every call.
     fn price_per_call_alone(&self) -> Option<Price> {
         let price = self.price;
-        let alone = price.per_mu.is_zero() && price.minimum <= price.per_call;
+        let fixed = price.per_mu.is_zero() && price.minimum <= price.per_call;
+        let alone = fixed && self.tiers.is_empty();
         Some(price.per_call).filter(|per_call| alone && !per_call.is_zero())
     }
 
@@ -234,7 +235,8 @@ impl Terms {
             ("price.minimum", price.minimum, "are due per call at least"),
         ];
         let said = parts.into_iter().filter(|(_, amount, _)| !amount.is_zero());
-        said.map(|(key, amount, due)| (key, format!("{amount} credits {due}."))).collect()
+        let said = said.map(|(key, amount, due)| (key, format!("{amount} credits {due}.")));
+        said.chain(self.explain_tiers().map(|text| ("price.tier", text))).collect()
     }
 }
 

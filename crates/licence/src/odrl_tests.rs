@@ -2,6 +2,7 @@ use super::*;
 use crate::reader::KEYS;
 use crate::terms::tests::{any_terms, full};
 use crate::terms::{Delegation, Derivatives, PriceRule};
+use crate::tier::PriceTier;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -137,6 +138,7 @@ fn every_key_is_expressed_or_listed() {
     let mut days = full();
     days.price.minimum = Price(200_000);
     days.text = Some(LegalText::Sha256(ambar_base::Digest([7; 32])));
+    days.tiers = vec![PriceTier { from_calls: 5, price: PriceRule::default() }];
     let exports = [days.odrl(TARGET, None), example().odrl(TARGET, None)];
     let is_table = |key: &str| KEYS.iter().any(|k| k.starts_with(&format!("{key}.")));
     for key in KEYS.iter().filter(|key| !is_table(key)) {
@@ -144,9 +146,11 @@ fn every_key_is_expressed_or_listed() {
         if ["quota.per", "runtime.require"].contains(key) {
             continue;
         }
+        // A tier is said in one sentence.
+        let key = if key.starts_with("price.tier.") { "price.tier" } else { key };
         let found = exports
             .iter()
-            .any(|export| expressed(&export.document, key) || keys(export).contains(key));
+            .any(|export| expressed(&export.document, key) || keys(export).contains(&key));
         assert!(found, "{key}");
     }
 }
@@ -173,6 +177,7 @@ proptest! {
         check(!price.per_mu.is_zero(), "price.per_mu")?;
         check(!price.per_call.is_zero(), "price.per_call")?;
         check(price.minimum > price.per_call, "price.minimum")?;
+        check(!terms.tiers.is_empty(), "price.tier")?;
         check(terms.delegation != Delegation::default(), "delegation.depth")?;
         check(*derivatives != Derivatives::default(), "derivatives.allowed")?;
         check(terms.price == PriceRule::default() || terms.grants_calls(), "grants")?;

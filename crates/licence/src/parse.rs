@@ -14,6 +14,7 @@ use crate::terms::{
     TERM_DAYS_MAX, TERMS_BYTES_MAX, TERMS_VERSION, Term, Terms,
 };
 use crate::territory::{TERRITORIES_MAX, Territories, Territory};
+use crate::tier::{PriceTier, TIERS_MAX};
 use ambar_base::{Moment, Price, Weight};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -64,6 +65,11 @@ fn read_terms(reader: &mut Reader<'_>) -> Terms {
     }
     refuse_unenforced(reader);
     let version = reader.integer("terms", 0, u16::MAX.into());
+    let base = PriceRule {
+        per_mu: price(reader, "price.per_mu"),
+        per_call: price(reader, "price.per_call"),
+        minimum: price(reader, "price.minimum"),
+    };
     Terms {
         terms: version.map_or(TERMS_VERSION, |version| version as u16),
         grants: reader.list("grants", Right::ALL.len(), right).into_iter().collect(),
@@ -78,11 +84,8 @@ fn read_terms(reader: &mut Reader<'_>) -> Terms {
             deny: territories(reader, "territories.deny"),
         },
         delegation: delegation(reader),
-        price: PriceRule {
-            per_mu: price(reader, "price.per_mu"),
-            per_call: price(reader, "price.per_call"),
-            minimum: price(reader, "price.minimum"),
-        },
+        price: base,
+        tiers: tiers(reader, base),
         derivatives: Derivatives {
             allowed: reader.boolean("derivatives.allowed").unwrap_or_default(),
             share: reader.parsed("derivatives.share", share).unwrap_or_default(),
@@ -118,6 +121,37 @@ fn purposes(reader: &mut Reader<'_>, key: &str) -> BTreeSet<Purpose> {
 
 fn price(reader: &mut Reader<'_>, key: &str) -> Price {
     reader.parsed(key, |text| text.parse().map_err(Problem::Money)).unwrap_or_default()
+}
+
+/// Tiers after the first price. What a tier does not say is as in the tier before. What is wrong
+/// with one after the one before has its place in the text here.
+fn tiers(reader: &mut Reader<'_>, base: PriceRule) -> Vec<PriceTier> {
+    let mut before: (u64, PriceRule) = (0, base);
+    let mut tiers = Vec::new();
+    reader.each("price.tier", TIERS_MAX, |reader| {
+        let (calls, price) = before;
+        if !reader.has("price.tier.from_calls") {
+            reader.refuse("price.tier.from_calls", Problem::Missing);
+        }
+        let mut part = |key, before| {
+            reader.parsed(key, |text| text.parse().map_err(Problem::Money)).unwrap_or(before)
+        };
+        let rule = PriceRule {
+            per_mu: part("price.tier.per_mu", price.per_mu),
+            per_call: part("price.tier.per_call", price.per_call),
+            minimum: part("price.tier.minimum", price.minimum),
+        };
+        let from_calls = reader.integer("price.tier.from_calls", 1, QUOTA_CALLS_MAX);
+        // A number that could not be read has its error; an order is not looked for then.
+        let tier =
+            PriceTier { from_calls: from_calls.unwrap_or(calls.saturating_add(1)), price: rule };
+        for (key, problem) in tier.problems(calls, &price) {
+            reader.refuse_first(key, problem);
+        }
+        before = (tier.from_calls, tier.price);
+        tiers.push(tier);
+    });
+    tiers
 }
 
 fn term(reader: &mut Reader<'_>) -> Option<Term> {

@@ -3,7 +3,8 @@
 use crate::calendar;
 use crate::purpose::Purpose;
 use crate::quota::Quota;
-use crate::terms::{LegalText, Term, Terms};
+use crate::terms::{LegalText, PriceRule, Term, Terms};
+use crate::tier::PriceTier;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -51,18 +52,26 @@ impl Terms {
     }
 
     fn print_money(&self) -> String {
-        let (price, derivatives) = (self.price, self.derivatives);
+        let derivatives = self.derivatives;
+        let tier = |tier: &PriceTier| {
+            let PriceTier { from_calls, price } = tier;
+            format!("[[price.tier]]\nfrom_calls = {from_calls}\n{}", print_price(price))
+        };
+        let tiers: String = self.tiers.iter().map(tier).collect();
         format!(
-            "[price]\nper_mu = \"{}\"\nper_call = \"{}\"\nminimum = \"{}\"\n\
+            "[price]\n{}{tiers}\
              [derivatives]\nallowed = {}\nshare = \"{}\"\nfloor_per_call = \"{}\"\n",
-            price.per_mu,
-            price.per_call,
-            price.minimum,
+            print_price(&self.price),
             derivatives.allowed,
             derivatives.share,
             derivatives.floor_per_call,
         )
     }
+}
+
+fn print_price(price: &PriceRule) -> String {
+    let PriceRule { per_mu, per_call, minimum } = price;
+    format!("per_mu = \"{per_mu}\"\nper_call = \"{per_call}\"\nminimum = \"{minimum}\"\n")
 }
 
 fn print_quota(quota: &Quota) -> String {

@@ -125,6 +125,18 @@ pub enum Problem {
     /// Neither `days` nor `until`.
     #[error("a term needs `days` or `until`")]
     TermEmpty,
+    /// A tier with a price above the one before.
+    #[error("dearer than the tier before, which asks {before}")]
+    TierDearer {
+        /// What the tier before asks.
+        before: Price,
+    },
+    /// Tiers that do not ascend.
+    #[error("tiers ascend: expected more than {before}")]
+    TierOrder {
+        /// From how many calls on the tier before holds.
+        before: u64,
+    },
     /// Not a territory.
     #[error(transparent)]
     Territory(#[from] TerritoryError),

@@ -31,6 +31,11 @@ pub const KEYS: &[&str] = &[
     "price.per_mu",
     "price.per_call",
     "price.minimum",
+    "price.tier",
+    "price.tier.from_calls",
+    "price.tier.per_mu",
+    "price.tier.per_call",
+    "price.tier.minimum",
     "derivatives",
     "derivatives.allowed",
     "derivatives.share",
@@ -45,6 +50,9 @@ pub const KEYS: &[&str] = &[
     "runtime",
     "runtime.require",
 ];
+
+/// Keys whose values are lists of tables.
+const LISTS: &[&str] = &["price.tier"];
 
 type Item<'t> = Spanned<DeValue<'t>>;
 
@@ -72,7 +80,7 @@ impl<'t> Reader<'t> {
                 continue;
             };
             self.items.insert(known, item);
-            if is_table(known) {
+            if is_table(known) && !LISTS.contains(known) {
                 match item.get_ref() {
                     DeValue::Table(inner) => self.flatten(&format!("{path}."), inner),
                     _ => self.refuse(known, Problem::WrongType { expected: "a table" }),
@@ -179,6 +187,25 @@ impl<'t> Reader<'t> {
             }
         }
         found
+    }
+
+    /// Reads each table of a list of tables. What is wrong in one stands at its place there.
+    pub fn each(&mut self, key: &'static str, most: usize, mut read: impl FnMut(&mut Self)) {
+        let Some(items) = self.take(key, "a list of tables", DeValue::as_array) else { return };
+        if items.len() > most {
+            self.refuse(key, Problem::TooMany { most });
+            return;
+        }
+        for item in items {
+            let DeValue::Table(table) = item.get_ref() else {
+                self.refuse_at(item.span().start, key, Problem::WrongType { expected: "a table" });
+                continue;
+            };
+            let mut one = Self { text: self.text, items: [(key, item)].into(), errors: Vec::new() };
+            one.flatten(&format!("{key}."), table);
+            read(&mut one);
+            self.errors.append(&mut one.errors);
+        }
     }
 
     /// The errors found, if there are any.

@@ -12,6 +12,7 @@ use crate::purpose::Purpose;
 use crate::quota::Quota;
 use crate::revocation::Revocation;
 use crate::territory::Territories;
+use crate::tier::PriceTier;
 use ambar_base::document::{self, DocumentError};
 use ambar_base::{Cid, Coded, Digest, ErrorCode, Moment, Mu, Price, Weight};
 use serde::{Deserialize, Serialize};
@@ -143,8 +144,12 @@ pub struct Terms {
     pub territories: Territories,
     /// Whether a certificate may be passed on.
     pub delegation: Delegation,
-    /// What a call costs.
+    /// What a call costs, from the first one on.
     pub price: PriceRule,
+    /// What it costs once many have settled, ascending, no price above the one before; at most
+    /// [`TIERS_MAX`](crate::tier::TIERS_MAX).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<PriceTier>,
     /// What becomes of derivatives.
     pub derivatives: Derivatives,
     /// When the owner may end a grant; nothing: never.
@@ -175,6 +180,12 @@ impl Right {
 }
 
 impl PriceRule {
+    /// What the smallest call earns.
+    #[must_use]
+    pub fn least(&self) -> Price {
+        self.minimum.max(self.per_call)
+    }
+
     /// The royalty of a call of this much work: `max(minimum, per_call + ⌊mu × per_mu⌋)`,
     /// rounded once, down, towards the payer. Nothing on overflow.
     #[must_use]
@@ -198,6 +209,7 @@ impl Terms {
             territories: Territories::default(),
             delegation: Delegation::default(),
             price: PriceRule::default(),
+            tiers: Vec::new(),
             derivatives: Derivatives::default(),
             revoke_if: BTreeSet::new(),
             text: None,
@@ -233,10 +245,11 @@ impl Terms {
         })
     }
 
-    /// What the cheapest possible call earns.
+    /// What the cheapest possible call earns, in the cheapest tier.
     #[must_use]
     pub fn minimum_price_per_call(&self) -> Price {
-        self.price.minimum.max(self.price.per_call)
+        let least = self.prices().map(|(_, price)| price.least()).min();
+        least.unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::purpose::{PURPOSE_BYTES_MAX, PURPOSES_MAX};
 use crate::quota::{Period, QUOTA_CALLS_MAX};
 use crate::rate::{RATE_CALLS_MAX, Rate, RateUnit};
 use crate::territory::Territory;
+use crate::tier::TIERS_MAX;
 use proptest::prelude::*;
 
 fn purpose(word: &str) -> Purpose {
@@ -106,8 +107,9 @@ fn quota() -> impl Strategy<Value = Option<Quota>> {
 fn settle(mut terms: Terms) -> Terms {
     if !terms.grants_calls() {
         (terms.quota, terms.price) = (None, PriceRule::default());
+        terms.tiers.clear();
     }
-    let least = terms.minimum_price_per_call().max(Price(1));
+    let least = terms.price.least().max(Price(1));
     if let Some(spend) = terms.quota.as_mut().and_then(|quota| quota.spend.as_mut()) {
         *spend = (*spend).max(least);
     }
@@ -121,17 +123,32 @@ fn rights_and_reasons() -> impl Strategy<Value = (Vec<Right>, Vec<Revocation>)> 
     )
 }
 
+/// A first price, and tiers of which none is dearer than the one before.
+fn prices() -> impl Strategy<Value = (PriceRule, Vec<PriceTier>)> {
+    let steps = proptest::collection::vec((1u64..1_000_000, any::<[u64; 3]>()), 0..=TIERS_MAX);
+    (any::<[u64; 3]>(), steps).prop_map(|(first, steps)| {
+        let rule = |[per_mu, per_call, minimum]: [u64; 3]| PriceRule {
+            per_mu: Price(per_mu),
+            per_call: Price(per_call),
+            minimum: Price(minimum),
+        };
+        let (mut from_calls, mut now) = (0, first);
+        let tiers = steps.into_iter().map(|(more, most)| {
+            from_calls += more;
+            now = [0, 1, 2].map(|at| most[at].min(now[at]));
+            PriceTier { from_calls, price: rule(now) }
+        });
+        let tiers = tiers.collect();
+        (rule(first), tiers)
+    })
+}
+
 /// Any terms that pass their check.
 pub fn any_terms() -> impl Strategy<Value = Terms> {
     let term = prop_oneof![
         (1..=TERM_DAYS_MAX).prop_map(Term::Days),
         (0..=calendar::MOMENT_MAX.0).prop_map(|ms| Term::Until(Moment(ms))),
     ];
-    let price = any::<[u64; 3]>().prop_map(|[per_mu, per_call, minimum]| PriceRule {
-        per_mu: Price(per_mu),
-        per_call: Price(per_call),
-        minimum: Price(minimum),
-    });
     let derivatives =
         (any::<bool>(), 0..=Weight::ONE.0, any::<u64>()).prop_map(|(allowed, share, floor)| {
             match allowed {
@@ -146,11 +163,11 @@ pub fn any_terms() -> impl Strategy<Value = Terms> {
         quota(),
         (purposes(), territories()),
         0..=DELEGATION_DEPTH_MAX,
-        price,
+        prices(),
         derivatives,
         option(legal_text().boxed()),
     )
-        .prop_map(|(rights, term, quota, lists, depth, price, derivatives, text)| {
+        .prop_map(|(rights, term, quota, lists, depth, (price, tiers), derivatives, text)| {
             let ((grants, reasons), (purposes, territories)) = (rights, lists);
             settle(Terms {
                 term,
@@ -159,6 +176,7 @@ pub fn any_terms() -> impl Strategy<Value = Terms> {
                 territories,
                 delegation: Delegation { depth },
                 price,
+                tiers,
                 derivatives,
                 revoke_if: reasons.into_iter().collect(),
                 text,

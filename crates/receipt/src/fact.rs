@@ -46,6 +46,18 @@ record! {
 }
 
 record! {
+    /// Which tier of its terms' prices a grant had reached.
+    pub struct TierFact {
+        /// The grant.
+        pub grant: u64,
+        /// The tier: 0 is the price from the first call on.
+        pub tier: u16,
+        /// When this holds.
+        pub span: Span,
+    }
+}
+
+record! {
     /// A node.
     pub struct NodeFact {
         /// Its number.
@@ -173,6 +185,8 @@ choice! {
         Fee(FeeFact) = 10,
         /// What a grant number stands for, if its terms were offered beside the published ones.
         Offered(OfferedFact) = 90,
+        /// Which tier a grant had reached, if its terms have tiers.
+        Tier(TierFact) = 91,
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Subject {
     Treasury(u64),
     /// What the network takes.
     Fee,
+    /// Which tier of prices a grant has reached.
+    Tier(u64),
 }
 
 impl fmt::Display for Subject {
@@ -48,6 +50,7 @@ impl fmt::Display for Subject {
             }
             Self::Treasury(number) => write!(f, "the treasury of datanet {number}"),
             Self::Fee => f.write_str("the network fee"),
+            Self::Tier(number) => write!(f, "the tier of grant {number}"),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Fact {
             Self::Treasury(fact) => Subject::Treasury(fact.datanet),
             Self::Fee(_) => Subject::Fee,
             Self::Offered(fact) => Subject::Grant(fact.grant.number),
+            Self::Tier(fact) => Subject::Tier(fact.grant),
         }
     }
 
@@ -78,14 +82,20 @@ impl Fact {
             Self::Ask(fact) => fact.span.holds(height),
             Self::Holder(fact) => fact.span.holds(height),
             Self::Fee(fact) => fact.span.holds(height),
+            Self::Tier(fact) => fact.span.holds(height),
             _ => true,
         }
     }
 }
 
 /// What the bill of a leaf refers to. `gateway` signed its batch, `plan` finds the plan of
-/// a capsule version.
-pub fn needed(leaf: &Leaf, gateway: u64, plan: impl Fn(u64) -> Option<Plan>) -> BTreeSet<Subject> {
+/// a capsule version, `tiered` says whether the terms of a grant have tiers.
+pub fn needed(
+    leaf: &Leaf,
+    gateway: u64,
+    plan: impl Fn(u64) -> Option<Plan>,
+    tiered: impl Fn(u64) -> bool,
+) -> BTreeSet<Subject> {
     let mut needed = BTreeSet::from([Subject::Channel(leaf.channel), Subject::Node(gateway)]);
     if leaf.outcome == CallOutcome::Void {
         return needed;
@@ -99,6 +109,7 @@ pub fn needed(leaf: &Leaf, gateway: u64, plan: impl Fn(u64) -> Option<Plan>) -> 
             Subject::Tariff(line.tariff),
             Subject::Ask(line.node),
         ]);
+        needed.extend(tiered(line.grant).then_some(Subject::Tier(line.grant)));
         let Some(plan) = plan(line.version) else { continue };
         // A split that does not add up still names whom it would pay; that it does not add
         // up is for others to say.

@@ -2,8 +2,8 @@
 
 use ambar_base::{Digest, Moment, Price, Weight};
 use ambar_licence::{
-    Delegation, Derivatives, LegalText, Period, PriceRule, Purpose, Purposes, Quota, Rate,
-    RateUnit, Revocation, Right, Term, Terms, Territories, Territory,
+    Delegation, Derivatives, LegalText, Period, PriceRule, PriceTier, Purpose, Purposes, Quota,
+    Rate, RateUnit, Revocation, Right, Term, Terms, Territories, Territory,
 };
 
 fn purposes(words: &[&str]) -> std::collections::BTreeSet<Purpose> {
@@ -20,6 +20,11 @@ pub fn plain() -> Terms {
     let price = PriceRule { per_mu: Price(0), per_call: Price(1_000), minimum: Price(0) };
     let quota = Some(Quota::of_calls(1_000, Period::Month));
     Terms { price, quota, ..Terms::granting([Right::Call, Right::Compose]) }
+}
+
+fn tier(from_calls: u64, [per_mu, per_call, minimum]: [u64; 3]) -> PriceTier {
+    let (per_mu, per_call, minimum) = (Price(per_mu), Price(per_call), Price(minimum));
+    PriceTier { from_calls, price: PriceRule { per_mu, per_call, minimum } }
 }
 
 /// Several of them.
@@ -41,6 +46,7 @@ pub fn all() -> Vec<Terms> {
             per_call: Price(1_000),
             minimum: Price(1_500),
         },
+        tiers: vec![tier(1_000, [2_000_001, 900, 1_500]), tier(50_000, [1_000_000, 900, 0])],
         derivatives: Derivatives {
             allowed: true,
             share: Weight(150_000_000),

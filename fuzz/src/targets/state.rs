@@ -8,7 +8,7 @@ use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute,
     DisputeBook, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, QuotaCount, Recovery,
-    Revocations, Royalty, RoyaltyOffer, Serve, Version,
+    Revocations, Royalty, RoyaltyOffer, Serve, Version, Volume,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -69,6 +69,7 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Department(_) => promise::compact(value).is_some_and(|object| department(&object)),
         Key::Departments(_) => read::<Vec<u64>>(value),
         Key::Offer(_) => read::<Offer>(value),
+        Key::Volume(_) => promise::compact(value).is_some_and(|object| volume(&object)),
         Key::Datanet(_) => read::<Datanet>(value),
         Key::Grant(_) => read::<Grant>(value),
         Key::Quota(_) => promise::compact(value).is_some_and(|object| count(&object)),
@@ -137,6 +138,15 @@ fn department(department: &Department) -> bool {
 fn dispute_of(dispute: &Dispute) -> bool {
     let _ = (dispute.lapses(), dispute.claim.digest(dispute.receipt, dispute.claimant));
     dispute.is_open() == (dispute.state.text() == "open")
+}
+
+/// A tier that holds at a height holds within its span.
+fn volume(volume: &Volume) -> bool {
+    for height in [0, 1, u64::MAX].map(Height) {
+        let at = volume.tier_at(height);
+        assert!(at.is_none_or(|(_, span)| span.holds(height)), "a span holds where it was found");
+    }
+    true
 }
 
 fn version(version: &Version) -> bool {

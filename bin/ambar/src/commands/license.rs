@@ -195,6 +195,12 @@ fn described(capsule: &Capsule, offer: Option<&Offer>) -> String {
         "price: {} credits per MU + {} per call, at least {}",
         terms.per_mu, terms.per_call, terms.minimum
     );
+    for tier in &terms.tiers {
+        text += &format!(
+            "\n  from {} calls: {} credits per MU + {} per call, at least {}",
+            tier.from_calls, tier.per_mu, tier.per_call, tier.minimum
+        );
+    }
     for component in &capsule.uses {
         text += &format!("\n  and what its {} costs at its own terms", component.role);
     }

@@ -9,7 +9,7 @@ use crate::table::{Side, Table};
 use ambar_base::{ErrorCode, Moment};
 use ambar_ledger::Operation;
 use ambar_ledger::transaction::OfferTerms;
-use ambar_licence::{Quota, Term, Terms, calendar};
+use ambar_licence::{PriceRule, Quota, Term, Terms, calendar};
 use ambar_node::api::dto::{Offer, TermsView};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -221,7 +221,12 @@ pub fn read(terms: &TermsView) -> Outcome<Terms> {
 
 /// The price in one cell of a table.
 pub fn price(terms: &TermsView) -> String {
-    let Ok(Terms { price, .. }) = read(terms) else { return "?".into() };
+    let Ok(Terms { price, tiers, .. }) = read(terms) else { return "?".into() };
+    let less = tiers.first().map(|tier| format!(", less from {} calls", tier.from_calls));
+    price_text(&price) + &less.unwrap_or_default()
+}
+
+fn price_text(price: &PriceRule) -> String {
     let parts = [(price.per_mu, " per MU"), (price.per_call, " per call")];
     let parts: Vec<_> = parts
         .iter()

@@ -2,12 +2,12 @@
 
 use super::decide::{self, Settling};
 use super::facts::Collector;
-use super::{Effects, Progress, Tables, refuse_bill, vouchers};
+use super::{Effects, Progress, Tables, refuse_bill, volume, vouchers};
 use crate::object::{Channel, Grant, Node, Parameters, Version, reserved};
 use crate::refusal::Refusal;
 use crate::view::BlockContext;
 use ambar_base::{Amount, ErrorCode, Height, Price};
-use ambar_licence::{Quota, Terms};
+use ambar_licence::{PriceRule, Quota, Terms};
 use ambar_receipt::bill;
 use ambar_receipt::leaf::{DECLARATION_BYTES_MAX, LINES_MAX};
 use ambar_receipt::{CallOutcome, Leaf, Line, Payee};
@@ -34,6 +34,8 @@ pub(super) struct Part<'a> {
     pub grant: &'a Grant,
     pub version: &'a Version,
     pub terms: &'a Terms,
+    /// The price of the tier that the grant had reached.
+    pub price: &'a PriceRule,
     /// What its node asked, nano-credit per MU.
     pub ask: Price,
 }
@@ -72,6 +74,9 @@ pub(super) fn leaf(
     })?;
     settlement.spend(leaf.channel, price)?;
     count_quotas(leaf, &parts, progress)?;
+    for part in parts.iter().filter(|part| !part.terms.tiers.is_empty()) {
+        *progress.calls.entry(part.line.grant).or_default() += 1;
+    }
     progress.settle_call(leaf.call)?;
     progress.settle_number(leaf.channel, leaf.n)
 }
@@ -95,8 +100,10 @@ fn part<'a>(
     }
     let unread = || Refusal::new(ErrorCode::Internal, "the terms of a grant were not read");
     let terms = tables.terms.get(&grant.terms).ok_or_else(unread)?;
+    let (price, tier) = volume::price_at(tables, line.grant, terms, leaf.admitted)?;
+    facts.tier(tier);
     let ask = ask_at(tables.node(line.node)?, line.node, leaf.admitted, facts)?;
-    Ok(Part { line, grant, version, terms, ask })
+    Ok(Part { line, grant, version, terms, price, ask })
 }
 
 fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
@@ -162,7 +169,7 @@ fn check_line(
     parameters: &Parameters,
     facts: &mut Collector,
 ) -> Result<(), Refusal> {
-    let Part { line, version, terms, ask, .. } = part;
+    let Part { line, version, price, ask, .. } = part;
     let serves = tables.serves.get(&(version.line, line.node));
     let allowed = serves.and_then(|serve| serve.allowed.at(leaf.admitted));
     if !allowed.is_some_and(|(allowed, _)| *allowed) {
@@ -174,7 +181,7 @@ fn check_line(
     }
     let unknown = || Refusal::unknown("tariff", line.tariff);
     let (_, tariff) = tables.tariffs.get(&line.tariff).ok_or_else(unknown)?;
-    let expected = bill::line_bill(&line.counters, &terms.price, tariff, *ask);
+    let expected = bill::line_bill(&line.counters, price, tariff, *ask);
     let expected = expected.map_err(|error| refuse_bill(&error))?;
     bill::check_line(line, &expected).map_err(|error| refuse_bill(&error))?;
     facts.line(line);

@@ -68,7 +68,7 @@ impl Settling<'_> {
         let mut before: BTreeMap<u64, Spent> = BTreeMap::new();
         let mut facts = Vec::with_capacity(self.parts.len());
         for (index, part) in self.parts.iter().enumerate() {
-            let Part { line, grant, version, terms, ask } = part;
+            let Part { line, grant, version, price, ask, .. } = part;
             let called = index == 0;
             let ours = !called || grant.licensee == self.channel.payer;
             let lines = before.entry(line.grant).or_default();
@@ -88,7 +88,7 @@ impl Settling<'_> {
                 },
                 right: if called { Right::Call } else { Right::Compose },
                 line_max: cost,
-                unit_price: terms.price.per_mu.checked_add(*ask).ok_or_else(Refusal::overflow)?,
+                unit_price: price.per_mu.checked_add(*ask).ok_or_else(Refusal::overflow)?,
             });
             components.extend(version.uses_at(self.leaf.admitted));
         }

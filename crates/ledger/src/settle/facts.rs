@@ -6,7 +6,7 @@ use crate::object::{Parameters, Version};
 use ambar_base::{AccountId, Height, Price};
 use ambar_receipt::fact::{
     self, AskFact, ChannelFact, ContributorFact, FeeFact, GrantFact, HolderFact, NodeFact,
-    OfferedFact, Span, TariffFact, TreasuryFact, VersionFact,
+    OfferedFact, Span, TariffFact, TierFact, TreasuryFact, VersionFact,
 };
 use ambar_receipt::{BatchHeader, Fact, Line, Payee};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,7 @@ pub(super) struct Collector {
     holders: BTreeMap<(u64, Height), HolderFact>,
     contributors: BTreeMap<(u64, u32), u64>,
     treasuries: BTreeMap<u64, u64>,
+    tiers: BTreeMap<(u64, Height), TierFact>,
 }
 
 impl Collector {
@@ -40,6 +41,10 @@ impl Collector {
 
     pub(super) fn ask(&mut self, node: u64, per_mu: Price, span: Span) {
         self.asks.entry((node, span.from)).or_insert(AskFact { node, per_mu, span });
+    }
+
+    pub(super) fn tier(&mut self, tier: Option<TierFact>) {
+        self.tiers.extend(tier.map(|tier| ((tier.grant, tier.span.from), tier)));
     }
 
     pub(super) fn fee(&mut self, parameters: &Parameters, span: Span) {
@@ -95,6 +100,7 @@ impl Collector {
         let tariff = |number: &u64| TariffFact { number: *number, id: tables.tariffs[number].0 };
         facts.extend(self.tariffs.iter().map(|number| Fact::Tariff(tariff(number))));
         facts.extend(self.asks.into_values().map(Fact::Ask));
+        facts.extend(self.tiers.into_values().map(Fact::Tier));
         facts.extend(self.fees.into_values().map(Fact::Fee));
         facts.extend(self.holders.into_values().map(Fact::Holder));
         facts.extend(self.contributors.into_iter().map(|((datanet, index), account)| {

@@ -9,6 +9,7 @@ mod decide;
 mod facts;
 mod progress;
 mod tables;
+mod volume;
 mod vouchers;
 
 use crate::agenda;
@@ -60,6 +61,7 @@ pub fn settle(
         facts_root: fact::tree_of(&facts).root(),
     };
     view.put(&Key::Facts((header.gateway, header.number)), &facts);
+    volume::write(view, &tables, &progress)?;
     finish(view, progress, settlement, record, gateway)?;
     Ok(OperationResult::Settled(outcome))
 }

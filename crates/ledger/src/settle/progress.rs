@@ -14,6 +14,8 @@ pub struct Progress {
     pub channels: BTreeMap<u64, Channel>,
     /// What is counted under a grant, and what the gateway's lease holds: (grant, period).
     pub quotas: BTreeMap<(u64, u64), (QuotaCount, Lease)>,
+    /// Charged lines under each grant whose terms have tiers.
+    pub calls: BTreeMap<u64, u64>,
     /// Calls that settled before, or stand in the batch twice.
     repeated: BTreeSet<Digest>,
     settled: Vec<Digest>,
@@ -21,7 +23,13 @@ pub struct Progress {
 
 impl Progress {
     pub(super) fn new(channels: BTreeMap<u64, Channel>, repeated: BTreeSet<Digest>) -> Self {
-        Self { channels, quotas: BTreeMap::new(), repeated, settled: Vec::new() }
+        Self {
+            channels,
+            quotas: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            repeated,
+            settled: Vec::new(),
+        }
     }
 
     pub(super) fn channel(&self, number: u64) -> Result<&Channel, Refusal> {

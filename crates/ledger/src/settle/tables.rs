@@ -3,7 +3,9 @@
 use super::Progress;
 use crate::agenda;
 use crate::key::Key;
-use crate::object::{Balance, Datanet, Governance, Grant, Node, Royalty, Serve, Version, reserved};
+use crate::object::{
+    Balance, Datanet, Governance, Grant, Node, Royalty, Serve, Version, Volume, reserved,
+};
 use crate::refusal::{Gather, Refusal, Stop};
 use crate::view::{View, stored_terms};
 use ambar_base::{AccountId, Cid, Digest, ErrorCode, Height, Moment};
@@ -35,6 +37,8 @@ pub struct Tables {
     pub datanet_versions: BTreeMap<u64, Version>,
     /// Who may serve what: (line, node).
     pub serves: BTreeMap<(u64, u64), Serve>,
+    /// What has settled under each grant whose terms have tiers.
+    pub volumes: BTreeMap<u64, Volume>,
     /// Times of the admission heights.
     pub times: BTreeMap<Height, Moment>,
     /// Ids of the accounts that are paid or pay.
@@ -77,7 +81,8 @@ impl Tables {
         let balances = accounts.iter().map(|account| Key::Balance(*account));
         let lease = |(grant, period)| Key::Lease((grant, (period, header.gateway)));
         let counted = quotas.iter().flat_map(|key| [Key::Quota(*key), lease(*key)]);
-        view.require(balances.chain(counted))?;
+        let volumes = tables.tiered().map(|(number, _)| Key::Volume(number));
+        view.require(balances.chain(counted).chain(volumes))?;
         tables.third(view, accounts)?;
         for key in quotas {
             if let Some(held) = view.get(&lease(key))? {
@@ -117,6 +122,7 @@ impl Tables {
             datanets: BTreeMap::new(),
             datanet_versions: BTreeMap::new(),
             serves: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             accounts: BTreeMap::new(),
         })
     }
@@ -204,7 +210,25 @@ impl Tables {
             let balance: Balance = view.expect(&Key::Balance(account))?;
             self.accounts.insert(account, balance.account);
         }
+        let volume = |(number, grant): (u64, &Grant)| {
+            let held = view.get::<Volume>(&Key::Volume(number))?;
+            Ok((number, held.unwrap_or_else(|| Volume::of(grant))))
+        };
+        self.volumes = self.tiered().map(volume).collect::<Result<_, Stop>>()?;
         Ok(())
+    }
+
+    /// The terms of a grant.
+    pub(super) fn terms_of(&self, grant: u64) -> Option<&Terms> {
+        self.grants.get(&grant).and_then(|grant| self.terms.get(&grant.terms))
+    }
+
+    /// The grants whose terms have tiers.
+    fn tiered(&self) -> impl Iterator<Item = (u64, &Grant)> {
+        let tiered =
+            |number: u64| self.terms_of(number).is_some_and(|terms| !terms.tiers.is_empty());
+        let grants = self.grants.iter().map(|(number, grant)| (*number, grant));
+        grants.filter(move |(number, _)| tiered(*number))
     }
 
     /// A node that the header or a line names.

@@ -18,7 +18,7 @@ use ambar_capsule::manifest::{Component, Content, DatanetDeclaration, Parent, Ro
 use ambar_capsule::{Body, Contributor, ContributorTable, Manifest, SignedManifest};
 use ambar_ledger::execution::{ROUNDS_MAX, Writes};
 use ambar_ledger::key::{CALLS_PREFIX, calls_in};
-use ambar_ledger::object::{Channel, Line as VersionLine};
+use ambar_ledger::object::{Channel, Line as VersionLine, Volume};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
 use ambar_ledger::transaction::{
@@ -395,7 +395,11 @@ impl World {
         let node_object: ambar_ledger::object::Node =
             self.ledger.must("node", node, &Key::Node(node)).unwrap();
         let ask = *node_object.ask.latest();
-        let bill = bill::line_bill(&counters, &terms.price, &Tariff::standard(), ask).unwrap();
+        let volume: Option<Volume> = self.ledger.object(&Key::Volume(grant)).unwrap();
+        let volume = volume.unwrap_or_else(|| Volume::of(&object));
+        let (tier, _) = volume.tier_at(self.ledger.height()).unwrap();
+        let price = terms.price_of(tier).unwrap();
+        let bill = bill::line_bill(&counters, price, &Tariff::standard(), ask).unwrap();
         let bill::LineBill { mu, royalty, node_fee } = bill;
         let shares = Vec::new();
         Line { version, grant, node, tariff: 0, counters, mu, royalty, node_fee, shares }

@@ -49,6 +49,9 @@ pub(super) async fn grants(
 fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
     let grant: object::Grant = view.must("grant", number, &Key::Grant(number))?;
     let head = views::line(view, grant.line)?.head;
+    let tiered = !view.terms(&grant.terms)?.tiers.is_empty();
+    let volume: Option<object::Volume> = view.object(&Key::Volume(number))?;
+    let volume = volume.or_else(|| tiered.then(|| object::Volume::of(&grant)));
     let (capsule, capsule_name) = named(app, view, head)?;
     Ok(Grant {
         id: number.to_string(),
@@ -63,6 +66,8 @@ fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
         of: Some(grant.of.to_string()),
         breach: grant.breach.map(|height| height.0),
         disputes: super::disputes::open(app, view, Subject::Grant(number))?,
+        calls: volume.as_ref().map(|volume| volume.calls),
+        tier: volume.as_ref().map(|volume| *volume.tier.latest()),
     })
 }
 

@@ -2,7 +2,9 @@
 
 use super::App;
 use super::departments;
-use super::dto::{Account, CapsuleRow, OperationView, Payment, Progress, Recovering, TermsView};
+use super::dto::{
+    Account, CapsuleRow, OperationView, Payment, Progress, Recovering, TermsView, TierView,
+};
 use super::failure::Failure;
 use crate::progress::Work;
 use ambar_base::{AccountId, Cid, ErrorCode, Moment, PublicKey};
@@ -12,7 +14,7 @@ use ambar_ledger::Key;
 use ambar_ledger::object::{Balance, Grant, Line, Recovery, Version};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
-use ambar_licence::{Right, Terms, calendar};
+use ambar_licence::{PriceTier, Right, Terms, calendar};
 use ambar_receipt::{Leaf, Payee};
 
 /// A moment as text.
@@ -119,6 +121,17 @@ pub(super) fn terms(terms: &Terms) -> TermsView {
         per_mu: terms.price.per_mu.to_string(),
         per_call: terms.price.per_call.to_string(),
         minimum: terms.price.minimum.to_string(),
+        tiers: terms.tiers.iter().map(tier).collect(),
+    }
+}
+
+fn tier(tier: &PriceTier) -> TierView {
+    let PriceTier { from_calls, price } = tier;
+    TierView {
+        from_calls: *from_calls,
+        per_mu: price.per_mu.to_string(),
+        per_call: price.per_call.to_string(),
+        minimum: price.minimum.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::subject::{self, Subject};
 use ambar_base::tree::Tree;
 use ambar_base::{Coded, Digest, Encode, ErrorCode, NetworkId, codec};
 use ambar_capsule::Plan;
+use ambar_licence::Terms;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a receipt is made of.
@@ -160,7 +161,13 @@ fn placed(
     let plans = preimages.by_digest(Kind::Plan);
     let plan =
         |number| -> Option<Plan> { codec::decode(plans.get(&version(facts, number)?.plan)?).ok() };
-    let needed = subject::needed(leaf, gateway, plan);
+    let terms = preimages.by_digest(Kind::Terms);
+    let tiered = |number| {
+        let bytes = grant(facts, number).and_then(|grant| terms.get(&grant.terms.0));
+        let terms = bytes.and_then(|bytes| Terms::from_document(bytes).ok());
+        terms.is_some_and(|terms| !terms.tiers.is_empty())
+    };
+    let needed = subject::needed(leaf, gateway, plan, tiered);
     if let Some(subject) = needed.iter().find(|subject| !facts.contains_key(subject)) {
         return Err(AssembleError::NoFact(*subject));
     }

@@ -12,10 +12,9 @@ fn in_line(index: usize, error: &BillError) -> Fault {
 }
 
 fn bill_of(case: &Case<'_>, index: usize, line: &Line) -> Result<LineBill, Fault> {
-    let (terms, tariff) = (documents::terms(case, line)?, documents::tariff(case, line)?);
+    let (price, tariff) = (documents::price(case, line)?, documents::tariff(case, line)?);
     let ask = case.facts.ask(line.node)?.per_mu;
-    bill::line_bill(&line.counters, &terms.price, &tariff, ask)
-        .map_err(|error| in_line(index, &error))
+    bill::line_bill(&line.counters, &price, &tariff, ask).map_err(|error| in_line(index, &error))
 }
 
 /// Compares each line with its bill in what `claim` takes from the line.

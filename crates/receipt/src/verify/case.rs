@@ -138,8 +138,15 @@ impl<'a> Case<'a> {
         for line in self.leaf.lines.iter().filter(attested) {
             documents::plan(self, line.version)?;
         }
-        let gateway = self.batch.header.gateway;
-        self.facts.complete(self.leaf, gateway, |version| documents::plan(self, version).ok())
+        // Nor, without its grant's terms, whether these have tiers.
+        let attested = |line: &&Line| self.facts.grant(line.grant).is_ok();
+        for line in self.leaf.lines.iter().filter(attested) {
+            documents::terms(self, line.grant)?;
+        }
+        let plan = |version| documents::plan(self, version).ok();
+        let tiered =
+            |grant| documents::terms(self, grant).is_ok_and(|terms| !terms.tiers.is_empty());
+        self.facts.complete(self.leaf, self.batch.header.gateway, plan, tiered)
     }
 
     /// What the leaf binds without showing it.

@@ -7,6 +7,7 @@ use super::case::Case;
 use super::documents;
 use super::report::{Fault, Verdict};
 use crate::decision::admits;
+use crate::leaf::Line;
 use ambar_base::{Cid, codec};
 use ambar_licence::Terms;
 use ambar_licence::call::{DecisionRecord, PartFacts};
@@ -36,8 +37,8 @@ pub(super) fn replayed(case: &Case<'_>) -> Verdict {
 /// The terms of the decision's parts: those that price the receipt's lines, in their order.
 fn terms(case: &Case<'_>, record: &DecisionRecord) -> Result<BTreeMap<Cid, Terms>, Fault> {
     let lines = case.leaf.lines.iter().zip(&record.facts.parts);
-    let each = |(line, part): (_, &PartFacts)| {
-        let terms = documents::terms(case, line)?;
+    let each = |(line, part): (&Line, &PartFacts)| {
+        let terms = documents::terms(case, line.grant)?;
         if terms.id() != part.terms || case.facts.version(line.version)?.id != part.capsule {
             return Err(Fault::failed("the decision is about other terms or capsules"));
         }

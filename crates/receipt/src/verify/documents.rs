@@ -7,7 +7,7 @@ use crate::leaf::Line;
 use crate::tariff::Tariff;
 use ambar_base::{Digest, codec};
 use ambar_capsule::{Manifest, Plan};
-use ambar_licence::Terms;
+use ambar_licence::{PriceRule, Terms};
 
 /// The names of the checks of [`digests`].
 pub(super) const CHECKS: [(&str, Kind); 5] = [
@@ -65,9 +65,20 @@ fn find<'a>(case: &Case<'a>, kind: Kind, digest: Digest) -> Result<&'a [u8], Fau
     found.ok_or_else(|| Fault::blocked(missing()))
 }
 
-/// The terms that price a line.
-pub(super) fn terms(case: &Case<'_>, line: &Line) -> Result<Terms, Fault> {
-    let id = case.facts.grant(line.grant)?.terms;
+/// What a call costs under a line's grant, in the tier that held when it was admitted.
+pub(super) fn price(case: &Case<'_>, line: &Line) -> Result<PriceRule, Fault> {
+    let terms = terms(case, line.grant)?;
+    if terms.tiers.is_empty() {
+        return Ok(terms.price);
+    }
+    let tier = case.facts.tier(line.grant)?.tier;
+    let missing = || format!("the terms of grant {} have no tier {tier}", line.grant);
+    terms.price_of(tier).copied().ok_or_else(|| Fault::failed(missing()))
+}
+
+/// The terms of a grant.
+pub(super) fn terms(case: &Case<'_>, grant: u64) -> Result<Terms, Fault> {
+    let id = case.facts.grant(grant)?.terms;
     Terms::from_document(find(case, Kind::Terms, id.0)?).map_err(Fault::failed)
 }
 

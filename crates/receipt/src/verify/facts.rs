@@ -4,7 +4,7 @@ use super::report::{Fault, Verdict};
 use crate::export::PlacedFact;
 use crate::fact::{
     AskFact, ChannelFact, ContributorFact, Fact, FeeFact, GrantFact, HolderFact, NodeFact,
-    TariffFact, TreasuryFact, VersionFact,
+    TariffFact, TierFact, TreasuryFact, VersionFact,
 };
 use crate::leaf::Leaf;
 use crate::subject::{self, Subject};
@@ -65,6 +65,7 @@ impl Facts {
         channel(number: u64) -> Channel, ChannelFact;
         tariff(number: u64) -> Tariff, TariffFact;
         ask(node: u64) -> Ask, AskFact;
+        tier(grant: u64) -> Tier, TierFact;
         holder(line: u64) -> Holder, HolderFact;
         contributor(datanet: u64, index: u32) -> Contributor, ContributorFact;
         treasury(datanet: u64) -> Treasury, TreasuryFact;
@@ -100,11 +101,12 @@ impl Facts {
         leaf: &Leaf,
         gateway: u64,
         plan: impl Fn(u64) -> Option<Plan>,
+        tiered: impl Fn(u64) -> bool,
     ) -> Verdict {
         if let Some(wrong) = &self.wrong {
             return Err(Fault::failed(wrong));
         }
-        let needed = subject::needed(leaf, gateway, plan);
+        let needed = subject::needed(leaf, gateway, plan, tiered);
         if let Some(subject) = needed.iter().find(|subject| !self.held.contains_key(subject)) {
             return Err(Fault::failed(format!("there is no fact about {subject}")));
         }

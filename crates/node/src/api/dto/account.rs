@@ -140,6 +140,12 @@ pub struct Grant {
     /// offered beside them.
     #[serde(default)]
     pub of: Option<String>,
+    /// Calls settled under it, where its terms have tiers.
+    #[serde(default)]
+    pub calls: Option<u64>,
+    /// The tier that calls are billed at from now on: 0 is the price from the first call on.
+    #[serde(default)]
+    pub tier: Option<u16>,
 }
 
 /// Money set aside for calls through one gateway.

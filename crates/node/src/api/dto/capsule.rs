@@ -132,6 +132,22 @@ pub struct TermsView {
     pub per_call: String,
     /// Least credits per call, 9 decimals.
     pub minimum: String,
+    /// What is due instead once many calls have settled under a grant, ascending.
+    #[serde(default)]
+    pub tiers: Vec<TierView>,
+}
+
+/// A price that holds once so many calls have settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TierView {
+    /// Calls settled under the grant.
+    pub from_calls: u64,
+    /// Credits per MU, 9 decimals.
+    pub per_mu: String,
+    /// Credits per call, 9 decimals.
+    pub per_call: String,
+    /// Least credits per call, 9 decimals.
+    pub minimum: String,
 }
 
 /// Terms by id.

@@ -26,7 +26,7 @@ pub use account::{Account, Channel, FaucetAnswer, FaucetRequest, Grant, Statemen
 pub use block::{AuditReport, Blob, Block, BlockRow, BlockTransaction};
 pub use capsule::{
     Capsule, CapsuleRow, Change, Changes, Component, Content, Extension, LineageEdge, LineageGraph,
-    LineageVersion, Parent, PlanEntry, SearchAnswer, SearchHit, TermsText, TermsView,
+    LineageVersion, Parent, PlanEntry, SearchAnswer, SearchHit, TermsText, TermsView, TierView,
 };
 pub use certificate::{CertificateRevoked, RevokeCertificate};
 pub use datanet::{
