@@ -322,9 +322,8 @@ fn operations_on_capsules() {
     let terms = Some(b"terms".to_vec());
     let publish =
         Publish { manifest, terms, contributors: None, grants: vec![1, 300], derives: vec![2] };
-    let (name, to) = ("lab/model".to_owned(), account("a"));
+    let (name, to, territory) = ("lab/model".to_owned(), account("a"), Some("PT".to_owned()));
     let line = TransferLine { version: id, to, grants: vec![3] };
-    let territory = Some("PT".to_owned());
     let accept = Accept { version: id, terms: Cid::of(b"terms"), territory, offer: None };
     let checks = [
         (
