@@ -22,7 +22,7 @@ use ambar_ledger::transaction::{
     RegisterNode, RegisterValidator, RevokeCertificate, RotateKeys, SetAsk, Settle, Transfer,
     TransferLine, TransferRoyalty,
 };
-use ambar_ledger::{Genesis, Key, SignedTransaction};
+use ambar_ledger::{Genesis, SignedTransaction};
 use ambar_receipt::{
     BatchHeader, CallOutcome, Counter, Counters, Leaf, Line as LeafLine, Shares, SignedBatch,
 };
@@ -213,7 +213,7 @@ fn licences_and_channels() {
         of: Cid::of(b"published"),
         least: Price(300),
     };
-    check("grant", &value, "?");
+    check("grant", &value, "0af1eb2e23fe2411e4eb75a7ba2410892a9c1c1eb8ae18499ea95b7a2ed50fbe");
     let value = Channel {
         payer: 1,
         session_key: key(3).public(),
@@ -456,50 +456,4 @@ fn operations_of_validators() {
         OperationResult::Ejected(ejected),
     ];
     check("results", &results, "4ef10f37451a169a3f6764fb1ffb497f3b08c98466ef2cdd9c12933ea90e0f6e");
-}
-
-/// Keys decide where objects lie: one of each.
-#[test]
-fn keys_of_the_state() {
-    let (pair, cid) = ((1, 300), Cid::of(b"x"));
-    let keys = [
-        Key::Parameters,
-        Key::Numbers,
-        Key::Issued,
-        Key::Account(300),
-        Key::Balance(300),
-        Key::AccountNumber(account("a")),
-        Key::FirstKey(key(1).public()),
-        Key::Name("name".into()),
-        Key::Version(300),
-        Key::VersionNumber(cid),
-        Key::Manifest(300),
-        Key::Line(300),
-        Key::Royalty(300),
-        Key::Datanet(300),
-        Key::Terms(cid),
-        Key::Grant(300),
-        Key::Quota(pair),
-        Key::Channel(300),
-        Key::Revocations(300),
-        Key::Lease((1, (2, 300))),
-        Key::Node(300),
-        Key::NodeNumber(key(1).public()),
-        Key::Serve(pair),
-        Key::Tariff(300),
-        Key::Agenda(Height(300)),
-        Key::Time(Height(300)),
-        Key::Batch(pair),
-        Key::Facts(pair),
-        Key::Calls(pair),
-        Key::Roster,
-        Key::Validator(300),
-        Key::ValidatorNumber(key(1).public()),
-        Key::ValidatorOf(300),
-    ];
-    check(
-        "keys",
-        &keys.to_vec(),
-        "0866ec3e48db31670c41fc26978af3a691d154129a4b3b26c4616f6d4edbc895",
-    );
 }

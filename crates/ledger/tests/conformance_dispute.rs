@@ -97,8 +97,7 @@ fn objects() {
     check(&keys, "0d85ea562a35cc7dfed711a665ddf26b0b5f9ddc88bc0ad558f98ac0fe02dd70");
 }
 
-#[test]
-fn operations() {
+fn opened() -> Operation {
     let leaf = Leaf::void(300, 7, Height(8), Moment(1_800_000_000_000));
     let header = BatchHeader {
         gateway: 1,
@@ -108,7 +107,7 @@ fn operations() {
         nodes: Vec::new(),
         price: Price(0),
     };
-    let open = OpenDispute {
+    Operation::OpenDispute(OpenDispute {
         header,
         leaf,
         index: 300,
@@ -116,17 +115,18 @@ fn operations() {
         claim: Claim::Breach(7),
         evidence: Digest::of(b"evidence"),
         statement: "statement".into(),
-    };
+    })
+}
+
+#[test]
+fn operations() {
     let resolve = |ruling| {
         let reason = "reason".into();
         Operation::ResolveDispute(ResolveDispute { dispute: 300, ruling, reason })
     };
     let revoke = |reason| Operation::RevokeGrantFor(RevokeGrantFor { grant: 300, reason });
     let checks = [
-        (
-            Operation::OpenDispute(open),
-            "c6a26eaa2e4d422417de577cd137902c366277febb74cdd8c6f9239fe33f6348",
-        ),
+        (opened(), "c6a26eaa2e4d422417de577cd137902c366277febb74cdd8c6f9239fe33f6348"),
         (
             resolve(Ruling::Upheld(Price(300))),
             "edd1ea2e84187a94e3afafb14531afe3c7a454e8911458ccbccde0104797ad0c",
@@ -159,6 +159,10 @@ fn operations() {
     for (operation, expect) in checks {
         check(&operation, expect);
     }
+}
+
+#[test]
+fn results() {
     let opened = DisputeOpened { number: 300, deposit: Amount(8) };
     check(
         &OperationResult::Disputed(opened),

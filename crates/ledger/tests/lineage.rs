@@ -73,6 +73,7 @@ fn what_is_built_on_anothers_needs_a_grant_to_derive() {
     let foreign = world.accept("cleo", parent).unwrap();
     let elsewhere = world.accept("ben", other).unwrap();
     let revoked = world.accept("ben", parent).unwrap();
+    let to_call = world.accept("ben", closed).unwrap();
     world.act("ben", vec![Operation::RevokeGrant(revoked)]).unwrap();
     let plain = Terms { grants: [Right::Call].into(), ..asking(TENTH, 5_000) };
     let check = |world: &mut World, parent, derives: &[u64], expect: Option<(ErrorCode, &str)>| {
@@ -101,7 +102,14 @@ fn what_is_built_on_anothers_needs_a_grant_to_derive() {
     check(&mut world, parent, &[foreign], missing("is not the publisher's"));
     check(&mut world, parent, &[elsewhere], missing("is not the publisher's"));
     check(&mut world, parent, &[revoked], Some((ErrorCode::GrantRevoked, "was revoked")));
-    check(&mut world, closed, &[own], Some((ErrorCode::RightNotGranted, "do not grant to derive")));
+    check(&mut world, closed, &[own], missing("is not the publisher's"));
+    check(&mut world, closed, &[], Some((ErrorCode::RightNotGranted, "do not grant to derive")));
+    check(
+        &mut world,
+        closed,
+        &[to_call],
+        Some((ErrorCode::RightNotGranted, "do not grant to derive")),
+    );
     check(&mut world, parent, &[own, own], Some((ErrorCode::TransactionInvalid, "more grants")));
     let next = Terms { price: terms(&[], 0, 7).price, ..rule.clone() };
     let previous = vec![parent];

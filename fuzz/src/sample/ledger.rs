@@ -12,9 +12,10 @@ use ambar_ledger::object::{Budget, Member, Role};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, CreateDepartment,
-    Envelope, FundChannel, OfferRoyalty, OfferTerms, OpenChannel, Operation, Publish, Recall, RegisterName,
-    RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys, SetAsk, SetBudget,
-    SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine, TransferRoyalty,
+    Envelope, FundChannel, OfferRoyalty, OfferTerms, OpenChannel, Operation, Publish, Recall,
+    RegisterName, RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys,
+    SetAsk, SetBudget, SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine,
+    TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_licence::Period;

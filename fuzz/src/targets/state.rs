@@ -129,8 +129,8 @@ fn count(count: &QuotaCount) -> bool {
 
 /// Whatever was drawn and whenever, no more is left than the budget.
 fn department(department: &Department) -> bool {
-    for now in [0, department.since.0, u64::MAX].map(Moment) {
-        assert!(department.left_at(now) <= Amount::from(department.budget.amount));
+    for at in [0, department.since.0, u64::MAX].map(Moment) {
+        assert!(department.left_at(at) <= Amount::from(department.budget.amount));
     }
     !department.closed
 }

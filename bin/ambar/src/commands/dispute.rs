@@ -37,6 +37,8 @@ pub enum Command {
             The owner of a capsule, or whoever holds one of its royalty lines, claims a breach. \
             Whoever paid claims what was counted. The ledger keeps the digest of the evidence; keep \
             the file, and show it to the council.",
+        override_usage = "ambar dispute open <RECEIPT> <--breach|--overstated> --evidence <FILE> \
+            --statement <TEXT>",
         after_help = "Example:\n  ambar dispute open 3-17 --breach --evidence log.pdf \\\n    \
             --statement \"declared research, used for advertising\" --as me"
     )]

@@ -5,8 +5,9 @@
 
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::signer::{Signer, number};
+use ambar_base::weight::total;
 use ambar_base::{Amount, Cid, Coded, ErrorCode};
-use ambar_capsule::manifest::Parent;
+use ambar_capsule::manifest::{ManifestError, Parent};
 use ambar_licence::{Right, Terms, inherit};
 use ambar_node::api::dto::{Capsule, Grant};
 use ambar_node::client::Client;
@@ -17,6 +18,8 @@ pub async fn derives(signer: &Signer, terms: &Terms, parents: &[Parent]) -> Outc
     if parents.is_empty() {
         return Ok(Vec::new());
     }
+    // Said first of all: it needs no node to be seen.
+    total(parents.iter().map(|parent| parent.share)).ok_or(ManifestError::Shares)?;
     let own = signer.account.to_string();
     let held = signer.client().grants(&own).await?;
     let mut grants = Vec::new();

@@ -102,6 +102,6 @@ fn what_nothing_enforces_and_what_is_over_is_refused_and_explained() {
         // What it would mean can be asked all the same.
         assert_eq!(desk.person.run(&["terms", "explain", &terms]).code, 0);
     };
-    check("revoke_if = [\"breach\", \"owner\"]", "not_enforced", "line 3");
+    check("[runtime]\nrequire = [\"tee\"]", "not_enforced", "line 3");
     check("[term]\nuntil = 2020-01-31T00:00:00Z", "terms_invalid", "term.until");
 }

@@ -5,6 +5,7 @@
 use super::cluster::{Cluster, status};
 use super::common::{Person, text};
 use super::funded;
+use super::support::http::Request;
 use super::support::market::{chat, question, until};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,6 +15,8 @@ const QUOTA: usize = 100;
 const CALLS: usize = 150;
 /// Rounds, each with a grant of its own and a node that is killed.
 const ROUNDS: usize = 20;
+/// How a node says how many calls are not final.
+const UNSETTLED: &str = "ambar_receipts_unsettled ";
 const TERMS: &str = "terms = 1\ngrants = [\"call\"]\n[quota]\ncalls = 100\nper = \"term\"\n\
     [price]\nper_call = \"0.001\"\n";
 
@@ -151,16 +154,32 @@ impl Field {
     }
 }
 
+/// Waits until no node has a call that is not final: one that was started again counts a call
+/// twice until it hears that it has settled.
+fn settle(doors: &[Door]) {
+    for door in doors {
+        until("every call is final", || {
+            let metrics = Request::get("/metrics").send(&door.url).ok()?.text;
+            let unsettled = metrics.lines().find_map(|line| line.strip_prefix(UNSETTLED))?;
+            (unsettled.trim() == "0").then_some(())
+        });
+    }
+}
+
 /// Calls through every door until all of them refuse in one turn; how many were made.
 fn use_up(doors: &[Door]) -> usize {
-    let mut made = 0;
+    let (mut made, mut turns, mut at_rest) = (0, 0, false);
     loop {
-        let keys = (0..NODES).map(|at| format!("rest-{made}-{at}"));
+        let keys = (0..NODES).map(|at| format!("rest-{turns}-{at}"));
         let turn = doors.iter().zip(keys).filter(|(door, key)| door.insist(key)).count();
-        if turn == 0 {
+        if turn == 0 && at_rest {
             return made;
         }
-        made += turn;
+        at_rest = turn == 0;
+        if at_rest {
+            settle(doors);
+        }
+        (made, turns) = (made + turn, turns + 1);
     }
 }
 

@@ -81,6 +81,7 @@ impl Party {
     /// Refuses unless the request is signed with a key of this account, or of the organisation
     /// whose department it is.
     pub fn may_see(&self, view: &LedgerView, account: &str) -> Result<AccountId, Failure> {
+        self.signed()?;
         let own = self.must_be(view, account);
         let number = view.account_number(account)?;
         let Some(department) = department(view, number)? else { return own };

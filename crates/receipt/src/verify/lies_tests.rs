@@ -79,7 +79,7 @@ fn facts_that_do_not_fit_one_another() {
         let Fact::Grant(grant) = fact(world, Subject::Grant(MODEL + 100)) else { unreachable!() };
         grant.terms = terms(DATANET).id();
     };
-    check(other_terms, &["grants", "royalty"]);
+    check(other_terms, &["grants", "royalty", "decision"]);
     let greedy = |world: &mut World| {
         let Fact::Fee(fee) = fact(world, Subject::Fee) else { unreachable!() };
         fee.rate = Weight::ONE;
