@@ -47,12 +47,14 @@ pub fn open(
     let key_id = token.root_key_id();
     let channel = key_id.map(u64::from).ok_or_else(|| malformed("it names no channel"))?;
     let session = lookup(channel).ok_or(CertificateError::ChannelUnknown(channel))?;
-    let verified = verify(token.clone(), &session)?;
+    // Read before it is verified, because verifying takes the token; believed afterwards.
+    let chain = read_chain(&token);
+    let verified = verify(token, &session)?;
     if verified.to_base64()? != certificate {
         return Err(malformed("another spelling of the same token"));
     }
     hides_nothing(&verified)?;
-    let Chain { authority, blocks, holder, last } = read_chain(&token)?;
+    let Chain { authority, blocks, holder, last } = chain?;
     if authority.channel != channel || authority.session.is_some_and(|said| said != session) {
         return Err(malformed("it names another channel or key than its own"));
     }
