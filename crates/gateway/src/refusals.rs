@@ -41,8 +41,9 @@ impl Refusals {
     /// Keeps one. What cannot be written is told to the operator only: the caller is refused
     /// all the same.
     pub fn keep(&self, decision: &DecisionRecord) {
-        let kept = self.journal.append(&decision.to_bytes()).and_then(|position| {
-            let mut kept = self.lock();
+        // Held while it is written: positions ascend.
+        let mut kept = self.lock();
+        let written = self.journal.append(&decision.to_bytes()).and_then(|position| {
             kept.push_back(position);
             let first = position.segment.saturating_sub(SEGMENTS_KEPT - 1);
             let gone = kept.partition_point(|position| position.segment < first);
@@ -52,7 +53,7 @@ impl Refusals {
             kept.drain(..gone);
             kept.front().map_or(Ok(()), |oldest| self.journal.retain_from(*oldest))
         });
-        if let Err(error) = kept {
+        if let Err(error) = written {
             tracing::warn!(%error, "a refusal cannot be kept");
         }
     }

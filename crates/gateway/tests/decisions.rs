@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod frozen;
 #[path = "../../ledger/tests/world/mod.rs"]
 mod world;
 
 use ambar_base::{Digest, ErrorCode, Moment, Price, Signature};
-use ambar_consensus::{Entry, Head, State as Store, StateView, StoreError};
 use ambar_gateway::admission::{Admission, Denied, Verdict};
 use ambar_gateway::books::Books;
 use ambar_gateway::certificate::Opened;
@@ -20,26 +20,11 @@ use ambar_ledger::{Operation, Refusal};
 use ambar_licence::terms::Term;
 use ambar_licence::{Period, Purposes, Quota, Right, Terms};
 use ambar_receipt::{Leaf, Line};
-use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use world::{World, contributors, dataset, key, model, prompt, terms};
-
-/// A state that does not change any more.
-struct Frozen(BTreeMap<Vec<u8>, Bytes>);
-
-impl Store for Frozen {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-}
 
 /// What an owner may write.
 #[derive(Clone, Debug)]
@@ -196,11 +181,7 @@ impl World {
 
 impl Town {
     fn view(&self) -> LedgerView {
-        let entries = self.world.ledger.entries();
-        let entries = entries.map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
-        let (height, time) = (self.world.ledger.height(), self.world.ledger.time());
-        let head = Head { height, time, digest: Digest::ZERO };
-        LedgerView::of(StateView::new(head, Arc::new(Frozen(entries.collect()))))
+        frozen::view(&self.world.ledger)
     }
 
     /// The lines of a call, which uses nothing that is metered.

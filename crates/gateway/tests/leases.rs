@@ -4,11 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod frozen;
 #[path = "../../ledger/tests/world/mod.rs"]
 mod world;
 
 use ambar_base::{Cid, Digest, ErrorCode, Height, Moment, Price, Signature};
-use ambar_consensus::{Entry, Head, State as Store, StateView, StoreError};
 use ambar_gateway::admission::{Admission, Verdict};
 use ambar_gateway::books::{Books, Hold};
 use ambar_gateway::certificate::Opened;
@@ -24,9 +24,7 @@ use ambar_ledger::transaction::{ReturnLease, TakeLease};
 use ambar_ledger::{Key, Operation};
 use ambar_licence::{Period, Quota, Rate, RateUnit, Right, Terms, Territory};
 use ambar_receipt::Counter;
-use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use world::{World, key, model, terms};
 
 /// Heights within which a call may settle: all that pass while one runs here.
@@ -36,19 +34,6 @@ const COST: u64 = 1_000;
 /// Most that a call costs with the network's fee.
 const PRICE_MAX: Price = Price(2 * COST);
 const OPERATORS: [&str; 4] = ["north", "east", "south", "west"];
-
-/// A state that does not change any more.
-struct Frozen(BTreeMap<Vec<u8>, Bytes>);
-
-impl Store for Frozen {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-}
 
 /// Numbers that differ from seed to seed.
 struct Dice(u64);
@@ -111,11 +96,7 @@ fn town(quota: Quota, gateways: usize) -> Town {
 
 impl Town {
     fn view(&self) -> LedgerView {
-        let entries = self.world.ledger.entries();
-        let entries = entries.map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
-        let (height, time) = (self.world.ledger.height(), self.world.ledger.time());
-        let head = Head { height, time, digest: Digest::ZERO };
-        LedgerView::of(StateView::new(head, Arc::new(Frozen(entries.collect()))))
+        frozen::view(&self.world.ledger)
     }
 
     fn route(&self, at: usize) -> Route {

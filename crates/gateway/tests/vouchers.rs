@@ -4,11 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod frozen;
 #[path = "../../ledger/tests/world/mod.rs"]
 mod world;
 
 use ambar_base::{Cid, Digest, ErrorCode, Height, Moment, Price, Signature};
-use ambar_consensus::{Entry, Head, State as Store, StateView, StoreError};
 use ambar_gateway::admission::{Admission, Admitted, Verdict};
 use ambar_gateway::books::{Books, Hold};
 use ambar_gateway::certificate::Opened;
@@ -18,28 +18,13 @@ use ambar_gateway::view::LedgerView;
 use ambar_gateway::{CallError, Offer, Serving, vouchers};
 use ambar_licence::Right;
 use ambar_receipt::{Counter, Leaf, Purse, Voucher, call_id};
-use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use world::{World, key, model, terms};
 
 /// What a call's line costs: a royalty per call.
 const COST: u64 = 1_000;
 /// What a call is held for.
 const HOLD: u64 = 3_000;
-
-/// A state that does not change any more.
-struct Frozen(BTreeMap<Vec<u8>, Bytes>);
-
-impl Store for Frozen {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-}
 
 /// Numbers that differ from seed to seed.
 struct Dice(u64);
@@ -98,11 +83,7 @@ fn booth() -> Booth {
 
 impl Booth {
     fn view(&self) -> LedgerView {
-        let entries = self.world.ledger.entries();
-        let entries = entries.map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
-        let (height, time) = (self.world.ledger.height(), self.world.ledger.time());
-        let head = Head { height, time, digest: Digest::ZERO };
-        LedgerView::of(StateView::new(head, Arc::new(Frozen(entries.collect()))))
+        frozen::view(&self.world.ledger)
     }
 
     fn voucher(&self, total: u64) -> Voucher {

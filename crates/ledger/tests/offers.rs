@@ -5,11 +5,11 @@
 mod world;
 
 use ambar_base::{Cid, ErrorCode, Moment, Price};
-use ambar_capsule::Manifest;
+use ambar_capsule::{Manifest, SignedManifest};
 use ambar_ledger::object::{Grant, Offer};
 use ambar_ledger::query::State;
 use ambar_ledger::result::OperationResult;
-use ambar_ledger::transaction::{Accept, OfferTerms, TakeLease, TransferLine};
+use ambar_ledger::transaction::{Accept, OfferTerms, Publish, TakeLease, TransferLine};
 use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Period, Quota, Right, Term, Terms};
 use ambar_receipt::{Counter, Leaf, verify};
@@ -258,6 +258,54 @@ fn parents_get_their_floor_of_every_offer() {
     market.version = version;
     let leaf = market.leaf(channel, 0, grant);
     assert_eq!(code(market.settle(leaf)), Some(ErrorCode::GrantMissing), "nor does the grant hold");
+}
+
+#[test]
+fn offers_are_no_wider_than_what_the_capsule_is_built_on() {
+    let mut market = market();
+    let cleo = market.world.id("cleo");
+    let mut denying = per_call(1);
+    denying.purposes.deny = ["surveillance".parse().unwrap()].into();
+    let (_, parent) = market.world.publish("cleo", model(cleo), &denying, None, vec![]).unwrap();
+    let (wide, narrow) =
+        (per_call(CHEAP), Terms { price: per_call(CHEAP).price, ..denying.clone() });
+    let early = market.world.offer("ana", market.id, &wide, |_| {}).unwrap();
+    let published = Terms { price: per_call(PUBLIC).price, ..denying };
+    let (_, id) = market.continued(&published, &[(parent, 100_000_000)]).unwrap();
+    let refused = market.world.offer("ana", id, &wide, |_| {}).unwrap_err();
+    assert!(refused.message.contains("purposes.deny"), "{refused}");
+    let taken = market.world.accept_offer("ben", id, &wide, early).unwrap_err();
+    assert!(taken.message.contains("purposes.deny"), "made before there was a parent: {taken}");
+    let offer = market.world.offer("ana", id, &narrow, |_| {}).unwrap();
+    market.world.accept_offer("ben", id, &narrow, offer).unwrap();
+}
+
+/// The right to derive is that of the grant's own terms.
+#[test]
+fn who_builds_on_a_capsule_may_have_the_right_by_an_offer() {
+    let mut market = market();
+    let (ana, ben) = (market.world.id("ana"), market.world.id("ben"));
+    let bare = Terms { grants: [Right::Call].into(), ..per_call(PUBLIC) };
+    let more = Terms { grants: [Right::Call, Right::Derive].into(), ..per_call(CHEAP) };
+    let (_, id) = market.world.publish("ana", model(ana), &bare, None, vec![]).unwrap();
+    let offer = market.world.offer_to("ana", id, &more, ben).unwrap();
+    let granted = market.world.accept_offer("ben", id, &more, offer).unwrap();
+    let public = market.world.accept("ben", id).unwrap();
+    let own = Terms { grants: [Right::Call].into(), ..per_call(PUBLIC) };
+    let manifest = derived(ben, &[(id, 100_000_000)]);
+    let manifest = Manifest { terms: own.id(), creator: ben, ..manifest };
+    let mut publish = |grant| {
+        let publish = Publish {
+            manifest: SignedManifest::sign(&manifest, market.world.network, &key("ben")),
+            terms: Some(own.to_document()),
+            contributors: None,
+            grants: vec![],
+            derives: vec![grant],
+        };
+        code(market.world.act("ben", vec![Operation::Publish(publish)]))
+    };
+    assert_eq!(publish(public), Some(ErrorCode::RightNotGranted));
+    assert_eq!(publish(granted), None);
 }
 
 #[test]
