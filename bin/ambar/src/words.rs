@@ -136,6 +136,10 @@ fn nodes(operation: &Operation) -> String {
         Operation::SetAsk(record) => {
             format!("lets node {} ask {} credits per MU", record.node, record.ask)
         }
+        Operation::SetEndpoint(record) => match &record.address {
+            Some(address) => format!("says that node {} is reached at {address}", record.node),
+            None => format!("says that node {} is reached no longer", record.node),
+        },
         Operation::RegisterValidator(record) => {
             format!("registers validator {} and locks its bond", record.key.did())
         }

@@ -83,6 +83,8 @@ domains! {
     Holder = "holder" / 1,
     /// A node's signature over the lines it served.
     Lines = "lines" / 1,
+    /// What a gateway asks a serving node to do once.
+    OneCall = "one-call" / 1,
     /// A salted hash of a call's input or output.
     Opening = "opening" / 1,
     /// The handshake between two validators.

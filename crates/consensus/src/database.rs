@@ -53,7 +53,7 @@ const BASE_KEY: &str = "base";
 /// The block with whose state, fetched from peers, the view began; 0 if it was genesis.
 const BEGAN_KEY: &str = "began";
 /// The version of these tables and of what is in them.
-const FORMAT: u64 = 6;
+const FORMAT: u64 = 7;
 
 /// The view's file in a ledger's directory.
 pub const VIEW: &str = "view.redb";

@@ -114,6 +114,7 @@ impl Running {
             output: opening(&salt, &product.output()),
             decision: self.decision.digest(),
             wall_ms,
+            routing: Vec::new(),
         };
         match self.metered(&gateway, &product, retrieved.as_ref(), details) {
             Ok(metered) => self.finish(&gateway, product, metered, &client).await,

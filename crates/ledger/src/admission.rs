@@ -196,6 +196,7 @@ impl Signatures<'_> {
             | Operation::ReturnLease(_)
             | Operation::SetAsk(_)
             | Operation::AllowServing(_)
+            | Operation::SetEndpoint(_)
             | Operation::SetParameters(_)
             | Operation::PublishTariff(_)
             | Operation::RetireValidator
@@ -345,11 +346,13 @@ fn check_node_operations(envelope: &Envelope) -> Result<(), Refusal> {
                 | Operation::RevokeCertificate(_)
                 | Operation::TakeLease(_)
                 | Operation::ReturnLease(_)
+                | Operation::SetEndpoint(_)
         )
     };
     let node = matches!(envelope.actor, Actor::Node(_));
     if node && !envelope.operations.iter().all(may) {
-        let message = "a node's key can only settle calls, lease quotas and revoke certificates";
+        let message = "a node's key can only settle calls, lease quotas, revoke certificates and \
+                       say where the node is reached";
         return Err(Refusal::new(ErrorCode::NotAuthorised, message));
     }
     Ok(())

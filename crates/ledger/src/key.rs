@@ -64,6 +64,10 @@ choice! {
         Serve((u64, u64)) = 42,
         /// A tariff by number.
         Tariff(u64) = 43,
+        /// Where a node is reached, by its number: an [`Endpoint`](crate::object::Endpoint).
+        Endpoint(u64) = 44,
+        /// The [`Servers`](crate::object::Servers) of a version line by its number.
+        Servers(u64) = 45,
         /// What the beginning of a block does.
         Agenda(Height) = 51,
         /// A block's time.

@@ -245,6 +245,23 @@ record! {
 }
 
 record! {
+    /// Where other nodes reach a node.
+    pub struct Endpoint {
+        /// A host name or IP address and a port: `node.example:7700`, `[2001:db8::1]:7700`.
+        pub address: String,
+    }
+}
+
+record! {
+    /// The nodes that may serve a version line, or once might.
+    #[derive(Default)]
+    pub struct Servers {
+        /// Their numbers, ascending.
+        pub nodes: Vec<u64>,
+    }
+}
+
+record! {
     /// A settled batch.
     pub struct Batch {
         /// The digest of its signed header.
@@ -292,6 +309,28 @@ record! {
         pub number: u64,
         /// How many calls it settled.
         pub calls: u64,
+    }
+}
+
+/// Longest address of a node, bytes.
+pub const ENDPOINT_BYTES_MAX: usize = 255;
+/// Most nodes that may serve one version line, those that no longer may included.
+pub const SERVERS_MAX: usize = 256;
+
+impl Endpoint {
+    /// Whether the address is a host and a port, in letters that no log or header
+    /// misunderstands.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let Some((host, port)) = self.address.rsplit_once(':') else { return false };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        let host_ok = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+            Some(Some(address)) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            Some(None) => false,
+            None => !host.is_empty() && host.bytes().all(plain),
+        };
+        let port_ok = port.parse::<u16>().is_ok_and(|n| n > 0 && n.to_string() == port);
+        self.address.len() <= ENDPOINT_BYTES_MAX && host_ok && port_ok
     }
 }
 

@@ -11,7 +11,7 @@ mod trade;
 pub use department::{CreateDepartment, Recall, SetBudget, SetMembers};
 pub use dispute::{OpenDispute, ResolveDispute, RevocationReason, RevokeGrantFor, Ruling};
 pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
-pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk};
+pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk, SetEndpoint};
 pub use offer::OfferTerms;
 pub use settle::{BatchSigners, Settle};
 pub use trade::{BeginRecovery, BuyRoyalty, OfferRoyalty};
@@ -28,7 +28,7 @@ use ambar_capsule::SignedManifest;
 /// envelope and settlements did not name their signers' keys; in format 2, rules said nothing
 /// of committees; in format 3, acceptances said nothing of territories; in format 4, channels knew
 /// no vouchers.
-pub const TRANSACTION_VERSION: u16 = 5;
+pub const TRANSACTION_VERSION: u16 = 6;
 /// Largest transaction, bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations of one transaction.
@@ -139,6 +139,8 @@ choice! {
         SetAsk(SetAsk) = 31,
         /// Lets a node serve a version line, or no longer.
         AllowServing(AllowServing) = 32,
+        /// Says where a node is reached, or that it is reached no longer.
+        SetEndpoint(SetEndpoint) = 33,
         /// Settles a batch of calls. Tag 40 was a settlement without the signers' keys.
         Settle(Settle) = 41,
         /// Publishes a tariff.
@@ -321,7 +323,7 @@ mod tests {
         let bytes = exemplar().to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "23bfd17f1637c8f1d9a2e09aba3b89543d5dd82308b39834d37efe2b2ad63d29"
+            "c08e72f0273392375b68e2509b573646f7984c6043faa5466f5cd15aa7656d68"
         );
         assert_eq!(codec::decode(&bytes), Ok(exemplar()));
     }

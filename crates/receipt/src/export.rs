@@ -25,7 +25,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The receipt format that this version reads and writes.
-pub const RECEIPT_FORMAT: u16 = 3;
+pub const RECEIPT_FORMAT: u16 = 4;
 /// Largest document of a receipt, bytes: [`crate::leaf::LINES_MAX`] lines with the largest
 /// terms and plans, and evidence for those that a datanet earns from.
 pub const RECEIPT_BYTES_MAX: usize = 4 * 1024 * 1024;

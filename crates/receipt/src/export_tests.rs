@@ -34,9 +34,9 @@ fn conformance() {
     let check = |bytes: &[u8], expect: &str| assert_eq!(Digest::of(bytes).to_string(), expect);
     check(
         &world.document().encode(),
-        "d4536729e884bf1111db871a5b6d64b0fd33dcaefd9c1f91c18247a0ddad90e5",
+        "c861a37a3df050b9e9e1cdda2ea2e60eed04e2767389dbe8634c270a46ed907a",
     );
-    check(&world.file(), "9cea49a5145044f1fe866f26957c40041f23fe58826df91b00dfeff8fd2acffc");
+    check(&world.file(), "e6c82e14f04ff219dc031b830ad44fa360fc2d27f2c9ab47e8b0f8c4dedaba59");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! numbers; [`crate::fact::Fact`] says what a number stands for.
 
 use crate::counters::Counters;
+use crate::routing::Routing;
 use ambar_base::tree;
 use ambar_base::{Digest, Domain, Encode, Height, Moment, Mu, Price, Weight, choice, record};
 
@@ -108,6 +109,8 @@ record! {
         pub decision: Digest,
         /// How long it took, milliseconds: information only, nobody is paid by time.
         pub wall_ms: u64,
+        /// Where several nodes could serve a part: whom the gateway chose, and why.
+        pub routing: Vec<Routing>,
     }
 }
 

@@ -14,8 +14,8 @@ use ambar_ledger::transaction::{
     Accept, Actor, AllowServing, BatchSigners, BeginRecovery, BuyRoyalty, CreateDepartment,
     Envelope, FundChannel, OfferRoyalty, OfferTerms, OpenChannel, Operation, Publish, Recall,
     RegisterName, RegisterNode, RegisterValidator, ReturnLease, RevokeCertificate, RotateKeys,
-    SetAsk, SetBudget, SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer, TransferLine,
-    TransferRoyalty,
+    SetAsk, SetBudget, SetEndpoint, SetMembers, Settle, TRANSACTION_VERSION, TakeLease, Transfer,
+    TransferLine, TransferRoyalty,
 };
 use ambar_ledger::{Genesis, Key, MemoryLedger, SignedTransaction};
 use ambar_licence::Period;
@@ -232,6 +232,10 @@ impl Stage {
                 block: Signature([7; 64]),
             }),
             Operation::SetAsk(SetAsk { node: FIRST, ask: Price(600) }),
+            Operation::SetEndpoint(SetEndpoint {
+                node: FIRST,
+                address: Some("node.example:7700".into()),
+            }),
             self.serving(),
             Operation::SetParameters(parameters),
             Operation::PublishTariff(Tariff::standard().encode()),

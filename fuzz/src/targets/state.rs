@@ -7,8 +7,8 @@ use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute,
-    DisputeBook, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, QuotaCount, Recovery,
-    Revocations, Royalty, RoyaltyOffer, Serve, Version, Volume,
+    DisputeBook, Endpoint, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, QuotaCount,
+    Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Servers, Version, Volume,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -83,6 +83,10 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Roster => read::<Roster>(value),
         Key::Validator(_) => read::<Validator>(value),
         Key::Serve(_) => read::<Serve>(value),
+        Key::Endpoint(_) => {
+            promise::compact::<Endpoint>(value).is_some_and(|endpoint| endpoint.is_sound())
+        }
+        Key::Servers(_) => read::<Servers>(value),
         Key::Agenda(_) => read::<Agenda>(value),
         Key::Time(_) => read::<Moment>(value),
         Key::Batch(_) => read::<Batch>(value),

@@ -104,7 +104,14 @@ mod tests {
     fn details() -> Details {
         let open = |bytes: &[u8]| opening(&Digest::of(b"salt").0, bytes);
         let (input, output) = (open(b"question"), open(b"answer"));
-        Details { holder: Digest::of(b"holder"), input, output, decision: Digest::ZERO, wall_ms: 5 }
+        Details {
+            holder: Digest::of(b"holder"),
+            input,
+            output,
+            decision: Digest::ZERO,
+            wall_ms: 5,
+            routing: Vec::new(),
+        }
     }
 
     fn leaf() -> Leaf {

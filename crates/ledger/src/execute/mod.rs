@@ -73,6 +73,7 @@ fn operation(
         Operation::ReturnLease(record) => leases::give_back(view, party, record),
         Operation::RegisterNode(record) => nodes::register(view, party, record),
         Operation::SetAsk(record) => nodes::set_ask(view, party, record),
+        Operation::SetEndpoint(record) => nodes::set_endpoint(view, party, record),
         Operation::AllowServing(record) => nodes::allow_serving(view, party, record),
         Operation::Settle(record) => settle::settle(view, party.node, record),
         Operation::SetParameters(record) => nodes::set_parameters(view, party, record),

@@ -4,11 +4,11 @@ use super::ownership::own_line;
 use crate::execution::Party;
 use crate::history::{History, TooManyChanges};
 use crate::key::Key;
-use crate::object::{Node, Parameters, Serve, WINDOW_HEIGHTS_MAX};
+use crate::object::{Endpoint, Node, Parameters, SERVERS_MAX, Serve, Servers, WINDOW_HEIGHTS_MAX};
 use crate::postings;
 use crate::refusal::{Refusal, Stop};
 use crate::result::OperationResult;
-use crate::transaction::{AllowServing, RegisterNode, SetAsk};
+use crate::transaction::{AllowServing, RegisterNode, SetAsk, SetEndpoint};
 use crate::view::View;
 use ambar_base::finality::SEATS_MAX;
 use ambar_base::{Amount, ErrorCode};
@@ -65,6 +65,42 @@ pub(super) fn set_ask(
     Ok(OperationResult::Done)
 }
 
+pub(super) fn set_endpoint(
+    view: &mut View<'_>,
+    party: &Party,
+    record: &SetEndpoint,
+) -> Result<OperationResult, Stop> {
+    let node: Node = view.named("node", record.node, &Key::Node(record.node))?;
+    if party.node != Some(record.node) && node.owner != party.account {
+        let message = format!("node {} is somebody else's", record.node);
+        return Err(Refusal::new(ErrorCode::NotAuthorised, message).into());
+    }
+    let key = Key::Endpoint(record.node);
+    match record.address.clone().map(|address| Endpoint { address }) {
+        None => view.remove(&key),
+        Some(endpoint) if endpoint.is_sound() => view.put(&key, &endpoint),
+        Some(Endpoint { address }) => {
+            let message = format!("`{address}` is not a host and a port");
+            return Err(Refusal::new(ErrorCode::TransactionInvalid, message).into());
+        }
+    }
+    Ok(OperationResult::Done)
+}
+
+/// Notes that a node may serve a line: nobody looks for it among all nodes then.
+fn add_server(view: &mut View<'_>, line: u64, node: u64) -> Result<(), Stop> {
+    let key = Key::Servers(line);
+    let mut servers = view.get::<Servers>(&key)?.unwrap_or_default();
+    let Err(place) = servers.nodes.binary_search(&node) else { return Ok(()) };
+    if servers.nodes.len() >= SERVERS_MAX {
+        let message = format!("at most {SERVERS_MAX} nodes serve one line");
+        return Err(Refusal::new(ErrorCode::LimitExceeded, message).into());
+    }
+    servers.nodes.insert(place, node);
+    view.put(&key, &servers);
+    Ok(())
+}
+
 pub(super) fn allow_serving(
     view: &mut View<'_>,
     party: &Party,
@@ -75,6 +111,9 @@ pub(super) fn allow_serving(
     let node: u64 = view.named("node", record.node.did(), &Key::NodeNumber(record.node))?;
     let key = Key::Serve((line, node));
     let (height, oldest) = (view.block.height, view.oldest()?);
+    if record.allowed {
+        add_server(view, line, node)?;
+    }
     let serve = match view.get::<Serve>(&key)? {
         None => Serve { allowed: History::new(height, record.allowed) },
         Some(mut serve) => {

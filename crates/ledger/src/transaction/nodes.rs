@@ -40,6 +40,17 @@ record! {
 }
 
 record! {
+    /// See [`Operation::SetEndpoint`](super::Operation::SetEndpoint). The node itself says it,
+    /// or its owner.
+    pub struct SetEndpoint {
+        /// The node.
+        pub node: u64,
+        /// Where it is reached: `host:port`.
+        pub address: Option<String>,
+    }
+}
+
+record! {
     /// See [`Operation::AllowServing`](super::Operation::AllowServing).
     pub struct AllowServing {
         /// Any version of the line.

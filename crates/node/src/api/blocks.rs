@@ -125,6 +125,7 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::CloseChannel(_) => "close_channel",
         Operation::RegisterNode(_) => "register_node",
         Operation::SetAsk(_) => "set_ask",
+        Operation::SetEndpoint(_) => "set_endpoint",
         Operation::AllowServing(_) => "allow_serving",
         Operation::Settle(_) => "settle",
         Operation::SetParameters(_) => "set_parameters",

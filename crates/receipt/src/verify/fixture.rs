@@ -196,6 +196,7 @@ pub fn details(leaf: &Leaf) -> Details {
         output: Digest::of(b"answer"),
         decision: decision(leaf).digest(),
         wall_ms: 1_234,
+        routing: Vec::new(),
     }
 }
 

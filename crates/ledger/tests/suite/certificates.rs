@@ -1,16 +1,12 @@
 //! Who may end a certificate, and what the ledger remembers of it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::key;
+use crate::world::story::{Story, story};
 use ambar_base::{Digest, Encode, ErrorCode, Signature};
 use ambar_ledger::object::Revocations;
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::RevokeCertificate;
 use ambar_ledger::{Key, Operation};
-use world::key;
-use world::story::{Story, story};
 
 fn revoke(channel: u64, block: u8) -> Operation {
     Operation::RevokeCertificate(RevokeCertificate { channel, block: Signature([block; 64]) })

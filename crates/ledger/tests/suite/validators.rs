@@ -1,9 +1,6 @@
 //! Validators from registration to the bond that comes back or is burned.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, key};
 use ambar_base::finality::{Ballot, Evidence, Proposal, SEATS_MAX, Statement};
 use ambar_base::{Amount, Committee, Digest, Encode, ErrorCode, Price, PublicKey, SecretKey};
 use ambar_ledger::query::State;
@@ -11,7 +8,6 @@ use ambar_ledger::result::{EjectedResult, OperationResult};
 use ambar_ledger::roster::{RANKING_VALIDATORS_MAX, Status, Validator};
 use ambar_ledger::transaction::{Actor, RegisterValidator, SignedTransaction, Transfer};
 use ambar_ledger::{Admitted, Key, Operation, Refusal};
-use world::{World, key};
 
 const WINDOW: u64 = 5;
 

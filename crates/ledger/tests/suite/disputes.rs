@@ -1,9 +1,6 @@
 //! Claims about calls: who makes them, when, what they cost, and how they end.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, key, model, terms};
 use ambar_base::{Amount, Digest, ErrorCode, Moment, Price, tree};
 use ambar_ledger::object::{
     Claim, DISPUTE_DAYS, Dispute, DisputeBook, DisputeState, Grant, Node, reserved,
@@ -15,7 +12,6 @@ use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Revocation, Right, Terms};
 use ambar_receipt::{BatchHeader, CallOutcome, Counter, Leaf};
 use proptest::prelude::*;
-use world::{World, key, model, terms};
 
 /// A batch of calls of ben under a grant of ana's model, which the operator's node served.
 struct Case {

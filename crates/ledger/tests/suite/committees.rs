@@ -2,10 +2,7 @@
 //! an account and a key have one seat, a committee changes slowly, and who cheated does not
 //! come back.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, key};
 use ambar_base::finality::{Ballot, Evidence, Proposal, Statement};
 use ambar_base::{Digest, Encode, PublicKey, SecretKey};
 use ambar_ledger::Operation;
@@ -13,7 +10,6 @@ use ambar_ledger::query::State;
 use ambar_ledger::transaction::{RegisterValidator, SignedTransaction};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use world::{World, key};
 
 const PEOPLE: u8 = 7;
 

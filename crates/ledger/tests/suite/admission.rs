@@ -1,8 +1,8 @@
 //! What is admitted without the state, and that what depends on the state is still checked
 //! when a transaction is executed.
 
-mod world;
-
+use crate::world::story::{Story, story};
+use crate::world::{ASK, START, World, key, model, terms};
 use ambar_base::{Digest, Encode, ErrorCode, Inception, NetworkId, Price, PublicKey, Signature};
 use ambar_capsule::{Manifest, SignedManifest};
 use ambar_ledger::transaction::{
@@ -11,8 +11,6 @@ use ambar_ledger::transaction::{
 };
 use ambar_ledger::{Admitted, BlockContext, Execution, Refusal};
 use ambar_licence::Right;
-use world::story::{Story, story};
-use world::{ASK, START, World, key, model, terms};
 
 /// The identity: a key for which anybody signs, by R = identity and S = 0.
 fn nobody() -> (PublicKey, Signature) {

@@ -1,7 +1,7 @@
 //! One call crosses every kind of party, and the ledger believes nothing it can recompute.
 
-mod world;
-
+use crate::world::story::{Story, story};
+use crate::world::{World, model, terms};
 use ambar_base::{AccountId, Amount, Digest, ErrorCode, Height, Price, Weight};
 use ambar_capsule::Manifest;
 use ambar_ledger::object::{Lease, Version};
@@ -11,8 +11,6 @@ use ambar_ledger::transaction::{SetAsk, TakeLease, TransferLine, TransferRoyalty
 use ambar_ledger::{Key, Operation};
 use ambar_licence::{Period, Quota, Right};
 use ambar_receipt::{CallOutcome, Counter, Leaf};
-use world::story::{Story, story};
-use world::{World, model, terms};
 
 #[test]
 fn everybody_on_the_way_is_paid_exactly() {
@@ -165,7 +163,7 @@ fn signatures_of_gateway_and_node_are_needed() {
         let mut envelope = story.world.settlement("operator", story.node, leaves.clone());
         let [Operation::Settle(settle)] = &mut envelope.operations[..] else { panic!() };
         change(settle);
-        ambar_base::Encode::to_bytes(&envelope.sign(&world::key("operator's node")))
+        ambar_base::Encode::to_bytes(&envelope.sign(&crate::world::key("operator's node")))
     };
     type Change = fn(&mut ambar_ledger::transaction::Settle);
     let changes: [Change; 4] = [

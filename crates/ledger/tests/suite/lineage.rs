@@ -1,9 +1,6 @@
 //! What terms ask of everything that is built on them, through any number of versions.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, derived, key, model, terms};
 use ambar_base::{Cid, ErrorCode, Moment, Price, Weight};
 use ambar_capsule::{Manifest, SignedManifest};
 use ambar_ledger::object::{ANCESTORS_MAX, Ancestor, Ancestry};
@@ -11,7 +8,6 @@ use ambar_ledger::query::State;
 use ambar_ledger::transaction::{Publish, TransferLine};
 use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Revocation, Right, Term, Terms, Territories, Territory};
-use world::{World, derived, key, model, terms};
 
 const TENTH: u32 = 100_000_000;
 

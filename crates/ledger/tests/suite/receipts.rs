@@ -1,10 +1,8 @@
 //! What the ledger settles, a receipt shows: facts of a real settlement, verified offline.
 
-mod world;
-
+use crate::world::story::story;
+use crate::world::{key, proof};
 use ambar_receipt::{Leaf, verify};
-use world::story::story;
-use world::{key, proof};
 
 #[test]
 fn what_settles_verifies_offline() {

@@ -1,9 +1,6 @@
 //! What a capsule owes to what it is built on, and who owns what afterwards.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, contributors, dataset, derived, key, model, prompt, terms};
 use ambar_base::{AccountId, Cid, Encode, ErrorCode, Price, Weight};
 use ambar_capsule::body::{AgentBody, Body};
 use ambar_capsule::manifest::{Component, RoyaltyDeclaration};
@@ -13,7 +10,6 @@ use ambar_ledger::query::State;
 use ambar_ledger::transaction::{Publish, RegisterName, TransferLine};
 use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Right, Terms};
-use world::{World, contributors, dataset, derived, key, model, prompt, terms};
 
 const CALL: [Right; 1] = [Right::Call];
 const BOTH: [Right; 2] = [Right::Call, Right::Compose];

@@ -1,9 +1,6 @@
 //! Terms that are offered beside the published ones: who may accept them, what calls under them
 //! cost, and for which versions they hold.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
-mod world;
-
+use crate::world::{World, derived, key, model, prompt, proof, terms};
 use ambar_base::{Cid, ErrorCode, Moment, Price};
 use ambar_capsule::{Manifest, SignedManifest};
 use ambar_ledger::object::{Grant, Offer};
@@ -15,7 +12,6 @@ use ambar_licence::{Period, Quota, Right, Term, Terms};
 use ambar_receipt::{Counter, Leaf, verify};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use world::{World, derived, key, model, prompt, proof, terms};
 
 const PUBLIC: u64 = 1_000_000;
 const CHEAP: u64 = 400_000;
@@ -129,12 +125,12 @@ fn who_may_offer_what() {
         assert_eq!(code(world.offer("ana", id, terms, change)), Some(expect), "{terms:?}");
     };
     check(&cheap, |offer| offer.limit = Some(0), ErrorCode::TransactionInvalid);
-    check(&cheap, |offer| offer.expires = world::START, ErrorCode::TransactionInvalid);
+    check(&cheap, |offer| offer.expires = crate::world::START, ErrorCode::TransactionInvalid);
     check(&cheap, |offer| offer.document = None, ErrorCode::TermsInvalid);
     let mut other = cheap.clone();
     other.derivatives.allowed = false;
     check(&other, |_| {}, ErrorCode::TermsInvalid);
-    let over = Terms { term: Some(Term::Until(world::START)), ..cheap.clone() };
+    let over = Terms { term: Some(Term::Until(crate::world::START)), ..cheap.clone() };
     check(&over, |_| {}, ErrorCode::TermsInvalid);
     let own = world.id("ana");
     assert_eq!(code(world.offer_to("ana", id, &cheap, own)), Some(ErrorCode::TransactionInvalid));
@@ -198,7 +194,7 @@ fn offers_end() {
     let other = world.accept_offer("ben", id, &dear, late);
     assert_eq!(code(other), Some(ErrorCode::GrantMissing), "not what was read");
     let held = world
-        .offer("ana", id, &cheap, |offer| offer.expires = world::START.after(1 << 40))
+        .offer("ana", id, &cheap, |offer| offer.expires = crate::world::START.after(1 << 40))
         .unwrap();
     world.block(3_600_000);
     assert_eq!(code(world.accept_offer("ben", id, &cheap, late)), Some(ErrorCode::NotFound));

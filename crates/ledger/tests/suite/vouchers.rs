@@ -1,15 +1,11 @@
 //! A gateway settles what the payer's side has signed for, and not a nano-credit more.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
-mod world;
-
+use crate::world::key;
+use crate::world::story::{Story, story};
 use ambar_base::{Amount, Encode, ErrorCode, NetworkId, Price, PublicKey, SecretKey};
 use ambar_ledger::transaction::OPERATION_SIGNATURES_MAX;
 use ambar_ledger::{Admitted, Refusal};
 use ambar_receipt::{Leaf, Voucher};
 use proptest::prelude::*;
-use world::key;
-use world::story::{Story, story};
 
 /// A story whose channel is in voucher mode.
 struct Mode {

@@ -1,16 +1,12 @@
 //! Ending grants for the reasons that their terms name, and for no other.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, key, model, terms};
 use ambar_base::{ErrorCode, Moment, Price};
 use ambar_ledger::object::{Backing, Grant};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{FundChannel, OpenChannel, RevocationReason, RevokeGrantFor};
 use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Revocation, Right, Terms};
-use world::{World, key, model, terms};
 
 /// The price of a call, nano-credit.
 const CALL: u64 = 1_000;

@@ -1,11 +1,7 @@
 //! Departments: who sets them, what their keys may do, and how much they draw.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
 mod property;
-#[path = "../world/mod.rs"]
-mod world;
-
+use crate::world::{ASK, START, World, key, model, terms};
 use ambar_base::{
     AccountId, Amount, Cid, Encode, ErrorCode, Inception, KeySet, Moment, Price, SecretKey,
     SignedInception,
@@ -21,7 +17,6 @@ use ambar_ledger::transaction::{
 };
 use ambar_ledger::{Refusal, SignedTransaction};
 use ambar_licence::{Period, Right};
-use world::{ASK, START, World, key, model, terms};
 
 const CREDIT: u64 = Price::CREDIT.0;
 

@@ -1,10 +1,7 @@
 //! Gateways share a quota: together they never settle more than it allows, and what they do
 //! not use goes back to it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, contributors, dataset, model, prompt, terms};
 use ambar_base::{Cid, ErrorCode, Height, Moment, Price};
 use ambar_ledger::object::{Lease, QuotaCount};
 use ambar_ledger::query::State;
@@ -15,7 +12,6 @@ use ambar_ledger::{Key, Operation, Refusal};
 use ambar_licence::{Period, Quota, Rate, RateUnit, Right, Terms};
 use ambar_receipt::{Counter, Leaf};
 use proptest::prelude::*;
-use world::{World, contributors, dataset, model, prompt, terms};
 
 /// Heights within which a call may settle.
 const WINDOW: u64 = 5;

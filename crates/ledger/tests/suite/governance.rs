@@ -1,9 +1,6 @@
 //! Time on the ledger: pending income, changed rules, and what is over is forgotten.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{START, World, key, model, terms};
 use ambar_base::finality::SEATS_MAX;
 use ambar_base::{Amount, Encode, ErrorCode, Height, KeySet, Price, PublicKey, Weight};
 use ambar_ledger::agenda::CLOSE_CHANNELS_MAX;
@@ -15,7 +12,6 @@ use ambar_ledger::transaction::{OPERATIONS_MAX, OpenChannel, SignedTransaction, 
 use ambar_ledger::{Genesis, Key, MemoryLedger, Operation, Refusal};
 use ambar_licence::Right;
 use ambar_receipt::{Counter, Leaf, Tariff, bill};
-use world::{START, World, key, model, terms};
 
 /// A model that a caller's channel is open to.
 struct Shop {
@@ -156,7 +152,7 @@ fn a_new_tariff_measures_calls_admitted_under_it() {
         &line.counters,
         &terms(&[Right::Call], 0, PRICE.0).price,
         &tariff,
-        world::ASK,
+        crate::world::ASK,
     );
     let bill::LineBill { mu, royalty, node_fee } = bill.unwrap();
     (line.tariff, line.mu, line.royalty, line.node_fee) = (1, mu, royalty, node_fee);

@@ -1,9 +1,6 @@
 //! Royalty lines for sale: who may offer and buy them, and who is paid before and after.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{START, World, model, terms};
 use ambar_base::{AccountId, Amount, ErrorCode, Moment, Price, Weight};
 use ambar_capsule::Manifest;
 use ambar_capsule::manifest::RoyaltyDeclaration;
@@ -16,7 +13,6 @@ use ambar_licence::Right;
 use ambar_receipt::Counter;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use world::{START, World, model, terms};
 
 const PRICE: Price = Price(7 * Price::CREDIT.0);
 const HOUR_MS: u64 = 3_600_000;

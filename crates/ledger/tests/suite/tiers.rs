@@ -1,9 +1,6 @@
 //! Volume tiers: a call is billed at the tier that its grant had reached when it was admitted, and
 //! ledger, gateway and verifier agree on which that is.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
-mod world;
-
+use crate::world::{World, derived, key, model, proof, terms};
 use ambar_base::{Amount, Cid, Encode, ErrorCode, Price, codec};
 use ambar_ledger::object::Volume;
 use ambar_ledger::query::State;
@@ -13,7 +10,6 @@ use ambar_receipt::export::PlacedFact;
 use ambar_receipt::fact::TierFact;
 use ambar_receipt::{Counter, Fact, Leaf, ReceiptDocument, Report, verify};
 use proptest::prelude::*;
-use world::{World, derived, key, model, proof, terms};
 
 const COUNTS: &[(Counter, u64)] = &[(Counter::TokensIn, 400), (Counter::TokensOut, 20)];
 

@@ -1,16 +1,12 @@
 //! Accounts whose keys are lost: who begins, ends and finishes their recovery, and when.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, key};
 use ambar_base::{AccountId, Digest, Encode, ErrorCode, KeySet, NetworkId, Price, SecretKey};
 use ambar_ledger::object::{Account, RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery};
 use ambar_ledger::query::State;
 use ambar_ledger::transaction::{BeginRecovery, RotateKeys, Transfer};
 use ambar_ledger::{Key, MemoryLedger, Operation};
 use proptest::prelude::*;
-use world::{World, key};
 
 fn set(names: &[&str], threshold: u16) -> KeySet {
     let mut keys: Vec<_> = names.iter().map(|name| key(name).public()).collect();

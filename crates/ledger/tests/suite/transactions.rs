@@ -1,7 +1,6 @@
 //! Who may act, who pays for it, and what never gets in.
 
-mod world;
-
+use crate::world::{ASK, START, World, contributors, dataset, key, model, terms};
 use ambar_base::{
     AccountId, Amount, Digest, Encode, ErrorCode, Height, Inception, KeySet, NetworkId, Price,
     SecretKey,
@@ -17,7 +16,6 @@ use ambar_ledger::transaction::{
 };
 use ambar_licence::Right;
 use proptest::prelude::*;
-use world::{ASK, START, World, contributors, dataset, key, model, terms};
 
 fn people(names: &[&str]) -> World {
     let mut world = World::new();

@@ -1,13 +1,11 @@
 //! What terms let be done, and under which none are published.
 
-mod world;
-
+use crate::world::{START, World, model, terms};
 use ambar_base::{ErrorCode, Moment, Price};
 use ambar_ledger::Operation;
 use ambar_ledger::object::Grant;
 use ambar_ledger::query::State;
 use ambar_licence::{Period, Quota, Rate, RateUnit, Revocation, Right, Term, Terms, Territory};
-use world::{START, World, model, terms};
 
 fn people() -> World {
     let mut world = World::new();

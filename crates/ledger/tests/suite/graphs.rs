@@ -1,10 +1,7 @@
 //! Random royalty graphs, prices and counters: every leaf's payouts sum to its price, they
 //! reach who the plan says, and neither batching nor order nor a second run changes them.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
-mod world;
-
+use crate::world::{World, contributors, dataset, model};
 use ambar_base::{AccountId, Amount, Cid, Digest, Price, Weight, weight};
 use ambar_capsule::body::{AgentBody, Body};
 use ambar_capsule::manifest::{Component, Parent, RoyaltyDeclaration};
@@ -18,7 +15,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeMap;
-use world::{World, contributors, dataset, model};
 
 const PEOPLE: usize = 14;
 const CONTRIBUTORS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
