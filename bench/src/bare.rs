@@ -134,7 +134,12 @@ fn streamed(model: String, incoming: mpsc::Receiver<Event>) -> Response {
         if incoming.recv_many(&mut events, EVENTS_MAX).await == 0 {
             return Some((Ok::<_, Infallible>("data: [DONE]\n\n".to_owned()), None));
         }
-        let text = events.into_iter().map(|Event::Text(piece)| frame(&model, &piece)).collect();
+        let texts = events.into_iter().filter_map(|event| match event {
+            Event::Text(text) => Some(text),
+            // The null engine writes text only.
+            Event::Piece(_) => None,
+        });
+        let text = texts.map(|text| frame(&model, &text)).collect();
         Some((Ok(text), Some((model, incoming))))
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(frames)).into_response()

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{EngineError, Failure};
+use crate::extras::{Extras, Piece};
 use crate::limits::{
-    EMBED_INPUTS_BYTES_MAX, EMBED_INPUTS_MAX, PROMPT_BYTES_MAX, PROMPT_MESSAGES_MAX,
+    CHOICES_MAX, EMBED_INPUTS_BYTES_MAX, EMBED_INPUTS_MAX, PROMPT_BYTES_MAX, PROMPT_MESSAGES_MAX,
     STOP_STRING_BYTES_MAX, STOP_STRINGS_MAX, TEMPERATURE_MAX,
 };
 
@@ -121,17 +122,50 @@ pub struct GenerateJob {
     pub seed: Option<u64>,
     /// Texts that end the generation; none of them is part of the answer.
     pub stop: Vec<String>,
+    /// Answers to the one prompt, 1 to [`CHOICES_MAX`], each of at most `max_tokens`.
+    pub choices: u32,
+    /// Whether the answer is wanted piece by piece. Where it is not, an engine may work it out
+    /// whole and send it at once.
+    pub stream: bool,
+    /// What the job says beyond text and sampling.
+    pub extras: Extras,
 }
 
 impl GenerateJob {
     /// A greedy job of at most `max_tokens` tokens without stop strings.
     pub fn greedy(prompt: Prompt, max_tokens: u32) -> Self {
-        Self { prompt, max_tokens, temperature: 0.0, top_p: 1.0, seed: None, stop: Vec::new() }
+        Self {
+            prompt,
+            max_tokens,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: None,
+            stop: Vec::new(),
+            choices: 1,
+            stream: true,
+            extras: Extras::default(),
+        }
+    }
+
+    /// What an engine that knows text only cannot carry: a field, by its path in the dialect.
+    pub fn beyond_text(&self) -> Option<String> {
+        if self.choices != 1 { Some("n".to_owned()) } else { self.extras.first() }
+    }
+
+    /// Answer tokens of all choices at most.
+    pub fn tokens_out_max(&self) -> u64 {
+        u64::from(self.max_tokens) * u64::from(self.choices)
     }
 
     /// Checks the job against the limits that hold for every engine.
     pub fn validate(&self) -> Result<(), Failure> {
-        self.prompt.validate()?;
+        match &self.extras.messages {
+            Some(_) => self.extras.validate()?,
+            None => self.prompt.validate()?,
+        }
+        if !(1..=CHOICES_MAX).contains(&self.choices) {
+            return Err(Failure::invalid(format!("{} choices, 1 to {CHOICES_MAX}", self.choices)));
+        }
         if self.max_tokens == 0 {
             return Err(Failure::invalid("max_tokens is 0"));
         }
@@ -176,8 +210,10 @@ pub fn validate_inputs(inputs: &[String]) -> Result<(), Failure> {
 /// What an engine reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The next piece of the answer: not empty, whole characters only.
+    /// The next piece of the only or first choice, plain text: not empty, whole characters only.
     Text(String),
+    /// Anything else that an answer consists of.
+    Piece(Box<Piece>),
 }
 
 /// What a job has used and produced.
@@ -190,6 +226,19 @@ pub struct Usage {
     pub tokens_out: Option<u64>,
     /// Bytes of UTF-8 handed to the events channel.
     pub bytes_out: u64,
+    /// Prompt tokens as a tokenizer of this machine's counts them, where the other number is
+    /// somebody else's claim and such a tokenizer is at hand.
+    pub counted_in: Option<u64>,
+    /// Answer tokens, counted likewise.
+    pub counted_out: Option<u64>,
+}
+
+impl Usage {
+    /// What an engine says, nothing of it counted by anybody else.
+    #[must_use]
+    pub const fn told(tokens_in: Option<u64>, tokens_out: Option<u64>, bytes_out: u64) -> Self {
+        Self { tokens_in, tokens_out, bytes_out, counted_in: None, counted_out: None }
+    }
 }
 
 /// Why a generation ended without a failure.
@@ -201,14 +250,26 @@ pub enum Finish {
     Length,
     /// The caller cancelled, or nobody listened any more.
     Cancelled,
+    /// The model calls tools, and waits for what they say.
+    ToolCalls,
+    /// A filter of the engine took the rest of the answer.
+    Filtered,
+}
+
+impl Finish {
+    /// Whether the answer is as long as it was to become: nobody cut it off.
+    pub fn is_whole(self) -> bool {
+        self != Self::Cancelled
+    }
 }
 
 /// How a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generation {
-    /// What was used and produced.
+    /// What was used and produced, all choices together.
     pub usage: Usage,
-    /// Why it ended.
+    /// Why it ended: the first choice, where there are several. The others' reasons are in
+    /// their pieces.
     pub finish: Finish,
 }
 
@@ -271,7 +332,20 @@ pub trait Engine: Send + Sync + 'static {
     /// Counts the prompt's tokens, the chat template's own included.
     fn count<'a>(&'a self, prompt: &'a Prompt) -> BoxFuture<'a, Result<Count, EngineError>>;
 
-    /// Runs one job and sends its text to `events`.
+    /// Whether this engine can carry all that a job says. Asked before anything is held for
+    /// it; cheap, never blocks.
+    ///
+    /// # Errors
+    /// [`Failure::UnsupportedField`], by name, and what else [`Engine::generate`] would refuse
+    /// for good. Unless an engine says otherwise, it carries text only.
+    fn check(&self, job: &GenerateJob) -> Result<(), Failure> {
+        match job.beyond_text() {
+            None => Ok(()),
+            Some(field) => Err(Failure::UnsupportedField { kind: self.describe().kind, field }),
+        }
+    }
+
+    /// Runs one job and sends its answer to `events`.
     ///
     /// `cancel` and a closed `events` channel both stop the engine within one
     /// token (while a prompt is being read: within one batch of it) and end the

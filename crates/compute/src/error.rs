@@ -49,6 +49,14 @@ pub enum Failure {
         /// `generate` or `embed`.
         operation: &'static str,
     },
+    /// This engine cannot carry a field of the job.
+    #[error("engine `{kind}` cannot carry `{field}`")]
+    UnsupportedField {
+        /// The engine's kind.
+        kind: &'static str,
+        /// The field's path, as the dialect names it.
+        field: String,
+    },
     /// Too many jobs wait already.
     #[error("the engine is busy: {queued_max} jobs wait already")]
     Busy {

@@ -16,6 +16,7 @@ mod deliver;
 pub mod embed;
 pub mod engine;
 pub mod error;
+pub mod extras;
 pub mod gguf;
 pub mod limits;
 pub mod null;
@@ -28,4 +29,5 @@ pub use engine::{
     Role, Usage, validate_inputs,
 };
 pub use error::{EngineError, Failure};
+pub use extras::{Extras, Piece};
 pub use spec::{EngineOptions, EngineSpec, SpecError};

@@ -7,6 +7,11 @@ use std::time::Duration;
 pub const PROMPT_BYTES_MAX: usize = 4 << 20;
 /// Most messages in one chat prompt.
 pub const PROMPT_MESSAGES_MAX: usize = 1024;
+/// Longest messages and fields of a job that hold more than text, in bytes of JSON: room for
+/// images that a message carries.
+pub const EXTRAS_BYTES_MAX: usize = 8 << 20;
+/// Answers to one prompt.
+pub const CHOICES_MAX: u32 = 128;
 /// Most stop strings of a job.
 pub const STOP_STRINGS_MAX: usize = 16;
 /// Longest stop string, in bytes.

@@ -65,8 +65,7 @@ impl NullEngine {
         cancel: CancellationToken,
     ) -> Result<Generation, EngineError> {
         job.validate()?;
-        let mut usage =
-            Usage { tokens_in: Some(words(&job.prompt)), tokens_out: Some(0), bytes_out: 0 };
+        let mut usage = Usage::told(Some(words(&job.prompt)), Some(0), 0);
         let mut filter = StopFilter::new(&job.stop);
         let wanted = self.options.tokens.min(job.max_tokens);
         for index in 0..wanted {

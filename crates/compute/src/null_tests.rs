@@ -30,7 +30,7 @@ async fn check(tokens: u32, max_tokens: u32, stop: &[&str], text: &str, out: u64
     job.stop = stop.iter().map(ToString::to_string).collect();
     let (got, result) = run(NullOptions { tokens, delay_ms: 0 }, job, usize::MAX).await;
     assert_eq!(got, text);
-    let usage = Usage { tokens_in: Some(3), tokens_out: Some(out), bytes_out: text.len() as u64 };
+    let usage = Usage::told(Some(3), Some(out), text.len() as u64);
     assert_eq!(result.unwrap(), Generation { usage, finish });
 }
 
@@ -59,7 +59,7 @@ async fn a_gone_receiver_is_a_cancellation() {
     drop(incoming);
     let job = GenerateJob::greedy(Prompt::user("x"), 5);
     let generation = NullEngine::default().generate(job, events, CancellationToken::new()).await;
-    let usage = Usage { tokens_in: Some(1), tokens_out: Some(0), bytes_out: 0 };
+    let usage = Usage::told(Some(1), Some(0), 0);
     assert_eq!(generation.unwrap(), Generation { usage, finish: Finish::Cancelled });
 }
 

@@ -133,7 +133,7 @@ async fn an_answer_is_streamed_however_it_is_cut() {
         let server = mock(packets, Then::Close).await;
         let (text, result) = run(&server.url, usize::MAX).await;
         assert_eq!(text, "Olá, mundo 😀");
-        let usage = Usage { tokens_in: Some(5), tokens_out: Some(4), bytes_out: text.len() as u64 };
+        let usage = Usage::told(Some(5), Some(4), text.len() as u64);
         assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Length }, "{size}");
         let request = server.requests.lock().unwrap()[0].clone();
         assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
@@ -149,7 +149,7 @@ async fn check_failure(packets: &[&str], text: &str, expect: fn(&Failure) -> boo
     assert_eq!(got, text);
     let error = result.unwrap_err();
     assert!(expect(&error.failure), "{error:?}");
-    let usage = Usage { tokens_in: None, tokens_out: None, bytes_out: text.len() as u64 };
+    let usage = Usage::told(None, None, text.len() as u64);
     assert_eq!(error.usage, usage);
 }
 
@@ -204,7 +204,7 @@ async fn missing_usage_is_unknown_not_zero() {
     let answer = [SSE, &delta("x"), end].concat();
     let server = mock(vec![answer.into_bytes()], Then::Close).await;
     let (_, result) = run(&server.url, usize::MAX).await;
-    let usage = Usage { tokens_in: None, tokens_out: None, bytes_out: 1 };
+    let usage = Usage::told(None, None, 1);
     assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Stop });
 }
 
@@ -214,7 +214,7 @@ async fn cancelling_closes_the_connection() {
     let mut server = mock(vec![answer.into_bytes()], Then::Wait).await;
     let (text, result) = run(&server.url, 2).await;
     assert_eq!(text, "onetwo");
-    let usage = Usage { tokens_in: None, tokens_out: None, bytes_out: 6 };
+    let usage = Usage::told(None, None, 6);
     assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Cancelled });
     server.closed.recv().await.unwrap();
 

@@ -7,6 +7,7 @@
 //!
 //! **Invariant**: a secret is durable before anything is sealed by it; one key seals one answer.
 
+use crate::transcript::Transcript;
 use ambar_base::codec::DecodeError;
 use ambar_base::{Coded, Digest, Encode, ErrorCode, Moment, codec, record};
 use ambar_receipt::ReceiptId;
@@ -36,6 +37,16 @@ record! {
         pub text: String,
         /// Vectors, as little-endian 32-bit floats.
         pub vectors: Vec<Vec<u8>>,
+        /// An answer that is more than one text, as JSON of a [`Transcript`]; else empty.
+        pub choices: Vec<u8>,
+    }
+}
+
+record! {
+    /// An [`AnswerBody`] of before answers had choices.
+    struct TextBody {
+        text: String,
+        vectors: Vec<Vec<u8>>,
     }
 }
 
@@ -111,6 +122,38 @@ pub struct Sealer {
 }
 
 impl AnswerBody {
+    /// What an answer says.
+    #[must_use]
+    pub fn of(transcript: &Transcript, vectors: &[Vec<f32>]) -> Self {
+        let vectors = Self::float_bytes(vectors);
+        match transcript.only_text() {
+            Some(text) => Self { text: text.to_owned(), vectors, choices: Vec::new() },
+            None => {
+                let choices = serde_json::to_vec(transcript);
+                let choices = choices.expect("numbers, texts and JSON values serialise");
+                Self { text: String::new(), vectors, choices }
+            }
+        }
+    }
+
+    /// The choices of the answer.
+    ///
+    /// # Errors
+    /// [`AnswerError::Damaged`].
+    pub fn transcript(&self) -> Result<Transcript, AnswerError> {
+        if self.choices.is_empty() {
+            return Ok(Transcript::of(&self.text));
+        }
+        serde_json::from_slice(&self.choices).map_err(|_| AnswerError::Damaged)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes).or_else(|error| match codec::decode(bytes) {
+            Ok(TextBody { text, vectors }) => Ok(Self { text, vectors, choices: Vec::new() }),
+            Err(_) => Err(error),
+        })
+    }
+
     /// The vectors as numbers.
     #[must_use]
     pub fn floats(&self) -> Vec<Vec<f32>> {
@@ -211,7 +254,7 @@ impl Answers {
         let payload = Payload { msg: &sealed.bytes, aad: &sealed.day.to_be_bytes() };
         let plain = cipher.decrypt(&Nonce::default(), payload);
         let plain = Zeroizing::new(plain.map_err(|_| AnswerError::Damaged)?);
-        Ok(codec::decode(&plain)?)
+        Ok(AnswerBody::read(&plain)?)
     }
 
     /// Erases the secrets of days that are over.
@@ -296,7 +339,7 @@ mod tests {
     }
 
     fn body() -> AnswerBody {
-        AnswerBody { text: "canary".into(), vectors: vec![vec![1, 2, 3, 4]] }
+        AnswerBody { text: "canary".into(), vectors: vec![vec![1, 2, 3, 4]], choices: Vec::new() }
     }
 
     fn open(home: &TempDir, day: u64) -> Answers {
@@ -306,6 +349,15 @@ mod tests {
     fn sealed(answers: &Answers, day: u64) -> SealedAnswer {
         let sealer = answers.sealer(Moment(day * DAY), opener("holder", "key")).unwrap();
         sealer.seal(RECEIPT, &body()).unwrap()
+    }
+
+    #[test]
+    fn answers_of_before_choices_are_read() {
+        let old = TextBody { text: "Zoë".into(), vectors: vec![vec![1, 2, 3, 4]] };
+        let read = AnswerBody::read(&old.to_bytes()).unwrap();
+        assert_eq!((read.text.as_str(), &read.vectors), ("Zoë", &old.vectors));
+        assert_eq!(read.transcript().unwrap(), Transcript::of("Zoë"));
+        assert!(AnswerBody::read(b"\x7f").is_err());
     }
 
     #[test]

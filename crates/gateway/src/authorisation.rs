@@ -176,6 +176,7 @@ mod tests {
             agent: Some(AgentWord { agent: agent().public(), time: NOW, signature }),
             salt: Some(Digest::of(b"salt")),
             voucher: None,
+            retries: 0,
             fingerprint: fingerprint("/v1/chat/completions", b"{}"),
             job: Job::Embed { inputs: Vec::new(), width: None },
         }

@@ -31,11 +31,12 @@ pub async fn bound(
     match job {
         Job::Generate(options) => {
             let Some(engine) = work.engine() else { return Ok(work.bound(route, 0, 0)) };
-            let prompt = work.prompt(&options.prompt, None);
-            let counted = engine.count(&prompt).await;
+            let job = options.job(work.prompt(&options.prompt, None), max_tokens);
+            engine.check(&job).map_err(|failure| run::failed(&failure))?;
+            let counted = engine.count(&job.prompt).await;
             let count: Count = counted.map_err(|error| run::failed(&error.failure))?;
             let tokens_in = count.at_most().saturating_add(work.context_bytes_max());
-            Ok(work.bound(route, tokens_in, u64::from(max_tokens)))
+            Ok(work.bound(route, tokens_in, job.tokens_out_max()))
         }
         Job::Embed { inputs, width } => {
             let Work::Model { part, engine } = work else {

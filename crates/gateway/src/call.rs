@@ -6,7 +6,8 @@ use crate::authorisation::AgentWord;
 use crate::compose::question;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
-use ambar_compute::{Finish, Prompt};
+pub use ambar_compute::{Extras, Piece};
+use ambar_compute::{Finish, GenerateJob, Prompt};
 pub use ambar_receipt::ReceiptId;
 use tokio::sync::mpsc;
 
@@ -32,6 +33,8 @@ pub struct CallRequest {
     pub voucher: Option<VoucherWord>,
     /// The client's own key for this call: the same key never pays twice.
     pub idempotency_key: Option<String>,
+    /// How many times the client says that it has sent this very request before.
+    pub retries: u32,
     /// The digest of everything that makes the request what it is: path and body.
     pub fingerprint: Digest,
     /// What to do.
@@ -64,10 +67,11 @@ impl Job {
     }
 }
 
-/// How to answer a prompt.
-#[derive(Clone, Debug)]
+/// How to answer a prompt. No dialect's words are in it but those of [`Extras`], which every
+/// dialect translates to.
+#[derive(Clone, Debug, PartialEq)]
 pub struct GenerateOptions {
-    /// What is asked.
+    /// What is asked: the texts only, where `extras` holds the messages as they were written.
     pub prompt: Prompt,
     /// Most tokens of answer; nothing: the gateway's own limit.
     pub max_tokens: Option<u32>,
@@ -79,6 +83,46 @@ pub struct GenerateOptions {
     pub seed: Option<u64>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
+    /// Answers to the one prompt.
+    pub choices: u32,
+    /// Whether pieces are wanted as they come.
+    pub stream: bool,
+    /// What is asked beyond text and sampling.
+    pub extras: Extras,
+}
+
+impl GenerateOptions {
+    /// One whole answer to a prompt, with the sampling that the dialects have by default.
+    #[must_use]
+    pub fn new(prompt: Prompt) -> Self {
+        Self {
+            prompt,
+            max_tokens: None,
+            temperature: 1.0,
+            top_p: 1.0,
+            seed: None,
+            stop: Vec::new(),
+            choices: 1,
+            stream: false,
+            extras: Extras::default(),
+        }
+    }
+
+    /// The job of an engine: to answer `prompt`, each choice within `max_tokens`.
+    #[must_use]
+    pub fn job(&self, prompt: Prompt, max_tokens: u32) -> GenerateJob {
+        GenerateJob {
+            prompt,
+            max_tokens,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            seed: self.seed,
+            stop: self.stop.clone(),
+            choices: self.choices,
+            stream: self.stream,
+            extras: self.extras.clone(),
+        }
+    }
 }
 
 /// An accepted call. Dropping `events` leaves the call: its engine is cancelled and what
@@ -101,8 +145,10 @@ pub struct Accepted {
 /// A piece of what comes back.
 #[derive(Clone, Debug)]
 pub enum CallEvent {
-    /// Text of the answer.
+    /// Text of the only or first choice.
     Text(String),
+    /// Anything else that an answer consists of.
+    Piece(Box<Piece>),
     /// Vectors, in the order of the inputs.
     Vectors(Vec<Vec<f32>>),
     /// The call is over, metered and its receipt durable.
@@ -153,6 +199,8 @@ pub struct CallError {
     pub param: Option<String>,
     /// Whether the same request may be sent again.
     pub retry: bool,
+    /// When it is worth sending again, milliseconds from now, if that is known.
+    pub retry_after_ms: Option<u64>,
     /// The receipt, if the call was charged.
     pub receipt: Option<ReceiptId>,
 }
@@ -169,7 +217,8 @@ impl CallError {
                 | ErrorCode::DiskFull
                 | ErrorCode::ShuttingDown
         );
-        Self { code, message: message.into(), param: None, retry, receipt: None }
+        let message = message.into();
+        Self { code, message, param: None, retry, retry_after_ms: None, receipt: None }
     }
 
     /// The error that a room's own becomes.

@@ -41,12 +41,14 @@ pub mod run;
 pub mod serving;
 pub mod settle;
 pub mod settled;
+pub mod transcript;
 pub mod view;
 pub mod vouchers;
 pub mod window;
 
 pub use call::{
-    Accepted, CallError, CallEvent, CallRequest, Callable, GenerateOptions, Job, ReceiptId, Summary,
+    Accepted, CallError, CallEvent, CallRequest, Callable, Extras, GenerateOptions, Job, Piece,
+    ReceiptId, Summary,
 };
 pub use gateway::{Gateway, GatewayError, GatewaySettings, StoredReceipt};
 pub use serving::{Offer, Serving};

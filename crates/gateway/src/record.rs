@@ -69,7 +69,7 @@ record! {
     pub struct Answer {
         /// What it says, if it can be asked for again.
         pub body: Option<SealedAnswer>,
-        /// Why it ended: 0 stop, 1 length, 2 cancelled.
+        /// Why it ended: 0 stop, 1 length, 2 cancelled, 3 tool calls, 4 filtered.
         pub finish: u16,
         /// Prompt tokens.
         pub tokens_in: u64,
@@ -156,6 +156,8 @@ impl Answer {
         match self.finish {
             0 => Finish::Stop,
             1 => Finish::Length,
+            3 => Finish::ToolCalls,
+            4 => Finish::Filtered,
             _ => Finish::Cancelled,
         }
     }
@@ -167,6 +169,8 @@ impl Answer {
             Finish::Stop => 0,
             Finish::Length => 1,
             Finish::Cancelled => 2,
+            Finish::ToolCalls => 3,
+            Finish::Filtered => 4,
         }
     }
 }

@@ -18,20 +18,26 @@ pub fn replay(
         let error = CallError::new(ErrorCode::IdempotencyConflict, message);
         return Err(CallError { receipt: Some(metered.receipt()), ..error });
     }
-    let (client, events) = mpsc::channel(4);
-    let sealed = metered.answer.body.as_ref().ok_or(AnswerError::Erased);
-    let body = sealed.and_then(|sealed| answers.unseal(sealed, metered.receipt(), opener));
-    let body = body.map_err(|error| {
+    let damaged = |error: AnswerError| {
         let receipt = Some(metered.receipt());
         CallError { receipt, retry: false, ..CallError::of(&error) }
-    })?;
-    let piece = if body.vectors.is_empty() {
-        CallEvent::Text(body.text)
-    } else {
-        CallEvent::Vectors(body.floats())
     };
-    for event in [piece, CallEvent::Done(run::replayed(metered))] {
-        // Two events fit into four places.
+    let sealed = metered.answer.body.as_ref().ok_or(AnswerError::Erased);
+    let body = sealed.and_then(|sealed| answers.unseal(sealed, metered.receipt(), opener));
+    let body = body.map_err(damaged)?;
+    let transcript = body.transcript().map_err(damaged)?;
+    let mut said: Vec<CallEvent> = match transcript.only_text() {
+        Some(text) if body.vectors.is_empty() => vec![CallEvent::Text(text.to_owned())],
+        Some(_) => vec![CallEvent::Vectors(body.floats())],
+        None => {
+            let pieces = transcript.into_pieces().into_iter();
+            pieces.map(|piece| CallEvent::Piece(Box::new(piece))).collect()
+        }
+    };
+    said.push(CallEvent::Done(run::replayed(metered)));
+    let (client, events) = mpsc::channel(said.len());
+    for event in said {
+        // There is a place for each.
         let _ = client.try_send(event);
     }
     Ok(Accepted {

@@ -4,7 +4,7 @@
 use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
 use crate::books::Hold;
-use crate::call::{CallError, CallEvent, GenerateOptions, Job, ReceiptId, Summary};
+use crate::call::{CallError, CallEvent, Job, ReceiptId, Summary};
 use crate::compose::{Retrieved, Work};
 use crate::gateway::Inner;
 use crate::meter;
@@ -12,11 +12,12 @@ use crate::pending::UnderWay;
 use crate::recall::Recallable;
 use crate::record::{Answer, Metered, Record};
 use crate::route::Route;
+use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
 use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
 use ambar_licence::{DecisionRecord, Purpose, Territory};
-use ambar_receipt::{CallOutcome, Counter, Counters, Details, Leaf, Voucher, opening};
+use ambar_receipt::{Counter, Counters, Details, Leaf, Voucher, opening};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -53,34 +54,6 @@ pub(crate) struct Running {
     pub recall: Recallable,
     /// Wakes those who wait for this call's answer when it is dropped.
     pub under_way: UnderWay,
-}
-
-/// What a call brought forth.
-#[derive(Default)]
-struct Product {
-    text: String,
-    vectors: Vec<Vec<f32>>,
-    usage: Usage,
-    finish: Option<Finish>,
-    failure: Option<Failure>,
-}
-
-impl Product {
-    fn delivered(&self) -> bool {
-        !self.text.is_empty() || !self.vectors.is_empty()
-    }
-
-    fn output(&self) -> Vec<u8> {
-        if self.vectors.is_empty() {
-            return self.text.clone().into_bytes();
-        }
-        AnswerBody::float_bytes(&self.vectors).concat()
-    }
-
-    fn outcome(&self) -> CallOutcome {
-        let whole = matches!(self.finish, Some(Finish::Stop | Finish::Length));
-        if whole { CallOutcome::Full } else { CallOutcome::Partial }
-    }
 }
 
 impl Running {
@@ -133,7 +106,7 @@ impl Running {
         match (&self.job, self.work.engine()) {
             (Job::Generate(options), Some(engine)) => {
                 let prompt = self.work.prompt(&options.prompt, retrieved);
-                let job = generate_job(options, prompt, self.max_tokens);
+                let job = options.job(prompt, self.max_tokens);
                 generate(engine, job, client, &self.recall.cancel).await
             }
             (Job::Embed { inputs, .. }, Some(engine)) => {
@@ -144,7 +117,8 @@ impl Running {
                 let text = passages.unwrap_or_default();
                 let gone = client.send(CallEvent::Text(text.clone())).await.is_err();
                 let finish = if gone { Finish::Cancelled } else { Finish::Stop };
-                Product { text, finish: Some(finish), ..Product::default() }
+                let transcript = Transcript::of(&text);
+                Product { transcript, finish: Some(finish), ..Product::default() }
             }
         }
     }
@@ -193,7 +167,7 @@ impl Running {
             route: &self.route,
             call: self.call,
             retrieved,
-            output: &product.text,
+            output: &product.transcript.text(),
             output_digest: details.output,
         };
         let evidence = attribution.attribute(&mut lines);
@@ -226,8 +200,7 @@ impl Running {
     fn answer(&self, product: &Product, counters: &[Counters]) -> Answer {
         let sum = |counter| counters.iter().map(|counters| counters.get(counter)).sum::<u64>();
         let body = self.sealer.as_ref().and_then(|sealer| {
-            let vectors = AnswerBody::float_bytes(&product.vectors);
-            sealer.seal(self.receipt(), &AnswerBody { text: product.text.clone(), vectors })
+            sealer.seal(self.receipt(), &AnswerBody::of(&product.transcript, &product.vectors))
         });
         Answer {
             body,
@@ -291,8 +264,7 @@ impl Running {
 
     /// Why the answer is not whole, if somebody else than the client ended it.
     fn error(&self, product: &Product) -> Option<CallError> {
-        let whole = matches!(product.finish, Some(Finish::Stop | Finish::Length));
-        let recalled = self.recall.why().filter(|_| !whole).cloned();
+        let recalled = self.recall.why().filter(|_| !product.is_whole()).cloned();
         recalled.or_else(|| product.failure.as_ref().map(failed))
     }
 
@@ -349,21 +321,6 @@ async fn keep(gateway: &Arc<Inner>, metered: Metered, client: &mpsc::Sender<Call
     !told
 }
 
-fn generate_job(
-    options: &GenerateOptions,
-    prompt: ambar_compute::Prompt,
-    max_tokens: u32,
-) -> GenerateJob {
-    GenerateJob {
-        prompt,
-        max_tokens,
-        temperature: options.temperature,
-        top_p: options.top_p,
-        seed: options.seed,
-        stop: options.stop.clone(),
-    }
-}
-
 /// Lets an engine write, and hands each piece on. A client that leaves cancels it.
 async fn generate(
     engine: &Arc<dyn Engine>,
@@ -372,11 +329,20 @@ async fn generate(
     cancel: &CancellationToken,
 ) -> Product {
     let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
-    let mut text = String::new();
+    let mut transcript = Transcript::default();
     let forward = async {
-        while let Some(Event::Text(piece)) = pieces.recv().await {
-            text.push_str(&piece);
-            if client.send(CallEvent::Text(piece)).await.is_err() {
+        while let Some(event) = pieces.recv().await {
+            let event = match event {
+                Event::Text(text) => {
+                    transcript.say(&text);
+                    CallEvent::Text(text)
+                }
+                Event::Piece(piece) => {
+                    transcript.add(&piece);
+                    CallEvent::Piece(piece)
+                }
+            };
+            if client.send(event).await.is_err() {
                 cancel.cancel();
             }
         }
@@ -385,13 +351,13 @@ async fn generate(
     let generated = until_left(working, client, cancel).await;
     match generated {
         Ok(generation) => Product {
-            text,
+            transcript,
             usage: generation.usage,
             finish: Some(generation.finish),
             ..Product::default()
         },
         Err(EngineError { failure, usage }) => {
-            Product { text, usage, failure: Some(failure), ..Product::default() }
+            Product { transcript, usage, failure: Some(failure), ..Product::default() }
         }
     }
 }
@@ -434,6 +400,9 @@ async fn until_left<T>(
 
 /// The public error of an engine's failure.
 pub(crate) fn failed(failure: &Failure) -> CallError {
+    if let Failure::UnsupportedField { field, .. } = failure {
+        return CallError::new(ErrorCode::RequestInvalid, failure.to_string()).at(field);
+    }
     let code = match failure {
         Failure::InvalidJob { .. } | Failure::Unsupported { .. } => ErrorCode::RequestInvalid,
         Failure::Busy { .. } => ErrorCode::EngineBusy,

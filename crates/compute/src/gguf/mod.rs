@@ -158,10 +158,8 @@ impl GgufEngine {
 }
 
 /// A job that was cancelled while it waited.
-const NOT_BEGUN: Generation = Generation {
-    usage: Usage { tokens_in: Some(0), tokens_out: Some(0), bytes_out: 0 },
-    finish: Finish::Cancelled,
-};
+const NOT_BEGUN: Generation =
+    Generation { usage: Usage::told(Some(0), Some(0), 0), finish: Finish::Cancelled };
 
 /// Completes when a job that still waits is cancelled. One that has begun is
 /// left to the worker, which sees the same and tells what it has done.

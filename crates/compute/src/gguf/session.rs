@@ -107,7 +107,7 @@ impl<'m> Session<'m> {
     /// Runs one job to its end, whichever that is.
     pub(super) fn run(&mut self, job: &Job) -> Ended {
         let mut outlet = Outlet::new(&job.events);
-        let mut usage = Usage { tokens_in: Some(0), tokens_out: Some(0), bytes_out: 0 };
+        let mut usage = Usage::told(Some(0), Some(0), 0);
         let result = self.answer(job, &mut outlet, &mut usage);
         let (bytes_out, unsent) = outlet.finish();
         usage.bytes_out = bytes_out;

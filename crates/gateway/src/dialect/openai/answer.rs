@@ -86,6 +86,7 @@ async fn collect(accepted: &mut Accepted) -> Result<Collected, CallError> {
     loop {
         match accepted.events.recv().await {
             Some(CallEvent::Text(piece)) => text.push_str(&piece),
+            Some(CallEvent::Piece(piece)) => text.push_str(&piece.text),
             Some(CallEvent::Vectors(more)) => vectors.extend(more),
             Some(CallEvent::Done(summary)) => return Ok(Collected { text, vectors, summary }),
             Some(CallEvent::Failed(error)) => return Err(error),

@@ -128,6 +128,8 @@ impl Frames {
         match event {
             CallEvent::Text(text) if text.is_empty() => (),
             CallEvent::Text(text) => push_data(out, &self.head.piece(self.usage, text)),
+            CallEvent::Piece(piece) if piece.text.is_empty() => (),
+            CallEvent::Piece(piece) => push_data(out, &self.head.piece(self.usage, &piece.text)),
             CallEvent::Done(summary) => self.finish(out, summary),
             CallEvent::Failed(error) => self.fail(out, error),
             CallEvent::Vectors(_) => {

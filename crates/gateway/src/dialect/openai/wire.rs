@@ -136,6 +136,8 @@ fn reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",
         Finish::Length | Finish::Cancelled => "length",
+        Finish::ToolCalls => "tool_calls",
+        Finish::Filtered => "content_filter",
     }
 }
 

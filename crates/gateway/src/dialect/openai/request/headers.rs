@@ -37,6 +37,13 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, CallError>
     single(headers, "Idempotency-Key")
 }
 
+/// How many times an official client has sent this request before; 0 if it does not say.
+#[must_use]
+pub fn retries(headers: &HeaderMap) -> u32 {
+    let value = headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok());
+    value.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
 /// The declared purpose.
 ///
 /// # Errors

@@ -45,6 +45,7 @@ pub struct Incoming {
     certificate: String,
     purpose: Option<String>,
     idempotency_key: Option<String>,
+    retries: u32,
     price_max: Option<Price>,
     agent: Option<AgentWord>,
     salt: Option<Digest>,
@@ -63,6 +64,7 @@ impl Incoming {
         let certificate = headers::bearer(request.headers())?.to_owned();
         let purpose = headers::purpose(request.headers())?;
         let idempotency_key = headers::idempotency_key(request.headers())?;
+        let retries = headers::retries(request.headers());
         let price_max = headers::price_max(request.headers())?;
         let agent = headers::agent(request.headers())?;
         let salt = headers::salt(request.headers())?;
@@ -74,6 +76,7 @@ impl Incoming {
             certificate,
             purpose,
             idempotency_key,
+            retries,
             price_max,
             agent,
             salt,
@@ -91,12 +94,13 @@ impl Incoming {
     /// The call that this request asks for.
     pub fn into_call(self, capsule: String, job: Job) -> CallRequest {
         let Self { certificate, purpose, idempotency_key, price_max, agent, .. } = self;
-        let Self { salt, voucher, fingerprint, .. } = self;
+        let Self { salt, voucher, fingerprint, retries, .. } = self;
         CallRequest {
             certificate,
             capsule,
             purpose,
             idempotency_key,
+            retries,
             price_max,
             agent,
             salt,

@@ -23,15 +23,16 @@ const SAMPLING_DEFAULT: f32 = 1.0;
 /// # Errors
 /// [`ErrorCode::RequestInvalid`](ambar_base::ErrorCode::RequestInvalid), with the field.
 pub fn take(fields: &mut Fields, prompt: Prompt) -> Result<Generation, CallError> {
+    let stream = stream(fields)?;
     let options = GenerateOptions {
-        prompt,
         max_tokens: max_tokens(fields)?,
         temperature: temperature(fields)?,
         top_p: top_p(fields)?,
         seed: fields.natural("seed")?,
         stop: stop(fields)?,
+        stream: stream.is_some(),
+        ..GenerateOptions::new(prompt)
     };
-    let stream = stream(fields)?;
     Ok(Generation { model: fields.required_text("model")?, options, stream })
 }
 
