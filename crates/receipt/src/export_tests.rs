@@ -36,7 +36,7 @@ fn conformance() {
         &world.document().encode(),
         "c861a37a3df050b9e9e1cdda2ea2e60eed04e2767389dbe8634c270a46ed907a",
     );
-    check(&world.file(), "e6c82e14f04ff219dc031b830ad44fa360fc2d27f2c9ab47e8b0f8c4dedaba59");
+    check(&world.file(), "577562210747f849c8d2d45ccf68a42a95934d4397246b8b3fb965353406d5f0");
 }
 
 #[test]
