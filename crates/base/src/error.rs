@@ -87,6 +87,7 @@ codes! {
     CorpusCorrupt "corpus_corrupt" 500 5 "build the corpus again from its records";
     CycleInLineage "cycle_in_lineage" 400 2 "a capsule cannot be built on itself";
     DatasetEmpty "dataset_empty" 400 2 "publish a directory with at least one non-empty record";
+    DeadlineExceeded "deadline_exceeded" 504 6 "ask for less, or wait longer";
     DelegationTooDeep "delegation_too_deep" 403 3 "use a certificate that was passed on less often";
     DepartmentOverBudget "department_over_budget" 402 3 "wait for the next period, or ask the organisation for a larger budget";
     DiskFailed "disk_failed" 503 6 "check the disk, then start the node again";

@@ -237,7 +237,7 @@ impl Admission<'_> {
             capsule_ok: !called || channel.grants.contains(&part.grant_number),
             right: if called { Right::Call } else { Right::Compose },
             line_max: need.map_or(Price::ZERO, |need| need.call.price),
-            unit_price: part.unit_price(self.route.ask),
+            unit_price: part.unit_price(),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Attribution of one call: which contributors of which datanets its answer used.
 //!
 //! It runs after the last token, off the token path. A datanet that this node does not
-//! hold gets no shares: its treasury is paid.
+//! hold, and nobody on the route serves, gets no shares: its treasury is paid.
 
 use crate::compose::Retrieved;
-use crate::route::{Part, Route};
+use crate::route::Part;
+use crate::routing::Dispatch;
 use crate::serving::{Offer, Serving};
 use crate::view::LedgerView;
 use ambar_attribution::span::{OUTPUT_BYTES_MAX, SpanParameters};
-use ambar_attribution::{Evidence, Method, shares};
+use ambar_attribution::{Evidence, Method, SpanEvidence, shares};
 use ambar_base::{Cid, Digest, Weight};
 use ambar_capsule::{Manifest, Party, SignedManifest};
 use ambar_corpus::Corpus;
@@ -16,6 +17,7 @@ use ambar_ledger::Key;
 use ambar_ledger::object::Version;
 use ambar_ledger::query::State;
 use ambar_receipt::{Line, Shares};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a call's attribution is made from.
@@ -24,8 +26,8 @@ pub struct Attribution<'a> {
     pub view: &'a LedgerView,
     /// What this node serves.
     pub serving: &'a Serving,
-    /// The route.
-    pub route: &'a Route,
+    /// The parts of the route.
+    pub parts: &'a [Part],
     /// The identity of the call.
     pub call: Digest,
     /// What was retrieved.
@@ -38,19 +40,35 @@ pub struct Attribution<'a> {
 
 struct Datanet {
     id: Cid,
-    corpus: Arc<Corpus>,
+    records: Records,
     methods: Vec<(Method, Weight)>,
 }
 
+/// Where the records are.
+enum Records {
+    /// With whoever serves a part of the route.
+    OnRoute(usize),
+    /// Here.
+    Here(Arc<Corpus>),
+}
+
+/// What was quoted of each datanet, looked up once.
+type Quoted = BTreeMap<u64, Option<SpanEvidence>>;
+
 impl Attribution<'_> {
     /// Puts the shares into the lines; the documents behind them.
-    pub fn attribute(&self, lines: &mut [Line]) -> Vec<Vec<u8>> {
-        let mut documents = Vec::new();
-        for (part, line) in self.route.parts.iter().zip(lines) {
+    pub(crate) async fn attribute(
+        &self,
+        dispatch: &Dispatch<'_>,
+        lines: &mut [Line],
+    ) -> Vec<Vec<u8>> {
+        let (mut documents, mut quoted) = (Vec::new(), Quoted::new());
+        for (part, line) in self.parts.iter().zip(lines) {
             for (party, weight) in part.version.plan.entries() {
                 let Party::Datanet(number) = party else { continue };
                 let Some(datanet) = self.datanet(number) else { continue };
-                let evidence = self.evidence(part, number, &datanet);
+                self.quote(dispatch, number, &datanet, &mut quoted).await;
+                let evidence = self.evidence(part, number, &datanet, &quoted);
                 let divided = shares(weight, &datanet.methods, &evidence, self.call, datanet.id);
                 let Ok(divided) = divided else { continue };
                 for piece in evidence {
@@ -71,47 +89,76 @@ impl Attribution<'_> {
         documents
     }
 
-    /// A datanet of a plan, if this node holds its records.
+    /// A datanet of a plan, if its records can be searched.
     fn datanet(&self, number: u64) -> Option<Datanet> {
-        let on_route = self.route.parts.iter().find(|part| part.number == number);
-        let (id, manifest, offer) = match on_route {
-            Some(part) => (part.version.id, part.manifest.clone(), part.offer.clone()),
+        let on_route = self.parts.iter().position(|part| part.number == number);
+        let (id, manifest, records) = match on_route {
+            Some(index) => {
+                let part = &self.parts[index];
+                (part.version.id, part.manifest.clone(), Records::OnRoute(index))
+            }
             None => self.elsewhere(number)?,
         };
-        let Offer::Datanet(corpus) = offer else { return None };
         let method = |number: u16| {
             Method::ALL.iter().copied().find(|method| u16::from(method.number()) == number)
         };
         let methods = manifest.datanet?.methods;
         let methods =
             methods.iter().filter_map(|(number, weight)| Some((method(*number)?, *weight)));
-        Some(Datanet { id, corpus, methods: methods.collect() })
+        Some(Datanet { id, records, methods: methods.collect() })
     }
 
-    fn elsewhere(&self, number: u64) -> Option<(Cid, Manifest, Offer)> {
+    fn elsewhere(&self, number: u64) -> Option<(Cid, Manifest, Records)> {
         let version: Version = self.view.object(&Key::Version(number)).ok()??;
         let signed: SignedManifest = self.view.object(&Key::Manifest(number)).ok()??;
         let manifest = Manifest::decode(&signed.bytes).ok()?;
-        Some((version.id, manifest, self.serving.get(&version.id)?))
+        match self.serving.get(&version.id)? {
+            Offer::Datanet(corpus) => Some((version.id, manifest, Records::Here(corpus))),
+            Offer::Engine(_) | Offer::Template => None,
+        }
+    }
+
+    /// Looks up what was quoted, if the datanet pays for that.
+    async fn quote(
+        &self,
+        dispatch: &Dispatch<'_>,
+        number: u64,
+        datanet: &Datanet,
+        quoted: &mut Quoted,
+    ) {
+        let pays = datanet.methods.iter().any(|(used, _)| *used == Method::VerbatimSpan);
+        if !pays || quoted.contains_key(&number) {
+            return;
+        }
+        let (output, digest) = (cut(self.output, OUTPUT_BYTES_MAX as usize), self.output_digest);
+        let traced = match &datanet.records {
+            Records::OnRoute(part) => dispatch.trace(*part, output, digest).await,
+            Records::Here(corpus) => {
+                corpus.trace(output.as_bytes(), digest, &SpanParameters::default()).ok()
+            }
+        };
+        quoted.insert(number, traced);
     }
 
     /// The evidence of every method that the datanet uses. What was retrieved speaks on
     /// the datanet's own line; what was quoted speaks on every line it has a part in.
-    fn evidence(&self, part: &Part, number: u64, datanet: &Datanet) -> Vec<Evidence> {
+    fn evidence(
+        &self,
+        part: &Part,
+        number: u64,
+        datanet: &Datanet,
+        quoted: &Quoted,
+    ) -> Vec<Evidence> {
         let uses = |method| datanet.methods.iter().any(|(used, _)| *used == method);
         let mut evidence = Vec::new();
         if let Some(retrieved) = self.retrieved.filter(|_| part.number == number)
-            && self.route.parts[retrieved.part].number == number
+            && self.parts[retrieved.part].number == number
             && uses(Method::Retrieval)
         {
             evidence.push(Evidence::Retrieval(retrieved.evidence.clone()));
         }
-        if uses(Method::VerbatimSpan) {
-            let output = cut(self.output, OUTPUT_BYTES_MAX as usize).as_bytes();
-            let traced =
-                datanet.corpus.trace(output, self.output_digest, &SpanParameters::default());
-            evidence.extend(traced.ok().map(Evidence::VerbatimSpan));
-        }
+        let spans = quoted.get(&number).cloned().flatten();
+        evidence.extend(spans.map(Evidence::VerbatimSpan));
         evidence
     }
 }

@@ -177,6 +177,8 @@ mod tests {
             salt: Some(Digest::of(b"salt")),
             voucher: None,
             retries: 0,
+            patience: None,
+            urgency: crate::flow::Priority::Normal,
             fingerprint: fingerprint("/v1/chat/completions", b"{}"),
             job: Job::Embed { inputs: Vec::new(), width: None },
         }

@@ -1,13 +1,18 @@
 //! The most that a call can use, known before anything runs: exact where the tokenizer is at
-//! hand, else bounded by bytes, so that what is held is never overrun.
+//! hand, else bounded by bytes, so that what is held is never overrun, whoever serves it.
 
 use crate::call::{CallError, Job};
 use crate::compose::Work;
 use crate::gateway::{ANSWER_TOKENS_DEFAULT, ANSWER_TOKENS_MAX};
-use crate::route::Route;
-use crate::run;
+use crate::local::failed;
+use crate::route::{Part, Place, Route};
+use crate::serving::Offer;
+use crate::supply::Supply;
 use ambar_base::ErrorCode;
-use ambar_compute::Count;
+use ambar_compute::limits::{
+    UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
+};
+use ambar_compute::{EngineError, GenerateJob, Prompt};
 use ambar_receipt::{Counter, Counters};
 
 /// The longest answer that a job may get, tokens.
@@ -21,6 +26,37 @@ pub fn max_tokens(job: &Job) -> Result<u32, CallError> {
     Err(CallError::new(ErrorCode::RequestInvalid, message).at("max_tokens"))
 }
 
+/// This node's engine for a part, if it serves it.
+fn own(part: &Part) -> Option<&Supply> {
+    match part.here() {
+        Some(Offer::Engine(supply)) => Some(supply),
+        _ => None,
+    }
+}
+
+/// Prompt tokens at most. This node's engine counts for itself; another node's may count
+/// otherwise, but never more than bytes and what a template adds.
+async fn tokens_in_max(part: &Part, job: &GenerateJob) -> Result<u64, EngineError> {
+    job.validate()?;
+    let counted = match own(part) {
+        Some(supply) => Some(supply.count(&job.prompt).await?.at_most()),
+        None => None,
+    };
+    let away = part.servers.iter().any(|server| matches!(server.place, Place::There(_)));
+    let bytes = if away || counted.is_none() { by_bytes(job) } else { 0 };
+    Ok(counted.unwrap_or_default().max(bytes))
+}
+
+/// A token is at least one byte long.
+fn by_bytes(job: &GenerateJob) -> u64 {
+    let messages = match &job.prompt {
+        Prompt::Chat(messages) => messages.len() as u64,
+        Prompt::Text(_) => 0,
+    };
+    let bytes = job.prompt.bytes().max(job.extras.bytes()) as u64;
+    bytes + UPSTREAM_TEMPLATE_TOKENS_MAX + messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX
+}
+
 /// Most that each part of the route can use.
 pub async fn bound(
     route: &Route,
@@ -30,26 +66,23 @@ pub async fn bound(
 ) -> Result<Vec<Counters>, CallError> {
     match job {
         Job::Generate(options) => {
-            let Some(engine) = work.engine() else { return Ok(work.bound(route, 0, 0)) };
+            let Some(model) = work.model() else { return Ok(work.bound(route, 0, 0)) };
+            let part = &route.parts[model];
             let job = options.job(work.prompt(&options.prompt, None), max_tokens);
-            engine.check(&job).map_err(|failure| run::failed(&failure))?;
-            let counted = engine.count(&job.prompt).await;
-            let count: Count = counted.map_err(|error| run::failed(&error.failure))?;
-            let tokens_in = count.at_most().saturating_add(work.context_bytes_max());
+            if let Some(supply) = own(part) {
+                supply.check(&job).map_err(|failure| failed(&failure))?;
+            }
+            let counted = tokens_in_max(part, &job).await;
+            let counted = counted.map_err(|error| failed(&error.failure))?;
+            let tokens_in = counted.saturating_add(work.context_bytes_max());
             Ok(work.bound(route, tokens_in, job.tokens_out_max()))
         }
         Job::Embed { inputs, width } => {
-            let Work::Model { part, engine } = work else {
+            let Work::Model { part } = work else {
                 let message = "only an embedding model embeds";
                 return Err(CallError::new(ErrorCode::RequestInvalid, message).at("model"));
             };
-            let own = engine.describe().embedding_width;
-            if let (Some(asked), Some(own)) = (*width, own)
-                && u32::try_from(asked) != Ok(own)
-            {
-                let message = format!("this model has {own} dimensions, which cannot be changed");
-                return Err(CallError::new(ErrorCode::RequestInvalid, message).at("dimensions"));
-            }
+            check_width(&route.parts[*part], *width)?;
             // A token has at least one byte, and each text two markers.
             let bytes = inputs.iter().map(|text| text.len() as u64 + 2).sum();
             let mut bound = vec![Counters::default(); route.parts.len()];
@@ -57,4 +90,15 @@ pub async fn bound(
             Ok(bound)
         }
     }
+}
+
+fn check_width(part: &Part, asked: Option<usize>) -> Result<(), CallError> {
+    let own = own(part).and_then(|supply| supply.describe().embedding_width);
+    if let (Some(asked), Some(own)) = (asked, own)
+        && u32::try_from(asked) != Ok(own)
+    {
+        let message = format!("this model has {own} dimensions, which cannot be changed");
+        return Err(CallError::new(ErrorCode::RequestInvalid, message).at("dimensions"));
+    }
+    Ok(())
 }

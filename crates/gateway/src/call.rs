@@ -4,11 +4,13 @@
 
 use crate::authorisation::AgentWord;
 use crate::compose::question;
+use crate::flow::Priority;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
 pub use ambar_compute::{Extras, Piece};
 use ambar_compute::{Finish, GenerateJob, Prompt};
 pub use ambar_receipt::ReceiptId;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Events that wait for a slow client at most.
@@ -35,6 +37,10 @@ pub struct CallRequest {
     pub idempotency_key: Option<String>,
     /// How many times the client says that it has sent this very request before.
     pub retries: u32,
+    /// How urgent the call is among those of its payer.
+    pub urgency: Priority,
+    /// How long the client waits for the answer, if it says so.
+    pub patience: Option<Duration>,
     /// The digest of everything that makes the request what it is: path and body.
     pub fingerprint: Digest,
     /// What to do.

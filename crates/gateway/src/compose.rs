@@ -5,16 +5,13 @@
 
 use crate::call::CallError;
 use crate::route::Route;
-use crate::serving::Offer;
 use ambar_attribution::RetrievalEvidence;
 use ambar_attribution::retrieval::RetrievalParameters;
-use ambar_base::{Digest, ErrorCode};
+use ambar_base::ErrorCode;
 use ambar_capsule::Body;
 use ambar_capsule::body::PromptBody;
-use ambar_compute::{Engine, Message, Prompt, Role};
-use ambar_corpus::Corpus;
+use ambar_compute::{Message, Prompt, Role};
 use ambar_receipt::{Counter, Counters};
-use std::sync::Arc;
 
 /// The role of a prompt's model.
 pub const MODEL: &str = "model";
@@ -27,8 +24,6 @@ pub enum Work {
     Model {
         /// Its part of the route.
         part: usize,
-        /// Its engine.
-        engine: Arc<dyn Engine>,
     },
     /// A prompt's model answers, after retrieval if the prompt retrieves.
     Prompt {
@@ -36,17 +31,13 @@ pub enum Work {
         body: PromptBody,
         /// The model's part.
         model: usize,
-        /// The model's engine.
-        engine: Arc<dyn Engine>,
-        /// The datanet's part and records.
-        datanet: Option<(usize, Arc<Corpus>)>,
+        /// The datanet's part.
+        datanet: Option<usize>,
     },
     /// A datanet answers with its passages.
     Datanet {
         /// Its part of the route.
         part: usize,
-        /// Its records.
-        corpus: Arc<Corpus>,
     },
 }
 
@@ -72,38 +63,20 @@ fn unavailable(message: impl Into<String>) -> CallError {
     CallError::new(ErrorCode::Unavailable, message)
 }
 
-fn engine_of(route: &Route, part: usize) -> Result<Arc<dyn Engine>, CallError> {
-    match &route.parts[part].offer {
-        Offer::Engine(engine) => Ok(Arc::clone(engine)),
-        _ => Err(unavailable("this node has no engine for the model")),
-    }
-}
-
-fn corpus_of(route: &Route, part: usize) -> Result<Arc<Corpus>, CallError> {
-    match &route.parts[part].offer {
-        Offer::Datanet(corpus) => Ok(Arc::clone(corpus)),
-        _ => Err(unavailable("this node has no records for the datanet")),
-    }
-}
-
 impl Work {
     /// What the called capsule does.
     pub fn of(route: &Route) -> Result<Self, CallError> {
         let missing = |role: &str| unavailable(format!("the prompt has no {role}"));
         match &route.parts[0].manifest.body {
-            Body::Model(_) => Ok(Self::Model { part: 0, engine: engine_of(route, 0)? }),
-            Body::Dataset(_) => Ok(Self::Datanet { part: 0, corpus: corpus_of(route, 0)? }),
+            Body::Model(_) => Ok(Self::Model { part: 0 }),
+            Body::Dataset(_) => Ok(Self::Datanet { part: 0 }),
             Body::Prompt(body) => {
                 let model = route.component(0, MODEL).ok_or_else(|| missing(MODEL))?;
-                let engine = engine_of(route, model)?;
                 let datanet = match body.passages_max {
                     0 => None,
-                    _ => {
-                        let part = route.component(0, DATANET).ok_or_else(|| missing(DATANET))?;
-                        Some((part, corpus_of(route, part)?))
-                    }
+                    _ => Some(route.component(0, DATANET).ok_or_else(|| missing(DATANET))?),
                 };
-                Ok(Self::Prompt { body: body.clone(), model, engine, datanet })
+                Ok(Self::Prompt { body: body.clone(), model, datanet })
             }
             Body::Code(_) | Body::Agent(_) => {
                 let kind = route.parts[0].manifest.kind();
@@ -112,33 +85,27 @@ impl Work {
         }
     }
 
-    /// The engine, if a model works.
+    /// The model's part, if a model works.
     #[must_use]
-    pub fn engine(&self) -> Option<&Arc<dyn Engine>> {
+    pub fn model(&self) -> Option<usize> {
         match self {
-            Self::Model { engine, .. } | Self::Prompt { engine, .. } => Some(engine),
+            Self::Model { part } | Self::Prompt { model: part, .. } => Some(*part),
             Self::Datanet { .. } => None,
         }
     }
 
-    /// What is retrieved for a question. `digest` stands for the question in the evidence.
-    pub fn retrieve(&self, question: &str, digest: Digest) -> Result<Option<Retrieved>, CallError> {
-        let (part, corpus, parameters) = match self {
-            Self::Model { .. } | Self::Prompt { datanet: None, .. } => return Ok(None),
-            Self::Prompt { body, datanet: Some((part, corpus)), .. } => {
-                let parameters = RetrievalParameters {
-                    passages_max: body.passages_max,
-                    context_bytes_max: body.context_bytes_max,
-                    ..RetrievalParameters::default()
-                };
-                (*part, corpus, parameters)
+    /// The datanet's part, if something is retrieved, and within which limits.
+    #[must_use]
+    pub fn datanet(&self) -> Option<(usize, RetrievalParameters)> {
+        let standard = RetrievalParameters::default();
+        match self {
+            Self::Prompt { body, datanet: Some(part), .. } => {
+                let (passages_max, context_bytes_max) = (body.passages_max, body.context_bytes_max);
+                Some((*part, RetrievalParameters { passages_max, context_bytes_max, ..standard }))
             }
-            Self::Datanet { part, corpus } => (*part, corpus, RetrievalParameters::default()),
-        };
-        let found = corpus.retrieve(question.as_bytes(), digest, &parameters);
-        let (evidence, passages) = found.map_err(|error| CallError::of(&error))?;
-        let passages = passages.into_iter().map(str::to_owned).collect();
-        Ok(Some(Retrieved { part, evidence, passages }))
+            Self::Datanet { part } => Some((*part, standard)),
+            Self::Model { .. } | Self::Prompt { datanet: None, .. } => None,
+        }
     }
 
     /// What the model is asked.
@@ -159,15 +126,15 @@ impl Work {
         let mut bound = vec![Counters::default(); route.parts.len()];
         let model = [(Counter::TokensIn, tokens_in), (Counter::TokensOut, tokens_out)];
         match self {
-            Self::Model { part, .. } => bound[*part] = Counters::new(model),
+            Self::Model { part } => bound[*part] = Counters::new(model),
             Self::Prompt { body, model: part, datanet, .. } => {
                 bound[*part] = Counters::new(model);
-                if let Some((part, _)) = datanet {
+                if let Some(part) = datanet {
                     let bytes = u64::from(body.context_bytes_max);
                     bound[*part] = Counters::new([(Counter::RetrievedBytes, bytes)]);
                 }
             }
-            Self::Datanet { part, .. } => {
+            Self::Datanet { part } => {
                 let bytes = u64::from(RetrievalParameters::default().context_bytes_max);
                 bound[*part] = Counters::new([(Counter::RetrievedBytes, bytes)]);
             }

@@ -6,10 +6,12 @@ use crate::bound::bound;
 use crate::call::{CallError, CallRequest};
 use crate::certificate::Opened;
 use crate::compose::Work;
+use crate::flow::{Full, Place, Priority};
 use crate::gateway::Inner;
 use crate::lessee::LEASE_PATIENCE;
 use crate::meter;
-use crate::route::{Route, Router};
+use crate::route::{Part, Place as Where, Route};
+use crate::serving::Offer;
 use crate::view::LedgerView;
 use crate::vouchers::voucher_of;
 use ambar_base::{ErrorCode, Moment, Price};
@@ -23,6 +25,8 @@ pub(crate) struct Entered {
     pub(crate) work: Work,
     pub(crate) bound: Vec<Counters>,
     pub(crate) now: Moment,
+    /// A place before this node's engine, if that may serve.
+    pub(crate) place: Option<Place>,
     pub(crate) admitted: Box<Admitted>,
 }
 
@@ -36,16 +40,20 @@ impl Inner {
         request: &CallRequest,
         max_tokens: u32,
     ) -> Result<Entered, CallError> {
-        let mut patience = None;
+        let (mut patience, mut place) = (None, None);
         let agent = agent_of(self.network, opened, request, (self.clock)())?;
         loop {
             let (now, ledger_age_ms) = self.now(&view);
-            let router = Router { view: &view, serving: &self.serving, node: self.node, now };
-            let route = router.route(opened.channel, &request.capsule)?;
+            let router = self.router(&view, now);
+            let mut route = router.route(opened.channel, &request.capsule)?;
             let voucher = voucher_of(self.network, opened, &route.channel, request, agent)?;
             let work = Work::of(&route)?;
+            if let Some(model) = work.model().filter(|_| place.is_none()) {
+                let payer = route.channel.payer;
+                place = place_of(&mut route.parts[model], payer, request.urgency)?;
+            }
             let bound = bound(&route, &work, &request.job, max_tokens).await?;
-            let (price_max, lines_max) = meter::price_max(&route, self.node, &bound)?;
+            let (price_max, lines_max) = meter::price_max(&route, &bound)?;
             affordable(request, price_max)?;
             let admission = Admission {
                 certificate: opened,
@@ -61,7 +69,7 @@ impl Inner {
             match admission.decide(&self.books)? {
                 Verdict::Admitted(admitted) => {
                     self.lessee.used(&route);
-                    return Ok(Entered { view, route, work, bound, now, admitted });
+                    return Ok(Entered { view, route, work, bound, now, place, admitted });
                 }
                 Verdict::Denied(denied) => {
                     self.refusals.keep(&denied.decision);
@@ -76,6 +84,30 @@ impl Inner {
             view = self.view()?;
         }
     }
+}
+
+/// A place before this node's own engine. Where that has none left, others are asked; where there
+/// are no others, the call is refused before anything is held for it.
+fn place_of(part: &mut Part, payer: u64, urgency: Priority) -> Result<Option<Place>, CallError> {
+    let Some(Offer::Engine(supply)) = part.here() else { return Ok(None) };
+    match supply.turnstile().place(payer, urgency) {
+        Ok(place) => Ok(Some(place)),
+        Err(_) if part.servers.len() > 1 => {
+            part.servers.retain(|server| matches!(server.place, Where::There(_)));
+            Ok(None)
+        }
+        Err(full) => Err(refused(full)),
+    }
+}
+
+/// What a caller is told whose call finds no place.
+pub(crate) fn refused(full: Full) -> CallError {
+    let message = match full.own {
+        true => "too many calls of this payer wait for the engine",
+        false => "too many calls wait for the engine",
+    };
+    let retry_after_ms = u64::try_from(full.retry_after.as_millis()).ok();
+    CallError { retry_after_ms, ..CallError::new(ErrorCode::EngineBusy, message) }
 }
 
 /// A caller may say what a call costs at most.

@@ -14,26 +14,31 @@ use crate::catalogue;
 use crate::certificate::{Certificates, Opened};
 use crate::desk::{Desk, desk};
 use crate::enter::Entered;
+use crate::errand::{Errands, ErrandsSettings};
 use crate::figures::Figures;
 use crate::journal::{Journal, Settings as JournalSettings};
 use crate::lessee::Lessee;
 use crate::opening::opened;
+use crate::peers::Peers;
 use crate::pending::{Entry, Pending, RECEIPTS_PENDING_MAX, UnderWay};
 use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery;
 use crate::refusals::Refusals;
 use crate::replay::replay;
+use crate::reservation::Reservation;
 use crate::route::{Route, Router};
+use crate::routing::Health;
 use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
 use ambar_base::{Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
-use ambar_consensus::{Clock, Consensus, StoreError};
+use ambar_consensus::{Clock, Committed, Consensus, StoreError};
+use ambar_ledger::Operation;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -69,13 +74,18 @@ pub struct GatewaySettings {
     pub key: SecretKey,
     /// The clock.
     pub clock: Clock,
+    /// Other nodes.
+    pub peers: Arc<dyn Peers>,
 }
 
 /// What calls share.
 pub(crate) struct Inner {
     pub network: NetworkId,
     pub node: u64,
+    pub key: SecretKey,
     pub clock: Clock,
+    pub peers: Arc<dyn Peers>,
+    pub health: Health,
     pub salts: Salts,
     pub consensus: Arc<dyn Consensus>,
     pub serving: Arc<Serving>,
@@ -111,6 +121,7 @@ struct Keyed {
 #[derive(Clone)]
 pub struct Gateway {
     pub(crate) inner: Arc<Inner>,
+    errands: Errands,
     settler: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -130,7 +141,7 @@ impl Gateway {
         consensus: Arc<dyn Consensus>,
         serving: Arc<Serving>,
     ) -> Result<Self, GatewayError> {
-        let GatewaySettings { directory, network, node, key, clock } = settings;
+        let GatewaySettings { directory, network, node, key, clock, peers } = settings;
         std::fs::create_dir_all(&directory)
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
@@ -150,7 +161,10 @@ impl Gateway {
         let inner = Arc::new(Inner {
             network,
             node,
+            key: key.clone(),
             clock,
+            peers,
+            health: Health::default(),
             salts: Salts::new(network, &key),
             consensus,
             serving,
@@ -179,7 +193,8 @@ impl Gateway {
         tokio::spawn(recalls.watch(Arc::clone(&inner.consensus), inner.stop.clone()));
         tokio::spawn(inner.lessee.clone().keep(inner.stop.clone()));
         tokio::spawn(Arc::clone(&inner).erase());
-        Ok(Self { inner, settler: Arc::new(Mutex::new(Some(settler))) })
+        let errands = inner.errands(&directory)?;
+        Ok(Self { inner, errands, settler: Arc::new(Mutex::new(Some(settler))) })
     }
 
     /// Takes a call: refuses it, or sets its price aside and starts it.
@@ -196,7 +211,7 @@ impl Gateway {
         let inner = &self.inner;
         let (view, opened) = inner.opened(certificate).await?;
         let (now, _) = inner.now(&view);
-        let router = Router { view: &view, serving: &inner.serving, node: inner.node, now };
+        let router = inner.router(&view, now);
         catalogue::callable(&router, &opened)
     }
 
@@ -247,6 +262,20 @@ impl Gateway {
         self.inner.pending.len()
     }
 
+    /// What this node does for other gateways.
+    #[must_use]
+    pub fn errands(&self) -> &Errands {
+        &self.errands
+    }
+
+    /// Does one operation in this node's name, and waits until it is final.
+    ///
+    /// # Errors
+    /// What the ledger refuses, or that it cannot be asked.
+    pub async fn act(&self, operation: Operation) -> Result<Committed, CallError> {
+        self.inner.desk.ask(operation).await
+    }
+
     /// Figures of this process.
     #[must_use]
     pub fn figures(&self) -> &Figures {
@@ -288,8 +317,26 @@ impl Inner {
             archive: Arc::clone(&self.archive),
             books: self.books.clone(),
             pending: self.pending.clone(),
+            peers: Arc::clone(&self.peers),
+            absent: std::sync::Mutex::default(),
             open: std::sync::Mutex::new(open),
         }
+    }
+
+    /// What this node serves for other gateways, over the same state and engines.
+    fn errands(&self, directory: &Path) -> Result<Errands, GatewayError> {
+        let settings = ErrandsSettings {
+            network: self.network,
+            node: self.node,
+            key: self.key.clone(),
+            clock: Arc::clone(&self.clock),
+        };
+        let (consensus, serving) = (Arc::clone(&self.consensus), Arc::clone(&self.serving));
+        Ok(Errands::open(directory, settings, consensus, serving, self.cancel.child_token())?)
+    }
+
+    pub(crate) fn router<'a>(&'a self, view: &'a LedgerView, now: Moment) -> Router<'a> {
+        Router { view, serving: &self.serving, node: self.node, now, elsewhere: true }
     }
 
     /// Counts what earlier processes spent, and settles what they left.
@@ -402,7 +449,7 @@ impl Inner {
     ) -> Result<Accepted, CallError> {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
-        let Entered { view, route, work, bound, now, admitted } = entered;
+        let Entered { view, route, work, bound, now, place, admitted } = entered;
         let Admitted { hold, purpose, territory, decision, voucher } = *admitted;
         let receipt = hold.receipt;
         self.reserve(receipt, &route, now)?;
@@ -420,12 +467,14 @@ impl Inner {
             route.parts.iter().map(|part| part.grant_number).collect(),
         );
         let recall = self.recalls.enter(receipt, ground, self.cancel.child_token());
+        let admitted = (route.head.height, now);
+        let reservation = Reservation::new(self, hold, under_way, admitted, recall);
         let running = Running {
             view,
             route,
             work,
             bound,
-            hold,
+            reservation,
             purpose,
             territory,
             decision,
@@ -437,12 +486,11 @@ impl Inner {
             fingerprint: request.fingerprint,
             job: request.job,
             max_tokens,
-            now,
-            recall,
-            under_way,
+            patience: request.patience,
+            urgency: request.urgency,
         };
         self.figures.accepted();
-        self.tasks.spawn(running.run(Arc::clone(self), client));
+        self.tasks.spawn(running.run(Arc::clone(self), place, client));
         Ok(Accepted { receipt, capsule, admitted_ms: now.0, replayed: false, events })
     }
 

@@ -4,7 +4,7 @@
 //! It wires the pure rooms (licence, receipt, ledger) to engines, corpora, journal and
 //! consensus. Only its `dialect` knows a foreign API; only its `certificate` knows Biscuit.
 //!
-//! **Invariants**: no engine runs without a [`books::Hold`]; a receipt is durable before
+//! **Invariants**: no engine leaves its [`supply::Supply`] without a reservation; a receipt is durable before
 //! its caller hears that the call is done; every sequence number of a channel settles
 //! exactly once, as a charged call or as a void leaf.
 
@@ -22,25 +22,32 @@ pub mod compose;
 mod desk;
 pub mod dialect;
 mod enter;
+pub mod errand;
 pub mod figures;
+pub mod flow;
 pub mod gateway;
 pub mod journal;
 pub mod leases;
 mod lessee;
+mod local;
 pub mod meter;
 mod opening;
+pub mod peers;
 pub mod pending;
 mod recall;
 pub mod record;
 pub mod recovery;
 pub mod refusals;
 mod replay;
+mod reservation;
 mod revoke;
 pub mod route;
+pub mod routing;
 pub mod run;
 pub mod serving;
 pub mod settle;
 pub mod settled;
+pub mod supply;
 pub mod transcript;
 pub mod view;
 pub mod vouchers;
@@ -50,5 +57,8 @@ pub use call::{
     Accepted, CallError, CallEvent, CallRequest, Callable, Extras, GenerateOptions, Job, Piece,
     ReceiptId, Summary,
 };
+pub use errand::Errands;
 pub use gateway::{Gateway, GatewayError, GatewaySettings, StoredReceipt};
+pub use peers::{NoPeers, Peer, PeerBody, PeerFailure, Peers};
 pub use serving::{Offer, Serving};
+pub use supply::Supply;

@@ -14,18 +14,28 @@ fn overflow() -> CallError {
     CallError::new(ErrorCode::LimitExceeded, "the price is larger than can be charged")
 }
 
-fn bill_of(route: &Route, part: &Part, counters: &Counters) -> Result<LineBill, CallError> {
-    bill::line_bill(counters, &part.price, &route.tariff, route.ask).map_err(|_| overflow())
+/// Who served a part, and what it asks per MU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedBy {
+    /// The node.
+    pub node: u64,
+    /// Its ask.
+    pub ask: Price,
 }
 
 /// The lines of a bill: one for each part, in the route's order.
-pub fn lines(route: &Route, node: u64, usage: &[Counters]) -> Result<Vec<Line>, CallError> {
-    let line = |(part, counters): (&Part, &Counters)| {
-        let LineBill { mu, royalty, node_fee } = bill_of(route, part, counters)?;
+pub fn lines(
+    route: &Route,
+    served: &[ServedBy],
+    usage: &[Counters],
+) -> Result<Vec<Line>, CallError> {
+    let line = |((part, served), counters): ((&Part, &ServedBy), &Counters)| {
+        let bill = bill::line_bill(counters, &part.price, &route.tariff, served.ask);
+        let LineBill { mu, royalty, node_fee } = bill.map_err(|_| overflow())?;
         Ok(Line {
             version: part.number,
             grant: part.grant_number,
-            node,
+            node: served.node,
             tariff: route.parameters.tariff,
             counters: counters.clone(),
             mu,
@@ -34,7 +44,17 @@ pub fn lines(route: &Route, node: u64, usage: &[Counters]) -> Result<Vec<Line>, 
             shares: Vec::new(),
         })
     };
-    route.parts.iter().zip(usage).map(line).collect()
+    route.parts.iter().zip(served).zip(usage).map(line).collect()
+}
+
+/// Those who serve each part if nobody else is asked, at the most that anybody asks.
+#[must_use]
+pub fn dearest(route: &Route) -> Vec<ServedBy> {
+    let dearest = |part: &Part| {
+        let node = part.servers.first().map_or(0, |server| server.node);
+        ServedBy { node, ask: part.ask_max() }
+    };
+    route.parts.iter().map(dearest).collect()
 }
 
 /// What lines cost with the network's fee.
@@ -46,13 +66,9 @@ pub fn price(route: &Route, lines: &[Line]) -> Result<(Price, Price), CallError>
 }
 
 /// Most that a call can cost when no part uses more than `bound`, and the line of each part,
-/// royalty and node fee.
-pub fn price_max(
-    route: &Route,
-    node: u64,
-    bound: &[Counters],
-) -> Result<(Price, Vec<Price>), CallError> {
-    let lines = lines(route, node, bound)?;
+/// royalty and node fee, whoever serves it.
+pub fn price_max(route: &Route, bound: &[Counters]) -> Result<(Price, Vec<Price>), CallError> {
+    let lines = lines(route, &dearest(route), bound)?;
     let cost = |line: &Line| line.royalty.checked_add(line.node_fee).ok_or_else(overflow);
     let each = lines.iter().map(cost).collect::<Result<_, _>>()?;
     Ok((price(route, &lines)?.0, each))

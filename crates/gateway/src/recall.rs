@@ -39,6 +39,13 @@ pub(crate) struct Recallable {
 }
 
 impl Recallable {
+    /// Ends the call, for this reason unless it has one.
+    pub(crate) fn end(&self, why: CallError) {
+        // The first reason stays.
+        let _ = self.why.set(why);
+        self.cancel.cancel();
+    }
+
     /// Why the call was ended, if it was.
     pub(crate) fn why(&self) -> Option<&CallError> {
         self.why.get()

@@ -3,14 +3,15 @@
 
 use crate::call::CallError;
 use crate::leases::Counted;
+use crate::peers::Peer;
 use crate::serving::{Offer, Serving};
 use crate::view::LedgerView;
-use ambar_base::{Cid, ErrorCode, Height, Moment, Price};
+use ambar_base::{Cid, ErrorCode, Height, Moment, Price, PublicKey};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_consensus::Head;
 use ambar_ledger::Key;
 use ambar_ledger::object::{
-    Channel, Grant, Lease, Node, Parameters, QuotaCount, Serve, Version, Volume,
+    Channel, Endpoint, Grant, Lease, Node, Parameters, QuotaCount, Serve, Servers, Version, Volume,
 };
 use ambar_ledger::query::State;
 use ambar_ledger::quota::RATE_PERIOD;
@@ -42,8 +43,30 @@ pub struct Part {
     pub role: Option<String>,
     /// The part that uses it, by index.
     pub parent: Option<usize>,
-    /// With what this node serves it.
-    pub offer: Offer,
+    /// Who can serve it: this node first, if it does, then others by number.
+    pub servers: Vec<Server>,
+    /// Who could, and asks more than the channel's payer accepts.
+    pub too_dear: Vec<(u64, Price)>,
+}
+
+/// A node that can serve a part.
+#[derive(Clone)]
+pub struct Server {
+    /// Its number.
+    pub node: u64,
+    /// What it asks per MU.
+    pub ask: Price,
+    /// Where it does the work.
+    pub place: Place,
+}
+
+/// Where work is done.
+#[derive(Clone)]
+pub enum Place {
+    /// In this process, with this.
+    Here(Offer),
+    /// At another node.
+    There(Peer),
 }
 
 /// A call's way through capsules.
@@ -56,8 +79,6 @@ pub struct Route {
     pub channel: Channel,
     /// The called capsule first, then its components, depth first.
     pub parts: Vec<Part>,
-    /// What this node asks per MU.
-    pub ask: Price,
     /// The network's rules.
     pub parameters: Parameters,
     /// The tariff in force.
@@ -65,10 +86,31 @@ pub struct Route {
 }
 
 impl Part {
+    /// Most that is asked per MU by those who can serve it.
+    #[must_use]
+    pub fn ask_max(&self) -> Price {
+        self.servers.iter().map(|server| server.ask).max().unwrap_or_default()
+    }
+
     /// Most nano-credit per MU: royalty and node fee together.
     #[must_use]
-    pub fn unit_price(&self, ask: Price) -> Price {
+    pub fn unit_price(&self) -> Price {
+        self.unit_price_at(self.ask_max())
+    }
+
+    fn unit_price_at(&self, ask: Price) -> Price {
         Price(self.price.per_mu.0.saturating_add(ask.0))
+    }
+
+    /// Leaves out who asks more than the channel's payer accepts, unless nobody would be left:
+    /// then the decision says so.
+    fn spare(&mut self, unit_price_max: Price) {
+        let fits = |server: &Server| self.unit_price_at(server.ask) <= unit_price_max;
+        let (fitting, dear): (Vec<_>, Vec<_>) = self.servers.iter().cloned().partition(fits);
+        if !fitting.is_empty() {
+            self.too_dear = dear.iter().map(|server| (server.node, server.ask)).collect();
+            self.servers = fitting;
+        }
     }
 }
 
@@ -105,6 +147,8 @@ pub struct Router<'a> {
     pub node: u64,
     /// The consensus time of the call.
     pub now: Moment,
+    /// Whether other nodes may serve parts.
+    pub elsewhere: bool,
 }
 
 fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, CallError> {
@@ -128,18 +172,31 @@ impl Router<'_> {
         let (number, version) = view.version_named(capsule).map_err(unknown)?;
         let governance = view.governance().map_err(ledger)?;
         let parameters = self.parameters(&governance)?;
-        let tariff: Vec<u8> = view
-            .must("tariff", parameters.tariff, &Key::Tariff(parameters.tariff))
-            .map_err(ledger)?;
-        let tariff = Tariff::decode(&tariff)
-            .map_err(|error| CallError::new(ErrorCode::LedgerCorrupt, error.to_string()))?;
-        let node: Node = view.must("node", self.node, &Key::Node(self.node)).map_err(ledger)?;
-        let ask = node.ask.at(self.admitted()).map_or(Price::ZERO, |(ask, _)| *ask);
+        let tariff = self.tariff_of(&parameters)?;
         let grant = self.grant_for(&channel, &version)?;
         let mut parts = Vec::new();
         self.add(&mut parts, number, version, grant, None, None)?;
+        parts.iter_mut().for_each(|part| part.spare(channel.unit_price_max));
         let head = view.head();
-        Ok(Route { head, channel_number, channel, parts, ask, parameters, tariff })
+        Ok(Route { head, channel_number, channel, parts, parameters, tariff })
+    }
+
+    /// The part of a route that this node serves for another gateway.
+    pub fn served(&self, number: u64, version: Version, grant: u64) -> Result<Part, CallError> {
+        self.part(number, version, grant, None, None)
+    }
+
+    /// The tariff in force.
+    pub fn tariff(&self) -> Result<Tariff, CallError> {
+        let governance = self.view.governance().map_err(ledger)?;
+        self.tariff_of(&self.parameters(&governance)?)
+    }
+
+    fn tariff_of(&self, parameters: &Parameters) -> Result<Tariff, CallError> {
+        let key = Key::Tariff(parameters.tariff);
+        let tariff: Vec<u8> = self.view.must("tariff", parameters.tariff, &key).map_err(ledger)?;
+        Tariff::decode(&tariff)
+            .map_err(|error| CallError::new(ErrorCode::LedgerCorrupt, error.to_string()))
     }
 
     /// The height that leaves of these routes refer to.
@@ -225,7 +282,7 @@ impl Router<'_> {
         let terms = self.view.terms(&grant.terms).map_err(ledger)?;
         let price = self.price(&terms, grant_number, &grant)?;
         let manifest = self.manifest(number, &version.id)?;
-        let offer = self.offer(&version, &manifest)?;
+        let servers = self.servers(&version, &manifest)?;
         let counted = |quota: &Quota, period| self.counted(quota, grant_number, period);
         let (mut quota, mut rate) = (None, None);
         if let Some(terms) = &terms.quota {
@@ -248,7 +305,8 @@ impl Router<'_> {
             rate,
             role,
             parent,
-            offer,
+            servers,
+            too_dear: Vec::new(),
         })
     }
 
@@ -280,23 +338,69 @@ impl Router<'_> {
             .map_err(|error| CallError::new(ErrorCode::LedgerCorrupt, error.to_string()))
     }
 
-    /// With what this node serves a version, if its owner lets it.
-    fn offer(&self, version: &Version, manifest: &Manifest) -> Result<Offer, CallError> {
-        let serve: Option<Serve> =
-            self.view.object(&Key::Serve((version.line, self.node))).map_err(ledger)?;
-        let allowed = serve.as_ref().and_then(|serve| serve.allowed.at(self.admitted()));
-        if !allowed.is_some_and(|(allowed, _)| *allowed) {
-            let message = format!("this node is not authorised to serve {}", version.id);
-            return refuse(ErrorCode::Unavailable, message);
+    /// Who can serve a version.
+    fn servers(&self, version: &Version, manifest: &Manifest) -> Result<Vec<Server>, CallError> {
+        let own = self.own(version, manifest.kind())?;
+        // A prompt is put together where the call is taken.
+        let others = match manifest.kind() {
+            Kind::Model | Kind::Dataset if self.elsewhere => self.others(version)?,
+            _ => Vec::new(),
+        };
+        let servers: Vec<Server> = own.iter().cloned().chain(others).collect();
+        if !servers.is_empty() {
+            return Ok(servers);
         }
-        let configured = self.serving.get(&version.id);
-        match (configured, manifest.kind()) {
-            (Some(offer), _) => Ok(offer),
-            (None, Kind::Prompt) => Ok(Offer::Template),
-            (None, kind) => {
-                let message = format!("this node has no engine for the {kind} {}", version.id);
-                refuse(ErrorCode::Unavailable, message)
+        let (kind, id) = (manifest.kind(), version.id);
+        let message = if self.may_serve(version.line, self.node)? {
+            format!("this node has no engine for the {kind} {id}, and no other node is known")
+        } else {
+            format!("this node is not authorised to serve {id}, and no other node is known")
+        };
+        refuse(ErrorCode::Unavailable, message)
+    }
+
+    /// This node, if the owner lets it serve a version and it has something to serve it with.
+    fn own(&self, version: &Version, kind: Kind) -> Result<Option<Server>, CallError> {
+        let offer = match (self.serving.get(&version.id), kind) {
+            (Some(offer), _) => offer,
+            (None, Kind::Prompt) => Offer::Template,
+            (None, _) => return Ok(None),
+        };
+        if !self.may_serve(version.line, self.node)? {
+            return Ok(None);
+        }
+        let ask = self.ask(self.node)?.map_or(Price::ZERO, |(ask, _)| ask);
+        Ok(Some(Server { node: self.node, ask, place: Place::Here(offer) }))
+    }
+
+    /// Other nodes that may serve a version and say where they are.
+    fn others(&self, version: &Version) -> Result<Vec<Server>, CallError> {
+        let servers: Option<Servers> =
+            self.view.object(&Key::Servers(version.line)).map_err(ledger)?;
+        let mut others = Vec::new();
+        for node in servers.unwrap_or_default().nodes {
+            if node == self.node || !self.may_serve(version.line, node)? {
+                continue;
+            }
+            let endpoint: Option<Endpoint> =
+                self.view.object(&Key::Endpoint(node)).map_err(ledger)?;
+            if let (Some(endpoint), Some((ask, key))) = (endpoint, self.ask(node)?) {
+                let place = Place::There(Peer { address: endpoint.address, key });
+                others.push(Server { node, ask, place });
             }
         }
+        Ok(others)
+    }
+
+    fn may_serve(&self, line: u64, node: u64) -> Result<bool, CallError> {
+        let serve: Option<Serve> = self.view.object(&Key::Serve((line, node))).map_err(ledger)?;
+        let allowed = serve.as_ref().and_then(|serve| serve.allowed.at(self.admitted()));
+        Ok(allowed.is_some_and(|(allowed, _)| *allowed))
+    }
+
+    /// What a node asks now, and its key.
+    fn ask(&self, number: u64) -> Result<Option<(Price, PublicKey)>, CallError> {
+        let node: Node = self.view.must("node", number, &Key::Node(number)).map_err(ledger)?;
+        Ok(node.ask.at(self.admitted()).map(|(ask, _)| (*ask, node.key)))
     }
 }

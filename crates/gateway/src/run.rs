@@ -3,28 +3,26 @@
 
 use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
-use crate::books::Hold;
 use crate::call::{CallError, CallEvent, Job, ReceiptId, Summary};
 use crate::compose::{Retrieved, Work};
+use crate::flow::{Place, Priority};
 use crate::gateway::Inner;
 use crate::meter;
-use crate::pending::UnderWay;
-use crate::recall::Recallable;
 use crate::record::{Answer, Metered, Record};
+use crate::reservation::Reservation;
 use crate::route::Route;
+use crate::routing::Dispatch;
 use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
-use ambar_base::{Digest, Encode, ErrorCode, Moment, Price};
-use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
+use ambar_base::{Digest, Encode, ErrorCode, Price};
+use ambar_compute::{Finish, Usage};
 use ambar_licence::{DecisionRecord, Purpose, Territory};
 use ambar_receipt::{Counter, Counters, Details, Leaf, Voucher, opening};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-/// Pieces of an answer that wait between engine and client.
-const ENGINE_EVENTS_MAX: usize = 64;
 /// How long to wait before a receipt that could not be written is tried again.
 const WRITE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
@@ -34,7 +32,8 @@ pub(crate) struct Running {
     pub route: Route,
     pub work: Work,
     pub bound: Vec<Counters>,
-    pub hold: Hold,
+    /// What is set aside for it: engines are had for this only.
+    pub reservation: Reservation,
     pub purpose: Option<Purpose>,
     pub territory: Option<Territory>,
     pub decision: DecisionRecord,
@@ -49,68 +48,107 @@ pub(crate) struct Running {
     pub fingerprint: Digest,
     pub job: Job,
     pub max_tokens: u32,
-    pub now: Moment,
-    /// Ends the call if what it rests on is revoked.
-    pub recall: Recallable,
-    /// Wakes those who wait for this call's answer when it is dropped.
-    pub under_way: UnderWay,
+    /// How long the answer is worth having.
+    pub patience: Option<Duration>,
+    /// How urgent it is among its payer's.
+    pub urgency: Priority,
 }
 
 impl Running {
     pub(crate) fn receipt(&self) -> ReceiptId {
-        self.hold.receipt
+        self.reservation.receipt
     }
 
     /// Runs the call to its end.
-    pub(crate) async fn run(self, gateway: Arc<Inner>, client: mpsc::Sender<CallEvent>) {
+    pub(crate) async fn run(
+        self,
+        gateway: Arc<Inner>,
+        place: Option<Place>,
+        client: mpsc::Sender<CallEvent>,
+    ) {
+        let metered = {
+            let metered = std::pin::pin!(self.metered(&gateway, place, &client));
+            self.within_patience(metered).await
+        };
+        match metered {
+            Ok((metered, product)) => self.finish(&gateway, product, metered, &client).await,
+            Err(product) => self.deliver_nothing(product, &client).await,
+        }
+    }
+
+    /// Ends the work when nobody waits for it any more, and then still waits for the end.
+    async fn within_patience<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+        let Some(patience) = self.patience else { return work.await };
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(patience) => {
+                let message = format!("the answer took longer than {} s", patience.as_secs_f32());
+                self.reservation.recall.end(CallError::new(ErrorCode::DeadlineExceeded, message));
+            }
+        }
+        work.await
+    }
+
+    /// Works, and meters what came of it; what there is of it, if it is nothing to charge.
+    async fn metered(
+        &self,
+        gateway: &Arc<Inner>,
+        place: Option<Place>,
+        client: &mpsc::Sender<CallEvent>,
+    ) -> Result<(Metered, Product), Product> {
         let started = Instant::now();
         let own = || gateway.salts.of(self.receipt().channel, self.receipt().n);
         let salt = self.salt.map_or_else(own, |salt| salt.0);
         let input = self.job.input();
-        let retrieved = self.work.retrieve(&input, opening(&salt, input.as_bytes()));
-        let (product, retrieved) = match retrieved {
-            Ok(retrieved) => (self.produce(retrieved.as_ref(), &client).await, retrieved),
-            Err(error) => {
-                self.void(&gateway).await;
-                let _ = client.send(CallEvent::Failed(error)).await;
-                return;
+        let dispatch = Dispatch::new(
+            gateway,
+            &self.route,
+            &self.bound,
+            &self.reservation,
+            (self.patience, self.urgency),
+            place,
+        );
+        let digest = opening(&salt, input.as_bytes());
+        let retrieved = match self.work.datanet() {
+            Some((part, parameters)) => {
+                let found = dispatch.retrieve(part, parameters, &input, digest).await;
+                Some(found.map_err(Product::failed)?)
             }
+            None => None,
         };
-        let wall_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let product = self.produce(&dispatch, retrieved.as_ref(), client).await;
         if !product.delivered() {
-            self.deliver_nothing(&gateway, product, &client).await;
-            return;
+            return Err(product);
         }
         let details = Details {
             holder: self.holder,
-            input: opening(&salt, input.as_bytes()),
+            input: digest,
             output: opening(&salt, &product.output()),
             decision: self.decision.digest(),
-            wall_ms,
+            wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             routing: Vec::new(),
         };
-        match self.metered(&gateway, &product, retrieved.as_ref(), details) {
-            Ok(metered) => self.finish(&gateway, product, metered, &client).await,
-            Err(error) => {
-                self.void(&gateway).await;
-                let _ = client.send(CallEvent::Failed(error)).await;
-            }
+        let counters = self.counters(&product, retrieved.as_ref());
+        match self.leaf(gateway, dispatch, &product, (retrieved.as_ref(), &counters), details).await
+        {
+            Ok(metered) => Ok((metered, product)),
+            Err(error) => Err(Product::failed(error)),
         }
     }
 
     async fn produce(
         &self,
+        dispatch: &Dispatch<'_>,
         retrieved: Option<&Retrieved>,
         client: &mpsc::Sender<CallEvent>,
     ) -> Product {
-        match (&self.job, self.work.engine()) {
-            (Job::Generate(options), Some(engine)) => {
+        match (&self.job, self.work.model()) {
+            (Job::Generate(options), Some(part)) => {
                 let prompt = self.work.prompt(&options.prompt, retrieved);
-                let job = options.job(prompt, self.max_tokens);
-                generate(engine, job, client, &self.recall.cancel).await
+                dispatch.generate(part, options.job(prompt, self.max_tokens), client).await
             }
-            (Job::Embed { inputs, .. }, Some(engine)) => {
-                embed(engine, inputs.clone(), client, &self.recall.cancel).await
+            (Job::Embed { inputs, .. }, Some(part)) => {
+                dispatch.embed(part, inputs.clone(), client).await
             }
             (_, None) => {
                 let passages = retrieved.map(|retrieved| retrieved.passages.join("\n\n"));
@@ -127,11 +165,7 @@ impl Running {
     fn counters(&self, product: &Product, retrieved: Option<&Retrieved>) -> Vec<Counters> {
         let mut counters = vec![Counters::default(); self.route.parts.len()];
         let tokens = |count: Option<u64>| count.unwrap_or_default();
-        let model = match &self.work {
-            Work::Model { part, .. } | Work::Prompt { model: part, .. } => Some(*part),
-            Work::Datanet { .. } => None,
-        };
-        if let Some(part) = model {
+        if let Some(part) = self.work.model() {
             let Usage { tokens_in, tokens_out, .. } = product.usage;
             counters[part] = match self.job {
                 Job::Embed { .. } => Counters::new([(Counter::EmbeddingTokens, tokens(tokens_in))]),
@@ -151,27 +185,31 @@ impl Running {
         counters.iter().zip(&self.bound).map(capped).collect()
     }
 
-    fn metered(
+    /// The call as it settles.
+    async fn leaf(
         &self,
         gateway: &Inner,
+        dispatch: Dispatch<'_>,
         product: &Product,
-        retrieved: Option<&Retrieved>,
+        (retrieved, counters): (Option<&Retrieved>, &[Counters]),
         details: Details,
     ) -> Result<Metered, CallError> {
-        let counters = self.counters(product, retrieved);
-        let mut lines = meter::lines(&self.route, gateway.node, &counters)?;
-        let (_, network_fee) = meter::price(&self.route, &lines)?;
+        let output = product.transcript.text();
         let attribution = Attribution {
             view: &self.view,
             serving: &gateway.serving,
-            route: &self.route,
+            parts: &self.route.parts,
             call: self.call,
             retrieved,
-            output: &product.transcript.text(),
+            output: &output,
             output_digest: details.output,
         };
-        let evidence = attribution.attribute(&mut lines);
+        let mut lines = meter::lines(&self.route, &dispatch.served(), counters)?;
+        let (_, network_fee) = meter::price(&self.route, &lines)?;
+        let evidence = attribution.attribute(&dispatch, &mut lines).await;
+        let details = Details { routing: dispatch.into_routings(), ..details };
         let ReceiptId { channel, n } = self.receipt();
+        let (height, time) = self.reservation.admitted;
         let leaf = Leaf {
             call: self.call,
             outcome: product.outcome(),
@@ -180,20 +218,20 @@ impl Running {
             lines,
             network_fee,
             details: details.digest(),
-            ..Leaf::void(channel, n, self.route.head.height, self.now)
+            ..Leaf::void(channel, n, height, time)
         };
-        let claim = self.hold.claim();
+        let claim = self.reservation.claim();
         Ok(Metered {
             leaf,
             details: Some(details),
             decision: Some(self.decision.to_bytes()),
             evidence,
-            blocks: claim.blocks.clone(),
             quotas: claim.quotas.iter().map(|quota| (quota.grant, quota.period)).collect(),
+            blocks: claim.blocks,
             fingerprint: self.fingerprint,
             voucher: self.voucher,
             capsule: self.route.parts[0].version.id.to_string(),
-            answer: self.answer(product, &counters),
+            answer: self.answer(product, counters),
         })
     }
 
@@ -221,10 +259,10 @@ impl Running {
         let price = metered.price();
         let error = self.error(&product);
         let summary = summary(&metered, self.receipt(), price);
-        self.hold.charge(&metered.claim(), price);
+        let under_way = self.reservation.charge(&metered, price);
         gateway.figures.charged(&metered, price);
         let written = keep(gateway, metered, client).await;
-        drop(self.under_way);
+        drop(under_way);
         if !written {
             return;
         }
@@ -239,15 +277,10 @@ impl Running {
     }
 
     /// The call delivered nothing: nothing is charged.
-    async fn deliver_nothing(
-        self,
-        gateway: &Arc<Inner>,
-        product: Product,
-        client: &mpsc::Sender<CallEvent>,
-    ) {
+    async fn deliver_nothing(self, product: Product, client: &mpsc::Sender<CallEvent>) {
         let receipt = self.receipt();
         let error = self.error(&product);
-        self.void(gateway).await;
+        self.reservation.void().await;
         let last = match error {
             Some(error) => CallEvent::Failed(error),
             None => CallEvent::Done(Summary {
@@ -264,18 +297,8 @@ impl Running {
 
     /// Why the answer is not whole, if somebody else than the client ended it.
     fn error(&self, product: &Product) -> Option<CallError> {
-        let recalled = self.recall.why().filter(|_| !product.is_whole()).cloned();
-        recalled.or_else(|| product.failure.as_ref().map(failed))
-    }
-
-    /// Fills the sequence number with a void leaf; the hold ends with the call.
-    async fn void(self, gateway: &Arc<Inner>) {
-        let ReceiptId { channel, n } = self.receipt();
-        let void = Metered::void(channel, n, self.route.head.height, self.now);
-        drop(self.hold);
-        drop(self.under_way);
-        let (nobody, _) = mpsc::channel(1);
-        keep(gateway, void, &nobody).await;
+        let recalled = self.reservation.recall.why().filter(|_| !product.is_whole()).cloned();
+        recalled.or_else(|| product.failure.clone())
     }
 }
 
@@ -298,7 +321,11 @@ pub(crate) fn replayed(metered: &Metered) -> Summary {
 /// Writes a receipt until it is durable, then hands it to settlement. A full disk is told
 /// to the client at once; the charge stays, so writing goes on. False if the client has
 /// been told of a failure, or the gateway stops.
-async fn keep(gateway: &Arc<Inner>, metered: Metered, client: &mpsc::Sender<CallEvent>) -> bool {
+pub(crate) async fn keep(
+    gateway: &Arc<Inner>,
+    metered: Metered,
+    client: &mpsc::Sender<CallEvent>,
+) -> bool {
     let record = Record::Metered(metered.clone()).to_bytes();
     let mut told = false;
     while let Err(error) = gateway.journal.commit(vec![record.clone()]).await {
@@ -319,104 +346,4 @@ async fn keep(gateway: &Arc<Inner>, metered: Metered, client: &mpsc::Sender<Call
     // The channel closes only when the gateway stops: recovery finds the receipt then.
     let _ = gateway.settling.send(metered).await;
     !told
-}
-
-/// Lets an engine write, and hands each piece on. A client that leaves cancels it.
-async fn generate(
-    engine: &Arc<dyn Engine>,
-    job: GenerateJob,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
-) -> Product {
-    let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
-    let mut transcript = Transcript::default();
-    let forward = async {
-        while let Some(event) = pieces.recv().await {
-            let event = match event {
-                Event::Text(text) => {
-                    transcript.say(&text);
-                    CallEvent::Text(text)
-                }
-                Event::Piece(piece) => {
-                    transcript.add(&piece);
-                    CallEvent::Piece(piece)
-                }
-            };
-            if client.send(event).await.is_err() {
-                cancel.cancel();
-            }
-        }
-    };
-    let working = async { tokio::join!(engine.generate(job, events, cancel.clone()), forward).0 };
-    let generated = until_left(working, client, cancel).await;
-    match generated {
-        Ok(generation) => Product {
-            transcript,
-            usage: generation.usage,
-            finish: Some(generation.finish),
-            ..Product::default()
-        },
-        Err(EngineError { failure, usage }) => {
-            Product { transcript, usage, failure: Some(failure), ..Product::default() }
-        }
-    }
-}
-
-async fn embed(
-    engine: &Arc<dyn Engine>,
-    inputs: Vec<String>,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
-) -> Product {
-    let embedded = until_left(engine.embed(inputs, cancel.clone()), client, cancel).await;
-    match embedded {
-        Ok(embeddings) => {
-            let vectors = embeddings.vectors;
-            let gone = client.send(CallEvent::Vectors(vectors.clone())).await.is_err();
-            let usage = Usage { tokens_in: embeddings.tokens, ..Usage::default() };
-            // A vector that nobody took was not delivered.
-            let vectors = if gone { Vec::new() } else { vectors };
-            Product { vectors, usage, finish: Some(Finish::Stop), ..Product::default() }
-        }
-        Err(EngineError { failure, usage }) => {
-            Product { usage, failure: Some(failure), ..Product::default() }
-        }
-    }
-}
-
-/// Works until done; cancels when the client leaves, and then still waits for the end.
-async fn until_left<T>(
-    working: impl Future<Output = T>,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
-) -> T {
-    tokio::pin!(working);
-    tokio::select! {
-        done = &mut working => return done,
-        () = client.closed() => cancel.cancel(),
-    }
-    working.await
-}
-
-/// The public error of an engine's failure.
-pub(crate) fn failed(failure: &Failure) -> CallError {
-    if let Failure::UnsupportedField { field, .. } = failure {
-        return CallError::new(ErrorCode::RequestInvalid, failure.to_string()).at(field);
-    }
-    let code = match failure {
-        Failure::InvalidJob { .. } | Failure::Unsupported { .. } => ErrorCode::RequestInvalid,
-        Failure::Busy { .. } => ErrorCode::EngineBusy,
-        Failure::ContextTooLong { .. } => ErrorCode::ContextTooLong,
-        Failure::UnsupportedArchitecture { .. } => ErrorCode::ModelUnsupported,
-        Failure::UpstreamConfig { .. }
-        | Failure::UpstreamUnreachable { .. }
-        | Failure::UpstreamTimeout
-        | Failure::UpstreamStatus { .. }
-        | Failure::UpstreamReported { .. }
-        | Failure::UpstreamForm { .. }
-        | Failure::UpstreamTooLong { .. }
-        | Failure::UpstreamClosed => ErrorCode::BadGateway,
-        _ => ErrorCode::EngineFailed,
-    };
-    CallError::new(code, failure.to_string())
 }

@@ -1,8 +1,8 @@
 //! What this node serves, and with what. Engines are the node's own configuration: a
 //! capsule never names one.
 
+use crate::supply::Supply;
 use ambar_base::Cid;
-use ambar_compute::Engine;
 use ambar_corpus::Corpus;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,7 +11,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[derive(Clone)]
 pub enum Offer {
     /// An engine: models.
-    Engine(Arc<dyn Engine>),
+    Engine(Supply),
     /// Records that can be searched and traced: datasets.
     Datanet(Arc<Corpus>),
     /// Nothing but its manifest: prompts, whose components do the work.

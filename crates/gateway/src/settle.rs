@@ -4,18 +4,24 @@
 //! arrives meanwhile shares the next one. A leaf that the ledger refuses is voided at the
 //! gateway's own cost: it never holds up the others.
 
+mod cosign;
+
+pub use cosign::Absent;
+use cosign::Cosigned;
+
 use crate::archive::{Archive, ArchivedBatch};
 use crate::books::Books;
-use crate::call::CallError;
+use crate::call::{CallError, ReceiptId};
 use crate::desk::Ask;
 use crate::journal::Journal;
+use crate::peers::Peers;
 use crate::pending::Pending;
 use crate::record::{Batched, Final, Metered, Record};
 use crate::recovery::{self, Place};
 use crate::settled::Settled;
 use crate::view::LedgerView;
 use crate::vouchers;
-use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey, Signature};
+use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey};
 use ambar_consensus::{Committed, Consensus, SubmitError};
 use ambar_ledger::object::Node;
 use ambar_ledger::query::State;
@@ -27,12 +33,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// How long the first receipt of a batch waits for companions.
 pub const BATCH_DELAY: Duration = Duration::from_millis(50);
 /// How long to wait before the ledger is asked again.
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// How often a node that is not there is asked again.
+pub const ABSENT_DELAY: Duration = Duration::from_secs(3);
 /// Heights within which a settlement may apply.
 const EXPIRY_HEIGHTS: u64 = 1_000;
 /// The highest fee that a gateway pays for a settlement, one credit.
@@ -59,6 +68,10 @@ pub struct Settler {
     /// Batches of an earlier process that may yet become final: the ledger's engine finishes
     /// after a crash what it had begun.
     pub open: Mutex<Vec<Batched>>,
+    /// Other nodes, which sign the lines that they served.
+    pub peers: Arc<dyn Peers>,
+    /// Calls that wait for a node which is not there, by its number.
+    pub absent: Mutex<Absent>,
 }
 
 /// A batch that is ready to be submitted.
@@ -73,6 +86,10 @@ enum Trouble {
     Refused(ambar_consensus::Refusal),
     /// It may be final later.
     Wait(String),
+    /// A node that served some of its lines is not there.
+    Absent(u64),
+    /// A node does not know its lines of these calls.
+    Unserved(BTreeSet<ReceiptId>),
 }
 
 impl Settler {
@@ -85,8 +102,17 @@ impl Settler {
         stop: CancellationToken,
     ) {
         let mut calls = Vec::new();
+        let mut again = tokio::time::interval(ABSENT_DELAY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = again.tick() => {
+                    let waiting = self.take_absent();
+                    if !waiting.is_empty() {
+                        self.settle(waiting, &stop).await;
+                    }
+                    continue;
+                }
                 Some(ask) = asks.recv() => {
                     let answer = self.act(ask.operation, &stop).await;
                     // Whoever went away does not want to know.
@@ -160,7 +186,7 @@ impl Settler {
     async fn settle(&self, calls: Vec<Arc<Metered>>, stop: &CancellationToken) {
         let mut left = vec![calls];
         while let Some(calls) = left.pop() {
-            let mut calls = self.without_final(calls);
+            let mut calls = self.without_absent(self.without_final(calls));
             if calls.is_empty() {
                 continue;
             }
@@ -174,6 +200,13 @@ impl Settler {
                     pause(stop).await;
                     left.push(calls);
                 }
+                Err(Trouble::Absent(node)) => {
+                    self.note_absent(node);
+                    left.push(self.overdue(calls, stop).await);
+                }
+                Err(Trouble::Unserved(unserved)) => {
+                    left.push(self.unserved(calls, &unserved, stop).await);
+                }
                 Err(Trouble::Refused(refusal)) if is_void(&calls) => {
                     tracing::error!(why = refusal.message, "the ledger refuses a void leaf");
                     if stop.is_cancelled() {
@@ -183,7 +216,8 @@ impl Settler {
                     left.push(calls);
                 }
                 Err(Trouble::Refused(refusal)) if calls.len() == 1 => {
-                    left.push(vec![self.void(&calls[0], &refusal, stop).await]);
+                    let why = format!("{}: {}", refusal.code, refusal.message);
+                    left.push(vec![self.void(&calls[0], &why, stop).await]);
                 }
                 Err(Trouble::Refused(_)) => {
                     let second = calls.split_off(calls.len() / 2);
@@ -214,15 +248,14 @@ impl Settler {
 
     /// A leaf that the ledger refuses costs the gateway, not the caller. The journal says so
     /// before the batch does, so that recovery never takes the charge for settled.
-    async fn void(
+    pub(crate) async fn void(
         &self,
         call: &Metered,
-        refusal: &ambar_consensus::Refusal,
+        why: &str,
         stop: &CancellationToken,
     ) -> Arc<Metered> {
         let leaf = &call.leaf;
-        tracing::error!(receipt = %call.receipt(), code = %refusal.code, why = refusal.message,
-            "the ledger refuses a call; it is voided");
+        tracing::error!(receipt = %call.receipt(), why, "a call cannot settle; it is voided");
         self.books.finalise(&call.claim(), call.price(), Height(0));
         let void = Arc::new(Metered::void(leaf.channel, leaf.n, leaf.admitted, leaf.time));
         let record = Record::Metered(Metered::clone(&void)).to_bytes();
@@ -243,7 +276,7 @@ impl Settler {
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
         let wait = |error: &dyn Coded| Trouble::Wait(error.to_string());
-        let draft = self.draft(calls).map_err(Trouble::Wait)?;
+        let draft = self.draft(calls).await?;
         let record = Record::Batched(draft.batched.clone()).to_bytes();
         self.journal.commit(vec![record]).await.map_err(|error| wait(&error))?;
         let place = self.submit(&draft, stop).await?;
@@ -258,27 +291,21 @@ impl Settler {
         Ok(())
     }
 
-    fn draft(&self, calls: &[Arc<Metered>]) -> Result<Draft, String> {
-        let (view, node) = self.now()?;
+    async fn draft(&self, calls: &[Arc<Metered>]) -> Result<Draft, Trouble> {
+        let (view, node) = self.now().map_err(Trouble::Wait)?;
         let leaves: Vec<Leaf> = calls.iter().map(|call| call.leaf.clone()).collect();
         let header = BatchHeader::of(self.node, node.next_batch, &leaves)
-            .ok_or("the prices of a batch overflow")?;
-        let signers = BatchSigners::single(self.key.public(), &header);
-        let batch = self.sign(header);
+            .ok_or_else(|| Trouble::Wait("the prices of a batch overflow".into()))?;
+        let Cosigned { keys, signatures } = self.cosigned(&view, &header, &leaves).await?;
+        let signers = BatchSigners { gateway: self.key.public(), nodes: keys };
+        let signature = header.sign(self.network, &self.key);
+        let batch = SignedBatch { header, signature, nodes: signatures };
         let members = calls.iter().map(|call| (call.leaf.channel, call.leaf.n)).collect();
         let batched = Batched { batch: batch.clone(), members };
-        let vouchers = vouchers::of_batch(&view, calls.iter().map(AsRef::as_ref))?;
+        let vouchers = vouchers::of_batch(&view, calls.iter().map(AsRef::as_ref));
+        let vouchers = vouchers.map_err(Trouble::Wait)?;
         let settle = Operation::Settle(Settle { batch, signers, leaves, vouchers });
         Ok(Draft { batched, transaction: self.transaction(&view, &node, settle) })
-    }
-
-    /// Signs as gateway and as the node that served every line.
-    fn sign(&self, header: BatchHeader) -> SignedBatch {
-        let batch = (header.gateway, header.number);
-        let sign = |lines: &ambar_receipt::NodeLines| lines.sign(self.network, batch, &self.key);
-        let nodes: Vec<Signature> = header.nodes.iter().map(sign).collect();
-        let signature = header.sign(self.network, &self.key);
-        SignedBatch { header, signature, nodes }
     }
 
     /// Submits the same bytes until the ledger has decided: what waits for a full disk may

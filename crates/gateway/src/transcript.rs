@@ -7,13 +7,15 @@
 //! **Invariant**: a transcript, and so its [`output`](Transcript::output), does not depend on
 //! how the answer was cut into pieces.
 
-use ambar_compute::{Failure, Finish, Piece, Usage};
+use ambar_compute::{Finish, Piece, Usage};
 use ambar_receipt::CallOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::answers::AnswerBody;
+use crate::call::CallError;
 
 /// Members of which the first value counts: some servers say them with every piece.
 const SAID_ONCE: [&str; 4] = ["id", "name", "role", "type"];
@@ -234,10 +236,22 @@ pub(crate) struct Product {
     pub vectors: Vec<Vec<f32>>,
     pub usage: Usage,
     pub finish: Option<Finish>,
-    pub failure: Option<Failure>,
+    pub failure: Option<CallError>,
+    /// How long the first piece took.
+    pub first: Option<Duration>,
 }
 
 impl Product {
+    /// Nothing, because nobody wanted it any more.
+    pub(crate) fn cancelled() -> Self {
+        Self { finish: Some(Finish::Cancelled), ..Self::default() }
+    }
+
+    /// Nothing, because of this.
+    pub(crate) fn failed(error: CallError) -> Self {
+        Self { failure: Some(error), ..Self::default() }
+    }
+
     pub(crate) fn delivered(&self) -> bool {
         !self.transcript.is_empty() || !self.vectors.is_empty()
     }

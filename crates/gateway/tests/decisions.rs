@@ -193,7 +193,8 @@ impl Town {
     /// What a call costs is the most that it can cost.
     fn decide(&self, declared: Option<&str>) -> Verdict {
         let (view, now) = (self.view(), self.world.ledger.time());
-        let router = Router { view: &view, serving: &self.serving, node: self.node, now };
+        let router =
+            Router { view: &view, serving: &self.serving, node: self.node, now, elsewhere: false };
         let route = router.route(self.channel, &self.capsule).unwrap();
         let certificate = Opened {
             channel: self.channel,

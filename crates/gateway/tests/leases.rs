@@ -102,7 +102,8 @@ impl Town {
     fn route(&self, at: usize) -> Route {
         let (view, gate) = (self.view(), &self.gates[at]);
         let now = self.world.ledger.time();
-        let router = Router { view: &view, serving: &self.serving, node: gate.node, now };
+        let router =
+            Router { view: &view, serving: &self.serving, node: gate.node, now, elsewhere: false };
         router.route(gate.channel, &self.id.to_string()).unwrap()
     }
 

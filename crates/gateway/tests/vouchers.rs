@@ -94,7 +94,8 @@ impl Booth {
     /// Admits a call with a voucher, or says why not.
     fn call(&mut self, total: u64) -> Result<u64, CallError> {
         let (view, now) = (self.view(), self.world.ledger.time());
-        let router = Router { view: &view, serving: &self.serving, node: self.node, now };
+        let router =
+            Router { view: &view, serving: &self.serving, node: self.node, now, elsewhere: false };
         let route = router.route(self.channel, &self.id.to_string()).unwrap();
         let certificate = Opened {
             channel: self.channel,

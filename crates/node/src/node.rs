@@ -16,7 +16,7 @@ use crate::register::node_number;
 use crate::serve::Kitchen;
 use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
-use ambar_gateway::{Gateway, GatewaySettings, Serving};
+use ambar_gateway::{Gateway, GatewaySettings, NoPeers, Serving};
 use ambar_index::Index;
 use ambar_ledger::query::State as _;
 use ambar_store::Store;
@@ -149,6 +149,7 @@ async fn open_app(
         node,
         key: home.node_key.clone(),
         clock: system_clock(),
+        peers: Arc::new(NoPeers),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, custody, node, consensus, store, index, serving, gateway))

@@ -13,7 +13,7 @@ use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_compute::{EngineOptions, EngineSpec, Failure};
 use ambar_corpus::{Corpus, CorpusError, Document, Progress, Stage};
 use ambar_gateway::view::LedgerView;
-use ambar_gateway::{Offer, Serving};
+use ambar_gateway::{Offer, Serving, Supply};
 use ambar_ledger::Key;
 use ambar_ledger::object::{Balance, Datanet, Line, Version};
 use ambar_ledger::query::State;
@@ -260,5 +260,5 @@ fn built(progress: Progress, bytes: u64, busy: &Busy<'_>) {
 }
 
 fn engine(spec: &EngineSpec) -> Result<Offer, ServeError> {
-    Ok(Offer::Engine(spec.open(&EngineOptions::default())?))
+    Ok(Offer::Engine(Supply::new(spec.open(&EngineOptions::default())?)))
 }

@@ -56,6 +56,35 @@ record! {
     }
 }
 
+record! {
+    /// A line as its node signs it: with its place.
+    pub struct ServedLine {
+        /// The channel that pays.
+        pub channel: u64,
+        /// The call's sequence number on it.
+        pub n: u64,
+        /// The line's index in the leaf.
+        pub index: u64,
+        /// The line.
+        pub line: Line,
+    }
+}
+
+impl ServedLine {
+    /// The line of a leaf.
+    #[must_use]
+    pub fn of(leaf: &Leaf, index: usize) -> Option<Self> {
+        let line = leaf.lines.get(index)?.clone();
+        Some(Self { channel: leaf.channel, n: leaf.n, index: index as u64, line })
+    }
+
+    /// Its hash in its node's tree.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        tree::leaf_hash(&self.to_bytes())
+    }
+}
+
 /// The hash of a line in its node's tree: of channel, sequence number, index and line.
 #[must_use]
 pub fn line_hash(leaf: &Leaf, index: usize) -> Option<Digest> {
@@ -205,6 +234,7 @@ mod tests {
         let hash = line_hash(&sample(), 0).unwrap().to_string();
         assert_eq!(hash, "7290f5af3022067dcc9b722f56e2fbd1780ab214e1aa17100b3d13052254304b");
         assert_eq!(line_hash(&sample(), 1), None);
+        assert_eq!(ServedLine::of(&sample(), 0).unwrap().hash().to_string(), hash);
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Counters {
         self.0[counter as usize]
     }
 
+    /// Whether no count is above the other's.
+    #[must_use]
+    pub fn within(&self, most: &Self) -> bool {
+        self.iter().all(|(counter, count)| count <= most.get(counter))
+    }
+
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -24,7 +24,7 @@ pub mod tariff;
 pub mod verify;
 pub mod voucher;
 
-pub use batch::{BatchHeader, NodeLines, SignedBatch};
+pub use batch::{BatchHeader, NodeLines, ServedLine, SignedBatch};
 pub use bill::{BillError, LineBill, Payee};
 pub use counters::{Counter, Counters};
 pub use export::{ReceiptDocument, ReceiptId};

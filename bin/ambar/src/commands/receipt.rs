@@ -150,7 +150,41 @@ fn describe(receipt: &Receipt) -> String {
         open if open.is_empty() => String::new(),
         open => format!("\nopen disputes: {open}\n"),
     };
-    format!("{head}\n{}\n{}{disputes}", lines.print(""), payments(&receipt.payments))
+    let (routing, paid) = (routing(receipt), payments(&receipt.payments));
+    format!("{head}\n{}\n{paid}{routing}{disputes}", lines.print(""))
+}
+
+/// Why the nodes were chosen that served the lines; nothing where there was no choice.
+fn routing(receipt: &Receipt) -> String {
+    let columns = [
+        ("served by", Side::Left),
+        ("node", Side::Right),
+        ("asks per MU", Side::Right),
+        ("first piece", Side::Right),
+        ("went well", Side::Right),
+        ("", Side::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for part in &receipt.routing {
+        let part_line = usize::try_from(part.line).ok().and_then(|at| receipt.lines.get(at));
+        let name =
+            part_line.map_or_else(String::new, |one| line(&one.capsule_name, NAME_CHARS_MAX));
+        for candidate in &part.candidates {
+            let verdict = match &candidate.code {
+                Some(code) => format!("{}: {code}", candidate.verdict),
+                None => candidate.verdict.replace('_', " "),
+            };
+            table.row([
+                name.clone(),
+                candidate.node.clone(),
+                candidate.ask.clone(),
+                candidate.first_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms")),
+                format!("{} of {}", candidate.succeeded, candidate.calls),
+                verdict,
+            ]);
+        }
+    }
+    if receipt.routing.is_empty() { String::new() } else { format!("\n{}", table.print("")) }
 }
 
 fn payments(payments: &[Payment]) -> String {

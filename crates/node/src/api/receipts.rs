@@ -2,7 +2,7 @@
 
 pub(super) mod proof;
 
-use super::dto::{Receipt, ReceiptLine, ReceiptRow};
+use super::dto::{PartRouting, Receipt, ReceiptLine, ReceiptRow, RoutingCandidate};
 use super::extract::Asked;
 use super::failure::{Answer, Failure};
 use super::party::Party;
@@ -17,7 +17,7 @@ use ambar_index::{Facts, Payout, ReceiptEntry, Subject, payouts};
 use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State as _;
-use ambar_receipt::{CallOutcome, Leaf, Line};
+use ambar_receipt::{CallOutcome, Candidate, Leaf, Line, Routing, Verdict};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
@@ -157,7 +157,38 @@ pub(super) async fn one(
         settled: known.settled.as_ref().map(|entry| entry.height.0),
         payments: paid.collect::<Result<_, _>>()?,
         disputes: disputes::open(&app, &view, Subject::Receipt(leaf.channel, leaf.n))?,
+        routing: routing(&known),
     }))
+}
+
+/// Why the nodes on the lines were chosen, as far as this node knows.
+fn routing(known: &Known) -> Vec<PartRouting> {
+    let details = known.metered.as_ref().and_then(|metered| metered.details.as_ref());
+    let routings = details.map_or(&[][..], |details| &details.routing);
+    let candidate = |candidate: &Candidate| {
+        let (verdict, code) = match &candidate.verdict {
+            Verdict::Served => ("served", None),
+            Verdict::Failed(code) => ("failed", Some(code.clone())),
+            Verdict::Spare => ("spare", None),
+            Verdict::TooDear => ("too_dear", None),
+            Verdict::Resting => ("resting", None),
+            Verdict::Slower => ("slower", None),
+        };
+        RoutingCandidate {
+            node: candidate.node.to_string(),
+            ask: candidate.ask.to_string(),
+            first_ms: candidate.first_ms,
+            succeeded: candidate.succeeded,
+            calls: candidate.calls,
+            verdict: verdict.into(),
+            code,
+        }
+    };
+    let part = |routing: &Routing| PartRouting {
+        line: routing.part,
+        candidates: routing.candidates.iter().map(candidate).collect(),
+    };
+    routings.iter().map(part).collect()
 }
 
 fn outcome(leaf: &Leaf) -> &'static str {

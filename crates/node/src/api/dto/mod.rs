@@ -37,7 +37,7 @@ pub use department::{Department, DepartmentRow, Member, StatementAccount};
 pub use dispute::{Dispute, Disputes};
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use offer::Offer;
-pub use receipt::{Payment, Receipt, ReceiptLine, ReceiptRow};
+pub use receipt::{PartRouting, Payment, Receipt, ReceiptLine, ReceiptRow, RoutingCandidate};
 pub use royalty::{Recovering, Royalty, RoyaltyOffer};
 pub use status::{
     Checkpoint, DiskPart, ErrorBody, ErrorView, Finality, NodeView, Progress, Seat, Status,

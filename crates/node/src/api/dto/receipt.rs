@@ -62,6 +62,38 @@ pub struct Receipt {
     /// Open disputes about it.
     #[serde(default)]
     pub disputes: Vec<String>,
+    /// Where several nodes could serve a part: whom the gateway chose, and why. Known to the
+    /// gateway that took the call.
+    #[serde(default)]
+    pub routing: Vec<PartRouting>,
+}
+
+/// The choice of a node for one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartRouting {
+    /// The line, from 0.
+    pub line: u64,
+    /// Whom the gateway could have asked, the most preferred first.
+    pub candidates: Vec<RoutingCandidate>,
+}
+
+/// A node that may serve a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoutingCandidate {
+    /// Its number.
+    pub node: String,
+    /// What it asked per MU, 9 decimals.
+    pub ask: String,
+    /// What its first piece took of late, milliseconds.
+    pub first_ms: Option<u64>,
+    /// How many of its latest calls went well.
+    pub succeeded: u64,
+    /// Of how many.
+    pub calls: u64,
+    /// `served`, `failed`, `spare`, `too_dear`, `resting` or `slower`.
+    pub verdict: String,
+    /// With which code it failed.
+    pub code: Option<String>,
 }
 
 /// A capsule's part of a call.

@@ -3,10 +3,12 @@
 use super::super::HEADER_VALUE_BYTES_MAX;
 use crate::authorisation::AgentWord;
 use crate::call::CallError;
+use crate::flow::Priority;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Digest, ErrorCode, Moment, Price, PublicKey, Signature};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use std::time::Duration;
 
 /// The bearer token (RFC 6750): here, a certificate. How long it may be is said where it
 /// is opened.
@@ -42,6 +44,27 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, CallError>
 pub fn retries(headers: &HeaderMap) -> u32 {
     let value = headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok());
     value.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// How long the client waits for the answer: `Ambar-Timeout`, seconds, with at most three
+/// decimals. After that the call ends, and costs what was delivered.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless it is 0.001 to 86400 seconds.
+pub fn patience(headers: &HeaderMap) -> Result<Option<Duration>, CallError> {
+    parsed(headers, "Ambar-Timeout", |text| {
+        let seconds: f64 = text.parse().ok()?;
+        let fits = (0.001..=86_400.0).contains(&seconds);
+        fits.then(|| Duration::from_millis((seconds * 1_000.0).round() as u64))
+    })
+}
+
+/// How urgent the call is among those of its payer: `Ambar-Priority`, `high`, `normal` or `low`.
+///
+/// # Errors
+/// As [`idempotency_key`], and unless it is one of these.
+pub fn urgency(headers: &HeaderMap) -> Result<Priority, CallError> {
+    Ok(parsed(headers, "Ambar-Priority", |text| text.parse().ok())?.unwrap_or_default())
 }
 
 /// The declared purpose.

@@ -12,12 +12,14 @@ pub mod options;
 
 use crate::authorisation::{AgentWord, fingerprint};
 use crate::call::{CallError, CallRequest, GenerateOptions, Job};
+use crate::flow::Priority;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Digest, ErrorCode, Price};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use fields::Fields;
+use std::time::Duration;
 
 use super::{BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS};
 
@@ -46,6 +48,8 @@ pub struct Incoming {
     purpose: Option<String>,
     idempotency_key: Option<String>,
     retries: u32,
+    patience: Option<Duration>,
+    urgency: Priority,
     price_max: Option<Price>,
     agent: Option<AgentWord>,
     salt: Option<Digest>,
@@ -65,6 +69,8 @@ impl Incoming {
         let purpose = headers::purpose(request.headers())?;
         let idempotency_key = headers::idempotency_key(request.headers())?;
         let retries = headers::retries(request.headers());
+        let patience = headers::patience(request.headers())?;
+        let urgency = headers::urgency(request.headers())?;
         let price_max = headers::price_max(request.headers())?;
         let agent = headers::agent(request.headers())?;
         let salt = headers::salt(request.headers())?;
@@ -77,6 +83,8 @@ impl Incoming {
             purpose,
             idempotency_key,
             retries,
+            patience,
+            urgency,
             price_max,
             agent,
             salt,
@@ -94,13 +102,15 @@ impl Incoming {
     /// The call that this request asks for.
     pub fn into_call(self, capsule: String, job: Job) -> CallRequest {
         let Self { certificate, purpose, idempotency_key, price_max, agent, .. } = self;
-        let Self { salt, voucher, fingerprint, retries, .. } = self;
+        let Self { salt, voucher, fingerprint, retries, patience, urgency, .. } = self;
         CallRequest {
             certificate,
             capsule,
             purpose,
             idempotency_key,
             retries,
+            patience,
+            urgency,
             price_max,
             agent,
             salt,

@@ -1,0 +1,311 @@
+//! The gateway's side: it asks another node for one call's work, hands on what comes, and knows
+//! in the end what to bill.
+//!
+//! **Invariant**: whatever ends the answer, the counts that are billed are within what the node
+//! has counted itself, so that it signs them.
+
+use super::wire::{Cancel, Done, Errand, Failed, Frame, Frames, Generate, Retrieve, Trace, Work};
+use super::{CANCEL_PATH, WORK_PATH};
+use crate::answers::AnswerBody;
+use crate::call::{CallError, CallEvent};
+use crate::peers::{Peer, PeerBody, Peers};
+use crate::transcript::{Product, Transcript};
+use ambar_attribution::Evidence;
+use ambar_base::{Digest, Encode, ErrorCode, NetworkId, SecretKey};
+use ambar_compute::{Finish, GenerateJob, Usage};
+use ambar_receipt::OneCall;
+use bytes::Bytes;
+use futures::StreamExt;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How long a node may take to say what it had used, once it was told to end.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
+
+/// Another node, asked for the work of one line.
+pub(crate) struct Remote<'a> {
+    pub peers: &'a dyn Peers,
+    pub peer: &'a Peer,
+    pub network: NetworkId,
+    pub key: &'a SecretKey,
+    /// What is asked, but for the work.
+    pub call: OneCall,
+    /// How long the answer is worth having.
+    pub patience: Option<Duration>,
+}
+
+/// An answer that is being read.
+struct Reading {
+    body: PeerBody,
+    frames: Frames,
+}
+
+fn broken(message: String) -> CallError {
+    CallError::new(ErrorCode::BadGateway, message)
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Frame, CallError> {
+        loop {
+            let frame = self.frames.pop().map_err(|error| broken(error.to_string()))?;
+            if let Some(frame) = frame {
+                return Ok(frame);
+            }
+            match self.body.next().await {
+                Some(Ok(bytes)) => self.frames.push(&bytes),
+                Some(Err(error)) => return Err(broken(error.message)),
+                None => return Err(broken("the serving node closed too early".into())),
+            }
+        }
+    }
+}
+
+/// Why another node failed, and whether another could do better.
+pub(crate) struct Trouble {
+    pub error: CallError,
+    pub elsewhere: bool,
+}
+
+impl From<CallError> for Trouble {
+    /// What a node did not say itself is its own trouble.
+    fn from(error: CallError) -> Self {
+        Self { error, elsewhere: true }
+    }
+}
+
+fn trouble(failed: Failed) -> Trouble {
+    let Failed { code, message, param, retry, elsewhere, .. } = failed;
+    let code = ErrorCode::ALL.iter().copied().find(|known| known.text() == code);
+    let error = CallError {
+        param,
+        retry: retry.is_some(),
+        retry_after_ms: retry.filter(|ms| *ms > 0),
+        ..CallError::new(code.unwrap_or(ErrorCode::BadGateway), message)
+    };
+    Trouble { error, elsewhere }
+}
+
+impl Remote<'_> {
+    async fn ask(&self, work: Work) -> Result<Reading, CallError> {
+        let work = work.to_bytes();
+        let call = OneCall { work: Digest::of(&work), ..self.call.clone() };
+        let certificate = call.sign(self.network, self.key);
+        let patience_ms =
+            self.patience.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        let errand = Errand { certificate, work, patience_ms };
+        let body = Bytes::from(errand.to_bytes());
+        let body = self.peers.post(self.peer, WORK_PATH, body).await;
+        let body = body.map_err(|error| broken(error.message))?;
+        Ok(Reading { body, frames: Frames::default() })
+    }
+
+    /// Lets the node write, and hands each piece on.
+    pub(crate) async fn generate(
+        &self,
+        job: &GenerateJob,
+        client: &mpsc::Sender<CallEvent>,
+        cancel: &CancellationToken,
+    ) -> (Product, bool) {
+        self.run(Work::Generate(Generate::of(job)), client, cancel).await
+    }
+
+    /// Lets the node embed.
+    pub(crate) async fn embed(
+        &self,
+        inputs: Vec<String>,
+        client: &mpsc::Sender<CallEvent>,
+        cancel: &CancellationToken,
+    ) -> (Product, bool) {
+        self.run(Work::Embed(inputs), client, cancel).await
+    }
+
+    /// What the node brought forth, and whether another could do better if it is nothing.
+    async fn run(
+        &self,
+        work: Work,
+        client: &mpsc::Sender<CallEvent>,
+        cancel: &CancellationToken,
+    ) -> (Product, bool) {
+        let started = Instant::now();
+        let asked = tokio::select! {
+            asked = self.ask(work) => asked,
+            () = cancel.cancelled() => return (Product::cancelled(), false),
+            () = client.closed() => return (Product::cancelled(), false),
+        };
+        let mut reading = match asked {
+            Ok(reading) => reading,
+            Err(error) => return (Product::failed(error), true),
+        };
+        let mut taken = Taken { started, ..Taken::default() };
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                () = client.closed() => break,
+                frame = reading.next() => frame,
+            };
+            match frame {
+                Ok(frame) => {
+                    if let Some(end) = taken.take(frame, Some(client)).await {
+                        return end;
+                    }
+                }
+                Err(error) => return taken.broken(error),
+            }
+        }
+        self.give_up(reading, taken).await
+    }
+
+    /// Tells the node to end, and waits a little for what it had used.
+    async fn give_up(&self, mut reading: Reading, mut taken: Taken) -> (Product, bool) {
+        let OneCall { channel, n, line, .. } = self.call;
+        let cancel = Bytes::from(Cancel { channel, n, line }.to_bytes());
+        let ended = async {
+            // If it does not hear this, it notices that nobody reads.
+            let _ = self.peers.post(self.peer, CANCEL_PATH, cancel).await;
+            while let Ok(frame) = reading.next().await {
+                if let Some(end) = taken.take(frame, None).await {
+                    return Some(end);
+                }
+            }
+            None
+        };
+        let ended = tokio::time::timeout(CANCEL_WAIT, ended).await.ok().flatten();
+        ended.unwrap_or_else(|| (taken.ended(Finish::Cancelled, None), false))
+    }
+
+    /// Lets the node search its records.
+    pub(crate) async fn retrieve(
+        &self,
+        asked: Retrieve,
+    ) -> Result<(Evidence, Vec<String>), Trouble> {
+        let mut reading = self.ask(Work::Retrieve(asked)).await?;
+        let mut found = None;
+        loop {
+            match reading.next().await? {
+                Frame::Retrieved(retrieved) => found = Some(retrieved),
+                Frame::Done(_) => break,
+                Frame::Failed(failed) => return Err(trouble(failed)),
+                _ => return Err(unexpected().into()),
+            }
+        }
+        let found = found.ok_or_else(unexpected)?;
+        let evidence = Evidence::decode(&found.evidence);
+        let evidence = evidence.map_err(|error| broken(error.to_string()))?;
+        Ok((evidence, found.passages))
+    }
+
+    /// Lets the node look for what an answer quotes.
+    pub(crate) async fn trace(&self, output: Vec<u8>, digest: Digest) -> Result<Evidence, Trouble> {
+        let mut reading = self.ask(Work::Trace(Trace { output, digest })).await?;
+        match reading.next().await? {
+            Frame::Traced(evidence) => {
+                Ok(Evidence::decode(&evidence).map_err(|error| broken(error.to_string()))?)
+            }
+            Frame::Failed(failed) => Err(trouble(failed)),
+            _ => Err(unexpected().into()),
+        }
+    }
+}
+
+fn unexpected() -> CallError {
+    broken("the serving node's answer is not what was asked for".into())
+}
+
+/// What has come so far.
+struct Taken {
+    started: Instant,
+    transcript: Transcript,
+    vectors: Vec<Vec<f32>>,
+    prompt: Option<u64>,
+    pieces: u64,
+    first: Option<Duration>,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            transcript: Transcript::default(),
+            vectors: Vec::new(),
+            prompt: None,
+            pieces: 0,
+            first: None,
+        }
+    }
+}
+
+impl Taken {
+    /// Takes a frame; the end, if it is one.
+    async fn take(
+        &mut self,
+        frame: Frame,
+        client: Option<&mpsc::Sender<CallEvent>>,
+    ) -> Option<(Product, bool)> {
+        let event = match frame {
+            Frame::Began(tokens) => {
+                self.prompt = tokens;
+                return None;
+            }
+            Frame::Text(text) => CallEvent::Text(text),
+            Frame::Piece(piece) => match piece.piece() {
+                Some(piece) => CallEvent::Piece(Box::new(piece)),
+                None => return Some(self.broken(unexpected())),
+            },
+            Frame::Vectors(vectors) => {
+                let vectors = AnswerBody { vectors, ..AnswerBody::default() }.floats();
+                CallEvent::Vectors(vectors)
+            }
+            Frame::Done(done) => return Some((self.done(&done), false)),
+            Frame::Failed(failed) => return Some(self.fail(failed)),
+            Frame::Retrieved(_) | Frame::Traced(_) => return Some(self.broken(unexpected())),
+        };
+        self.first.get_or_insert_with(|| self.started.elapsed());
+        if let Some(client) = client {
+            self.note(&event);
+            // Whoever left is noticed before the next frame.
+            let _ = client.send(event).await;
+        }
+        None
+    }
+
+    fn note(&mut self, event: &CallEvent) {
+        self.pieces += 1;
+        match event {
+            CallEvent::Text(text) => self.transcript.say(text),
+            CallEvent::Piece(piece) => self.transcript.add(piece),
+            CallEvent::Vectors(vectors) => self.vectors.clone_from(vectors),
+            CallEvent::Done(_) | CallEvent::Failed(_) => {}
+        }
+    }
+
+    fn done(&mut self, done: &Done) -> Product {
+        let usage = done.usage();
+        Product { usage, ..self.ended(done.finish(), None) }
+    }
+
+    fn fail(&mut self, failed: Failed) -> (Product, bool) {
+        let used = failed.used;
+        let Trouble { error, elsewhere } = trouble(failed);
+        let ended = self.ended(used.finish(), Some(error));
+        (Product { usage: used.usage(), finish: None, ..ended }, elsewhere)
+    }
+
+    /// The connection broke: what came is counted, a piece as one token.
+    fn broken(&mut self, error: CallError) -> (Product, bool) {
+        let product = self.ended(Finish::Cancelled, Some(error));
+        (Product { finish: None, ..product }, true)
+    }
+
+    fn ended(&mut self, finish: Finish, failure: Option<CallError>) -> Product {
+        Product {
+            transcript: std::mem::take(&mut self.transcript),
+            vectors: std::mem::take(&mut self.vectors),
+            usage: Usage::told(self.prompt, Some(self.pieces), 0),
+            finish: Some(finish),
+            failure,
+            first: self.first,
+        }
+    }
+}

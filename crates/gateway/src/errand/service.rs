@@ -1,0 +1,517 @@
+//! The serving node's side: it looks at what a gateway asks with its own eyes, on its own state
+//! of the ledger, works, and keeps what it has served before it says so.
+
+use super::served::{LinePlace, Served, ServedLog};
+use super::wire::{
+    Cancel, Done, Errand, Failed, Frame, Retrieve, Retrieved, Trace, WirePiece, Work,
+};
+use crate::answers::AnswerBody;
+use crate::archive::ArchiveError;
+use crate::call::{CallError, CallEvent};
+use crate::enter::refused;
+use crate::flow::{Priority, Turn};
+use crate::local::{embed, failed, generate};
+use crate::route::{Part, Place, Router};
+use crate::serving::{Offer, Serving};
+use crate::supply::{Answers, Supply};
+use crate::transcript::Product;
+use crate::view::LedgerView;
+use ambar_attribution::{Evidence, RetrievalParameters, SpanParameters};
+use ambar_base::{Digest, ErrorCode, Height, NetworkId, Price, PublicKey, SecretKey, codec};
+use ambar_compute::{Finish, GenerateJob, Prompt};
+use ambar_consensus::{Clock, Consensus};
+use ambar_corpus::Corpus;
+use ambar_ledger::Key;
+use ambar_ledger::object::{Channel, Node, Version};
+use ambar_ledger::query::State as _;
+use ambar_receipt::{Counter, Counters, OneCall, SignedOneCall, bill};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Frames that wait for a gateway that reads slowly.
+const FRAMES_MAX: usize = 256;
+/// Errands under way; past it more are refused.
+pub const ERRANDS_MAX: usize = 4_096;
+/// How long an errand waits for the block that its call was admitted on.
+const BLOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What serving for others needs.
+pub struct ErrandsSettings {
+    /// The network.
+    pub network: NetworkId,
+    /// This node's number.
+    pub node: u64,
+    /// This node's key.
+    pub key: SecretKey,
+    /// The clock.
+    pub clock: Clock,
+}
+
+struct Inside {
+    settings: ErrandsSettings,
+    consensus: Arc<dyn Consensus>,
+    serving: Arc<Serving>,
+    log: ServedLog,
+    under_way: Mutex<BTreeMap<LinePlace, CancellationToken>>,
+    stop: CancellationToken,
+}
+
+/// What this node does for other gateways. Clones share everything.
+#[derive(Clone)]
+pub struct Errands(Arc<Inside>);
+
+/// An errand that may run.
+struct Admitted {
+    errands: Errands,
+    certificate: SignedOneCall,
+    part: Part,
+    /// Whose call it is.
+    payer: u64,
+    cancel: CancellationToken,
+    patience: Option<Duration>,
+}
+
+impl Answers for Admitted {}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.errands.lock().remove(&place(&self.certificate.call));
+    }
+}
+
+fn place(call: &OneCall) -> LinePlace {
+    (call.channel, call.n, call.line)
+}
+
+fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, CallError> {
+    Err(CallError::new(code, message))
+}
+
+fn ledger(error: ambar_ledger::Refusal) -> CallError {
+    CallError::new(error.code, error.message)
+}
+
+impl Errands {
+    /// Opens what this node keeps of errands, in the gateway's directory.
+    ///
+    /// # Errors
+    /// What the log's file fails with.
+    pub fn open(
+        directory: &Path,
+        settings: ErrandsSettings,
+        consensus: Arc<dyn Consensus>,
+        serving: Arc<Serving>,
+        stop: CancellationToken,
+    ) -> Result<Self, ArchiveError> {
+        let engine = Arc::clone(&consensus);
+        let oldest = move || oldest(&*engine).unwrap_or_default();
+        let log = ServedLog::open(&directory.join("served.redb"), oldest)?;
+        let under_way = Mutex::default();
+        Ok(Self(Arc::new(Inside { settings, consensus, serving, log, under_way, stop })))
+    }
+
+    pub(super) fn log(&self) -> &ServedLog {
+        &self.0.log
+    }
+
+    pub(super) fn node(&self) -> u64 {
+        self.0.settings.node
+    }
+
+    pub(super) fn network(&self) -> NetworkId {
+        self.0.settings.network
+    }
+
+    pub(super) fn key(&self) -> &SecretKey {
+        &self.0.settings.key
+    }
+
+    /// Errands under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinePlace, CancellationToken>> {
+        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> Result<LedgerView, CallError> {
+        LedgerView::latest(&*self.0.consensus).map_err(|error| CallError::of(&error))
+    }
+
+    /// Whether a key is that of the gateway with a number.
+    pub(super) fn is_gateway(&self, peer: &PublicKey, number: u64) -> bool {
+        let node = self.view().ok().and_then(|view| view.object::<Node>(&Key::Node(number)).ok());
+        node.flatten().is_some_and(|node| node.key == *peer)
+    }
+
+    /// Does an errand for the gateway whose key has opened the connection. Dropping the frames
+    /// ends the work.
+    #[must_use]
+    pub fn run(&self, peer: PublicKey, body: Vec<u8>) -> mpsc::Receiver<Bytes> {
+        let (frames, receiver) = mpsc::channel(FRAMES_MAX);
+        let errands = self.clone();
+        tokio::spawn(async move {
+            let last = match errands.admit(&peer, &body).await {
+                Ok((admitted, work)) => admitted.work(work, &frames).await,
+                Err(error) => refusal(&error, Done::default()),
+            };
+            // Whoever went away does not want to know.
+            let _ = frames.send(last.packed().into()).await;
+        });
+        receiver
+    }
+
+    /// Ends an errand before its time, for the gateway that asked for it.
+    pub fn cancel(&self, peer: &PublicKey, body: &[u8]) {
+        let Ok(Cancel { channel, n, line }) = codec::decode(body) else { return };
+        let of_peer = || {
+            let channel: Channel = self.view().ok()?.object(&Key::Channel(channel)).ok()??;
+            self.is_gateway(peer, channel.gateway).then_some(())
+        };
+        if of_peer().is_some()
+            && let Some(cancel) = self.lock().get(&(channel, n, line))
+        {
+            cancel.cancel();
+        }
+    }
+
+    async fn admit(&self, peer: &PublicKey, body: &[u8]) -> Result<(Admitted, Work), CallError> {
+        let unread = |error: codec::DecodeError| {
+            CallError::new(ErrorCode::RequestInvalid, format!("the errand does not read: {error}"))
+        };
+        let Errand { certificate, work, patience_ms } = codec::decode(body).map_err(unread)?;
+        let call = &certificate.call;
+        if call.node != self.node() || Digest::of(&work) != call.work {
+            return refuse(ErrorCode::AudienceMismatch, "the errand is for another node or work");
+        }
+        if certificate.verify(self.network(), peer).is_err() {
+            return refuse(ErrorCode::SignatureInvalid, "the errand is not the gateway's own");
+        }
+        if !call.is_current((self.0.settings.clock)()) {
+            return refuse(ErrorCode::ClockSkew, "the errand is too old, or of the future");
+        }
+        let view = self.view_at(call.admitted).await?;
+        let (part, payer) = self.part(&view, peer, call)?;
+        let work = codec::decode(&work).map_err(unread)?;
+        let cancel = self.enter(call, &work)?;
+        let patience = patience_ms.map(Duration::from_millis);
+        let errands = self.clone();
+        Ok((Admitted { errands, certificate, part, payer, cancel, patience }, work))
+    }
+
+    /// A state that has the block on which the gateway admitted the call.
+    async fn view_at(&self, height: Height) -> Result<LedgerView, CallError> {
+        let mut head = self.0.consensus.watch();
+        let there = head.wait_for(|head| head.height >= height);
+        let waited = tokio::time::timeout(BLOCK_PATIENCE, there).await.is_ok();
+        if !waited {
+            let message = "this node's last final block is older than the call";
+            return refuse(ErrorCode::LedgerStale, message);
+        }
+        self.view()
+    }
+
+    /// The part that is asked for, if this node may serve it and will be paid.
+    fn part(
+        &self,
+        view: &LedgerView,
+        peer: &PublicKey,
+        call: &OneCall,
+    ) -> Result<(Part, u64), CallError> {
+        let node: Node =
+            view.must("node", call.gateway, &Key::Node(call.gateway)).map_err(ledger)?;
+        let channel: Channel =
+            view.must("channel", call.channel, &Key::Channel(call.channel)).map_err(ledger)?;
+        if node.key != *peer || channel.gateway != call.gateway {
+            return refuse(ErrorCode::AudienceMismatch, "the channel is open to another gateway");
+        }
+        if channel.closing.is_some() {
+            return refuse(ErrorCode::ChannelClosed, "the channel is closing");
+        }
+        if channel.remaining() < call.price_max.into() {
+            return refuse(ErrorCode::BalanceTooLow, "the channel cannot pay for the errand");
+        }
+        let version: Version =
+            view.must("capsule", call.version, &Key::Version(call.version)).map_err(ledger)?;
+        let inside = &*self.0;
+        let router = Router {
+            view,
+            serving: &inside.serving,
+            node: inside.settings.node,
+            now: call.time,
+            elsewhere: false,
+        };
+        let part = router.served(call.version, version, call.grant)?;
+        if !part.grant.covers(&part.version) || part.grant.revoked.is_some() {
+            return refuse(ErrorCode::GrantMissing, "the grant is not for this capsule any more");
+        }
+        let tariff = router.tariff()?;
+        let cost = bill::line_bill(&call.bound, &part.price, &tariff, part.ask_max()).ok();
+        let cost = cost.and_then(|bill| bill.royalty.checked_add(bill.node_fee));
+        if cost.is_none_or(|cost: Price| cost > call.price_max) {
+            let message = "the errand may cost more than its certificate allows";
+            return refuse(ErrorCode::PriceAboveLimit, message);
+        }
+        Ok((part, channel.payer))
+    }
+
+    /// A line is served once. What its answer quotes may be looked up after that.
+    fn enter(&self, call: &OneCall, work: &Work) -> Result<CancellationToken, CallError> {
+        let place = place(call);
+        let kept = self.0.log.get(place).map_err(|error| CallError::of(&error))?;
+        if kept.is_some() != matches!(work, Work::Trace(_)) {
+            return refuse(ErrorCode::IdempotencyConflict, "the line was served, or was not yet");
+        }
+        let mut under_way = self.lock();
+        if under_way.len() >= ERRANDS_MAX {
+            return refuse(ErrorCode::Overloaded, "too many errands are under way");
+        }
+        if under_way.contains_key(&place) {
+            return refuse(ErrorCode::IdempotencyConflict, "the line is being served");
+        }
+        let cancel = self.0.stop.child_token();
+        under_way.insert(place, cancel.clone());
+        Ok(cancel)
+    }
+}
+
+/// The admission height below which nothing can settle any more.
+fn oldest(consensus: &dyn Consensus) -> Option<Height> {
+    let view = LedgerView::latest(consensus).ok()?;
+    let window = view.governance().ok()?.parameters.latest().settlement_window;
+    Some(Height(view.head().height.0.saturating_sub(window)))
+}
+
+/// What a gateway is told of a failure.
+fn refusal(error: &CallError, used: Done) -> Frame {
+    let own = [
+        ErrorCode::ContextTooLong,
+        ErrorCode::LimitExceeded,
+        ErrorCode::RequestInvalid,
+        ErrorCode::RequestTooLarge,
+    ];
+    Frame::Failed(Failed {
+        code: error.code.text().to_owned(),
+        message: error.message.clone(),
+        param: error.param.clone(),
+        retry: error.retry.then(|| error.retry_after_ms.unwrap_or_default()),
+        elsewhere: !own.contains(&error.code),
+        used,
+    })
+}
+
+impl Admitted {
+    /// Works; what is sent last.
+    async fn work(self, work: Work, frames: &mpsc::Sender<Bytes>) -> Frame {
+        let impatient = self.patience.map(|patience| {
+            let cancel = self.cancel.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(patience).await;
+                cancel.cancel();
+            })
+        });
+        let offer = self.part.here().cloned();
+        let last = match (work, offer) {
+            (Work::Generate(job), Some(Offer::Engine(supply))) => match job.job() {
+                Some(job) => self.generate(&supply, job, frames).await,
+                None => Err(unread()),
+            },
+            (Work::Embed(inputs), Some(Offer::Engine(supply))) => {
+                self.embed(&supply, inputs, frames).await
+            }
+            (Work::Retrieve(asked), Some(Offer::Datanet(corpus))) => {
+                self.retrieve(corpus, asked, frames).await
+            }
+            (Work::Trace(asked), Some(Offer::Datanet(corpus))) => trace(corpus, asked).await,
+            _ => refuse(ErrorCode::Unavailable, "this node has nothing to do that work with"),
+        };
+        if let Some(task) = impatient {
+            task.abort();
+        }
+        last.unwrap_or_else(|error| refusal(&error, Done::default()))
+    }
+
+    async fn generate(
+        &self,
+        supply: &Supply,
+        job: GenerateJob,
+        frames: &mpsc::Sender<Bytes>,
+    ) -> Result<Frame, CallError> {
+        let bound = &self.certificate.call.bound;
+        if job.tokens_out_max() > bound.get(Counter::TokensOut) {
+            return refuse(ErrorCode::PriceAboveLimit, "the job may write more than is paid for");
+        }
+        supply.check(&job).map_err(|failure| failed(&failure))?;
+        let tokens = self.counted(supply, &job.prompt).await?;
+        let _turn = self.turn(supply).await?;
+        // Whoever went away is noticed at the next frame.
+        let _ = frames.send(Frame::Began(tokens).packed().into()).await;
+        let engine = Arc::clone(supply.engine(self.permit()));
+        let product = forwarded(frames, &self.cancel, |client, cancel| async move {
+            generate(&engine, job, &client, &cancel).await
+        });
+        let product = product.await;
+        let tokens = |count: Option<u64>| count.unwrap_or_default();
+        let counters = Counters::new([
+            (Counter::TokensIn, tokens(product.usage.tokens_in)),
+            (Counter::TokensOut, tokens(product.usage.tokens_out)),
+        ]);
+        self.end(product, counters).await
+    }
+
+    /// Waits for the engine, beside this node's own calls.
+    async fn turn(&self, supply: &Supply) -> Result<Turn, CallError> {
+        let place = supply.turnstile().place(self.payer, Priority::Normal).map_err(refused)?;
+        tokio::select! {
+            turn = place.turn() => Ok(turn),
+            () = self.cancel.cancelled() => {
+                refuse(ErrorCode::EngineBusy, "the call ended before it was its turn")
+            }
+        }
+    }
+
+    /// The prompt's tokens, if this node can count them; no more than is paid for.
+    async fn counted(&self, supply: &Supply, prompt: &Prompt) -> Result<Option<u64>, CallError> {
+        let counted = supply.count(prompt).await.map_err(|error| failed(&error.failure))?;
+        match counted {
+            ambar_compute::Count::Exact(tokens) => {
+                if tokens > self.certificate.call.bound.get(Counter::TokensIn) {
+                    let message = "the prompt is longer than is paid for";
+                    return refuse(ErrorCode::PriceAboveLimit, message);
+                }
+                Ok(Some(tokens))
+            }
+            ambar_compute::Count::UpperBound(_) => Ok(None),
+        }
+    }
+
+    async fn embed(
+        &self,
+        supply: &Supply,
+        inputs: Vec<String>,
+        frames: &mpsc::Sender<Bytes>,
+    ) -> Result<Frame, CallError> {
+        let _turn = self.turn(supply).await?;
+        let engine = Arc::clone(supply.engine(self.permit()));
+        let product = forwarded(frames, &self.cancel, |client, cancel| async move {
+            embed(&engine, inputs, &client, &cancel).await
+        });
+        let product = product.await;
+        let tokens = product.usage.tokens_in.unwrap_or_default();
+        let counters = Counters::new([(Counter::EmbeddingTokens, tokens)]);
+        self.end(product, counters).await
+    }
+
+    async fn retrieve(
+        &self,
+        corpus: Arc<Corpus>,
+        asked: Retrieve,
+        frames: &mpsc::Sender<Bytes>,
+    ) -> Result<Frame, CallError> {
+        let bytes_max = self.certificate.call.bound.get(Counter::RetrievedBytes);
+        if u64::from(asked.context_bytes_max) > bytes_max {
+            return refuse(ErrorCode::PriceAboveLimit, "more may be found than is paid for");
+        }
+        let found = tokio::task::spawn_blocking(move || retrieved(&corpus, &asked)).await;
+        let found =
+            found.unwrap_or_else(|_| refuse(ErrorCode::EngineFailed, "the search failed"))?;
+        let bytes = found.passages.iter().map(|passage| passage.len() as u64).sum();
+        self.keep(Counters::new([(Counter::RetrievedBytes, bytes)])).await?;
+        let _ = frames.send(Frame::Retrieved(found).packed().into()).await;
+        Ok(Frame::Done(Done::default()))
+    }
+
+    /// Keeps what was used; what is sent last.
+    async fn end(&self, product: Product, counters: Counters) -> Result<Frame, CallError> {
+        let finish = product.finish.unwrap_or(Finish::Cancelled);
+        let used = Done::of(&product.usage, finish);
+        if product.delivered() {
+            self.keep(counters).await?;
+        }
+        Ok(match product.failure {
+            Some(error) => refusal(&error, used),
+            None => Frame::Done(used),
+        })
+    }
+
+    async fn keep(&self, counters: Counters) -> Result<(), CallError> {
+        let bound = &self.certificate.call.bound;
+        let capped = counters.iter().map(|(counter, n)| (counter, n.min(bound.get(counter))));
+        let served =
+            Served { certificate: self.certificate.clone(), counters: Counters::new(capped) };
+        self.errands.0.log.keep(served).await.map_err(|error| CallError::of(&error))
+    }
+}
+
+fn unread() -> CallError {
+    CallError::new(ErrorCode::RequestInvalid, "the job does not read")
+}
+
+/// Runs work whose events go out as frames; a gateway that leaves cancels it.
+async fn forwarded<W: Future<Output = Product>>(
+    frames: &mpsc::Sender<Bytes>,
+    cancel: &CancellationToken,
+    work: impl FnOnce(mpsc::Sender<CallEvent>, CancellationToken) -> W,
+) -> Product {
+    let (client, mut events) = mpsc::channel(FRAMES_MAX);
+    let work = work(client, cancel.clone());
+    let forward = async {
+        while let Some(event) = events.recv().await {
+            let Some(frame) = frame(event) else { continue };
+            if frames.send(frame.packed().into()).await.is_err() {
+                cancel.cancel();
+            }
+        }
+    };
+    tokio::join!(work, forward).0
+}
+
+fn frame(event: CallEvent) -> Option<Frame> {
+    match event {
+        CallEvent::Text(text) => Some(Frame::Text(text)),
+        CallEvent::Piece(piece) => Some(Frame::Piece(WirePiece::of(&piece))),
+        CallEvent::Vectors(vectors) => Some(Frame::Vectors(AnswerBody::float_bytes(&vectors))),
+        CallEvent::Done(_) | CallEvent::Failed(_) => None,
+    }
+}
+
+fn retrieved(corpus: &Corpus, asked: &Retrieve) -> Result<Retrieved, CallError> {
+    let parameters = RetrievalParameters {
+        passages_max: asked.passages_max,
+        context_bytes_max: asked.context_bytes_max,
+        ..RetrievalParameters::default()
+    };
+    let found = corpus.retrieve(asked.question.as_bytes(), asked.digest, &parameters);
+    let (evidence, passages) = found.map_err(|error| CallError::of(&error))?;
+    let evidence = Evidence::Retrieval(evidence).encode();
+    Ok(Retrieved { evidence, passages: passages.into_iter().map(str::to_owned).collect() })
+}
+
+async fn trace(corpus: Arc<Corpus>, asked: Trace) -> Result<Frame, CallError> {
+    let traced = tokio::task::spawn_blocking(move || {
+        corpus.trace(&asked.output, asked.digest, &SpanParameters::default())
+    });
+    let traced = traced
+        .await
+        .map_err(|_| CallError::new(ErrorCode::EngineFailed, "the search for quotations failed"))?;
+    let evidence = traced.map_err(|error| CallError::of(&error))?;
+    Ok(Frame::Traced(Evidence::VerbatimSpan(evidence).encode()))
+}
+
+impl Part {
+    /// What this node serves it with, if it does.
+    #[must_use]
+    pub fn here(&self) -> Option<&Offer> {
+        self.servers.iter().find_map(|server| match &server.place {
+            Place::Here(offer) => Some(offer),
+            Place::There(_) => None,
+        })
+    }
+}

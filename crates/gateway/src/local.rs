@@ -1,0 +1,120 @@
+//! Letting an engine of this node work: pieces are handed on as they come, whoever leaves
+//! cancels, and whatever ends it, what was brought forth is known.
+
+use crate::call::{CallError, CallEvent};
+use crate::transcript::{Product, Transcript};
+use ambar_base::ErrorCode;
+use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Pieces of an answer that wait between engine and client.
+const ENGINE_EVENTS_MAX: usize = 64;
+
+/// Lets an engine write, and hands each piece on. A client that leaves cancels it.
+pub(crate) async fn generate(
+    engine: &Arc<dyn Engine>,
+    job: GenerateJob,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> Product {
+    let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
+    let (mut transcript, mut first, started) = (Transcript::default(), None, Instant::now());
+    let forward = async {
+        while let Some(event) = pieces.recv().await {
+            first.get_or_insert_with(|| started.elapsed());
+            let event = match event {
+                Event::Text(text) => {
+                    transcript.say(&text);
+                    CallEvent::Text(text)
+                }
+                Event::Piece(piece) => {
+                    transcript.add(&piece);
+                    CallEvent::Piece(piece)
+                }
+            };
+            if client.send(event).await.is_err() {
+                cancel.cancel();
+            }
+        }
+    };
+    let working = async { tokio::join!(engine.generate(job, events, cancel.clone()), forward).0 };
+    let generated = until_left(working, client, cancel).await;
+    match generated {
+        Ok(generation) => Product {
+            transcript,
+            usage: generation.usage,
+            finish: Some(generation.finish),
+            first,
+            ..Product::default()
+        },
+        Err(EngineError { failure, usage }) => Product {
+            transcript,
+            usage,
+            first,
+            failure: Some(failed(&failure)),
+            ..Product::default()
+        },
+    }
+}
+
+/// Lets an engine embed. A vector that nobody took was not delivered.
+pub(crate) async fn embed(
+    engine: &Arc<dyn Engine>,
+    inputs: Vec<String>,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> Product {
+    let embedded = until_left(engine.embed(inputs, cancel.clone()), client, cancel).await;
+    match embedded {
+        Ok(embeddings) => {
+            let vectors = embeddings.vectors;
+            let gone = client.send(CallEvent::Vectors(vectors.clone())).await.is_err();
+            let usage = Usage { tokens_in: embeddings.tokens, ..Usage::default() };
+            let vectors = if gone { Vec::new() } else { vectors };
+            Product { vectors, usage, finish: Some(Finish::Stop), ..Product::default() }
+        }
+        Err(EngineError { failure, usage }) => {
+            Product { usage, failure: Some(failed(&failure)), ..Product::default() }
+        }
+    }
+}
+
+/// Works until done; cancels when the client leaves, and then still waits for the end.
+async fn until_left<T>(
+    working: impl Future<Output = T>,
+    client: &mpsc::Sender<CallEvent>,
+    cancel: &CancellationToken,
+) -> T {
+    tokio::pin!(working);
+    tokio::select! {
+        done = &mut working => return done,
+        () = client.closed() => cancel.cancel(),
+    }
+    working.await
+}
+
+/// The public error of an engine's failure.
+pub(crate) fn failed(failure: &Failure) -> CallError {
+    if let Failure::UnsupportedField { field, .. } = failure {
+        return CallError::new(ErrorCode::RequestInvalid, failure.to_string()).at(field);
+    }
+    let code = match failure {
+        Failure::InvalidJob { .. } | Failure::Unsupported { .. } => ErrorCode::RequestInvalid,
+        Failure::Busy { .. } => ErrorCode::EngineBusy,
+        Failure::ContextTooLong { .. } => ErrorCode::ContextTooLong,
+        Failure::UnsupportedArchitecture { .. } => ErrorCode::ModelUnsupported,
+        Failure::UpstreamConfig { .. }
+        | Failure::UpstreamUnreachable { .. }
+        | Failure::UpstreamTimeout
+        | Failure::UpstreamStatus { .. }
+        | Failure::UpstreamReported { .. }
+        | Failure::UpstreamForm { .. }
+        | Failure::UpstreamTooLong { .. }
+        | Failure::UpstreamClosed => ErrorCode::BadGateway,
+        _ => ErrorCode::EngineFailed,
+    };
+    CallError::new(code, failure.to_string())
+}

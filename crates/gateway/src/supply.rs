@@ -1,0 +1,81 @@
+//! Engines, which nobody gets without something set aside for the call.
+//!
+//! **Invariant**: an engine leaves a [`Supply`] only for a [`Permit`], and only a reservation
+//! of this gateway or an errand of another one makes permits: no route, no dialect and no
+//! passthrough can let an engine work for free, because it does not compile.
+
+use crate::flow::Turnstile;
+use ambar_compute::{Count, Engine, EngineError, EngineInfo, Failure, GenerateJob, Prompt};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Calls that an engine in this process works on or has in its own queue, which shares its cores
+/// between them.
+pub const SLOTS_HERE: usize = 32;
+/// Calls that are under way at an upstream, which has cores of its own.
+pub const SLOTS_UPSTREAM: usize = 1_024;
+
+/// An engine that this node has, what may be asked of it before anything is set aside, and the
+/// queue before it.
+#[derive(Clone)]
+pub struct Supply {
+    engine: Arc<dyn Engine>,
+    turnstile: Turnstile,
+}
+
+/// That somebody answers for what an engine is about to use.
+#[derive(Clone, Copy)]
+pub(crate) struct Permit<'a>(PhantomData<&'a ()>);
+
+/// Whoever answers for what an engine uses.
+pub(crate) trait Answers {
+    /// The permit that this gives, for as long as it lasts.
+    fn permit(&self) -> Permit<'_> {
+        Permit(PhantomData)
+    }
+}
+
+impl Supply {
+    /// Keeps an engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        let slots = match engine.describe().kind {
+            "gguf" | "embed" => SLOTS_HERE,
+            _ => SLOTS_UPSTREAM,
+        };
+        Self { engine, turnstile: Turnstile::new(slots) }
+    }
+
+    /// The queue before the engine.
+    #[must_use]
+    pub fn turnstile(&self) -> &Turnstile {
+        &self.turnstile
+    }
+
+    /// What the engine is.
+    #[must_use]
+    pub fn describe(&self) -> EngineInfo {
+        self.engine.describe()
+    }
+
+    /// Whether it can carry all that a job says.
+    ///
+    /// # Errors
+    /// What it would refuse for good.
+    pub fn check(&self, job: &GenerateJob) -> Result<(), Failure> {
+        self.engine.check(job)
+    }
+
+    /// Counts a prompt's tokens.
+    ///
+    /// # Errors
+    /// What keeps the engine from counting.
+    pub async fn count(&self, prompt: &Prompt) -> Result<Count, EngineError> {
+        self.engine.count(prompt).await
+    }
+
+    /// The engine itself.
+    pub(crate) fn engine(&self, _: Permit<'_>) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+}
