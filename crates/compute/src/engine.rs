@@ -231,13 +231,25 @@ pub struct Usage {
     pub counted_in: Option<u64>,
     /// Answer tokens, counted likewise.
     pub counted_out: Option<u64>,
+    /// Prompt tokens at most that a chat template adds, which `counted_in` does not have.
+    pub template_in: u64,
+    /// Pieces of answer handed on; each is at least a token.
+    pub pieces_out: u64,
 }
 
 impl Usage {
     /// What an engine says, nothing of it counted by anybody else.
     #[must_use]
     pub const fn told(tokens_in: Option<u64>, tokens_out: Option<u64>, bytes_out: u64) -> Self {
-        Self { tokens_in, tokens_out, bytes_out, counted_in: None, counted_out: None }
+        Self {
+            tokens_in,
+            tokens_out,
+            bytes_out,
+            counted_in: None,
+            counted_out: None,
+            template_in: 0,
+            pieces_out: 0,
+        }
     }
 }
 

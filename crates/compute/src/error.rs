@@ -156,6 +156,24 @@ pub enum Failure {
         /// The upstream's own message, shortened.
         message: String,
     },
+    /// The upstream has too much to do, or has nothing loaded yet.
+    #[error("upstream is busy ({status}): {message}")]
+    UpstreamBusy {
+        /// HTTP status: 429 or 503.
+        status: u16,
+        /// The upstream's own message, shortened.
+        message: String,
+        /// When it may be asked again, milliseconds from now, if it says so.
+        retry_after_ms: Option<u64>,
+    },
+    /// The upstream refused what the caller asked for, who can mend it.
+    #[error("upstream refused the request: {message}")]
+    UpstreamRefused {
+        /// The upstream's own message, shortened.
+        message: String,
+        /// The field that is wrong, if the upstream says which.
+        param: Option<String>,
+    },
     /// The upstream reported an error inside its stream.
     #[error("upstream reported: {message}")]
     UpstreamReported {

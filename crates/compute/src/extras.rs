@@ -13,7 +13,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
-use crate::limits::{EXTRAS_BYTES_MAX, PROMPT_MESSAGES_MAX};
+use crate::limits::{
+    EXTRAS_BYTES_MAX, PART_TOKENS_MAX, PROMPT_MESSAGES_MAX, UPSTREAM_TEMPLATE_TOKENS_MAX,
+    UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
+};
 
 /// What a job says beyond text and sampling.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +46,24 @@ impl Extras {
     pub fn bytes(&self) -> usize {
         self.messages.as_ref().map_or(0, json_bytes)
             + if self.fields.is_empty() { 0 } else { json_bytes(&self.fields) }
+    }
+
+    /// Most prompt tokens that all of it can become. A token is at least one byte of what is
+    /// written; what is behind a URL, or packed, may become more than its bytes: each part of a
+    /// message that is no text counts [`PART_TOKENS_MAX`] besides.
+    pub fn tokens_max(&self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let messages = self.messages.iter().flatten();
+        let parts =
+            messages.flat_map(|message| message["content"].as_array().into_iter().flatten());
+        let parts = parts.filter(|part| part["type"] != "text").count() as u64;
+        let messages = self.messages.as_ref().map_or(0, Vec::len) as u64;
+        (self.bytes() as u64)
+            .saturating_add(parts * PART_TOKENS_MAX)
+            .saturating_add(messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX)
+            .saturating_add(UPSTREAM_TEMPLATE_TOKENS_MAX)
     }
 
     /// Checks the limits that hold for every engine.
@@ -174,6 +195,18 @@ mod tests {
         assert_eq!(Extras::default().bytes(), 0);
         let written = extras(&json!([{"a": "é\n"}]), &json!({"b": 1}));
         assert_eq!(written.bytes(), r#"[{"a":"é\n"}]{"b":1}"#.len());
+    }
+
+    #[test]
+    fn everything_that_may_become_prompt_is_bounded() {
+        assert_eq!(Extras::default().tokens_max(), 0);
+        let tools = extras(&Value::Null, &json!({"tools": [{"type": "function"}]}));
+        let template = UPSTREAM_TEMPLATE_TOKENS_MAX;
+        assert_eq!(tools.tokens_max(), tools.bytes() as u64 + template);
+        let image = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
+        let seen = extras(&json!([{"role": "user", "content": [image]}]), &Value::Null);
+        let more = template + UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX + PART_TOKENS_MAX;
+        assert_eq!(seen.tokens_max(), seen.bytes() as u64 + more);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub const PROMPT_MESSAGES_MAX: usize = 1024;
 /// Longest messages and fields of a job that hold more than text, in bytes of JSON: room for
 /// images that a message carries.
 pub const EXTRAS_BYTES_MAX: usize = 8 << 20;
+/// Most prompt tokens of one image, sound or file in a message, beside those of its bytes.
+pub const PART_TOKENS_MAX: u64 = 16_384;
 /// Answers to one prompt.
 pub const CHOICES_MAX: u32 = 128;
 /// Most stop strings of a job.
@@ -72,6 +74,18 @@ pub const UPSTREAM_ERROR_CHARS_MAX: usize = 300;
 pub const UPSTREAM_TEMPLATE_TOKENS_MAX: u64 = 128;
 /// Tokens that an upstream's chat template may add to each message.
 pub const UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX: u64 = 16;
+
+/// Idle connections that are kept to one upstream service.
+pub const UPSTREAM_IDLE_CONNECTIONS_MAX: usize = 256;
+/// How long an idle connection to an upstream service is kept.
+pub const UPSTREAM_IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most bytes of an upstream's answer for each token that was asked for, as it writes them: a
+/// token with the probabilities of twenty others. What goes on longer has lost its end.
+pub const UPSTREAM_BYTES_PER_TOKEN_MAX: usize = 8 << 10;
+/// Most bytes of an upstream's answer beside those of its tokens.
+pub const UPSTREAM_FRAME_BYTES_MAX: usize = 1 << 20;
+/// Longest wait that an upstream may ask for, milliseconds.
+pub const UPSTREAM_RETRY_AFTER_MS_MAX: u64 = 600_000;
 
 /// Most words that the null engine answers with.
 pub const NULL_TOKENS_MAX: u32 = 1_000_000;

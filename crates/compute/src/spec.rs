@@ -60,6 +60,8 @@ pub struct EngineOptions {
     pub gguf: GgufOptions,
     /// The secret for an upstream.
     pub bearer: Option<Secret>,
+    /// The `tokenizer.json` of an upstream's model, by which its counts are checked.
+    pub tokenizer: Option<PathBuf>,
 }
 
 impl EngineSpec {
@@ -75,6 +77,7 @@ impl EngineSpec {
                 url: url.clone(),
                 model: model.clone(),
                 bearer: options.bearer.clone(),
+                tokenizer: options.tokenizer.clone(),
             })?),
             Self::Null(options) => Arc::new(NullEngine::new(*options)),
         })

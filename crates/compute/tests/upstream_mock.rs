@@ -87,6 +87,7 @@ fn engine(url: &str) -> UpstreamEngine {
         url: url.to_owned(),
         model: Some("m".into()),
         bearer: Some(Secret::new("s3cret")),
+        tokenizer: None,
     })
     .unwrap()
 }
@@ -107,6 +108,15 @@ async fn run(url: &str, cancel_after: usize) -> (String, Result<Generation, Engi
         }
     }
     (text, running.await.unwrap())
+}
+
+/// What the upstream said of tokens, and what was handed on.
+fn numbers(usage: Usage) -> Usage {
+    Usage::told(usage.tokens_in, usage.tokens_out, usage.bytes_out)
+}
+
+fn told(generation: Generation) -> (Usage, Finish) {
+    (numbers(generation.usage), generation.finish)
 }
 
 fn delta(text: &str) -> String {
@@ -134,7 +144,7 @@ async fn an_answer_is_streamed_however_it_is_cut() {
         let (text, result) = run(&server.url, usize::MAX).await;
         assert_eq!(text, "Olá, mundo 😀");
         let usage = Usage::told(Some(5), Some(4), text.len() as u64);
-        assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Length }, "{size}");
+        assert_eq!(told(result.unwrap()), (usage, Finish::Length), "{size}");
         let request = server.requests.lock().unwrap()[0].clone();
         assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
         assert!(request.to_lowercase().contains("authorization: bearer s3cret\r\n"), "{request}");
@@ -150,7 +160,7 @@ async fn check_failure(packets: &[&str], text: &str, expect: fn(&Failure) -> boo
     let error = result.unwrap_err();
     assert!(expect(&error.failure), "{error:?}");
     let usage = Usage::told(None, None, text.len() as u64);
-    assert_eq!(error.usage, usage);
+    assert_eq!(numbers(error.usage), usage);
 }
 
 #[tokio::test]
@@ -176,13 +186,29 @@ async fn bad_answers_are_typed_errors_that_say_what_was_delivered() {
         |f| matches!(f, Failure::UpstreamReported { message } if message == "boom"),
     )
     .await;
-    let refused = "HTTP/1.1 429 Slow\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
-                   {\"error\":{\"message\":\"too many\"}}";
-    check_failure(
-        &[refused],
-        "",
-        |f| matches!(f, Failure::UpstreamStatus { status: 429, message } if message == "too many"),
-    )
+    let status = |line: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {line}\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{body}"
+        )
+    };
+    let body = r#"{"error":{"message":"too many","param":"n"}}"#;
+    check_failure(&[&status("429 Slow\r\nretry-after: 2", body)], "", |f| {
+        matches!(f, Failure::UpstreamBusy { status: 429, message, retry_after_ms: Some(2_000) }
+            if message == "too many")
+    })
+    .await;
+    check_failure(&[&status("503 Loading", "")], "", |f| {
+        matches!(f, Failure::UpstreamBusy { status: 503, retry_after_ms: None, .. })
+    })
+    .await;
+    check_failure(&[&status("400 Bad", body)], "", |f| {
+        matches!(f, Failure::UpstreamRefused { message, param: Some(param) }
+            if message == "too many" && param == "n")
+    })
+    .await;
+    check_failure(&[&status("401 No", body)], "", |f| {
+        matches!(f, Failure::UpstreamStatus { status: 401, .. })
+    })
     .await;
     let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     check_failure(&[moved], "", |f| matches!(f, Failure::UpstreamStatus { status: 302, .. })).await;
@@ -198,6 +224,83 @@ async fn a_closed_port_is_unreachable() {
     assert!(matches!(failure, Failure::UpstreamUnreachable { .. }), "{failure:?}");
 }
 
+/// Runs a job and gives back all that came.
+async fn events_of(url: &str, job: GenerateJob) -> (Vec<Event>, Result<Generation, EngineError>) {
+    let (events, mut incoming) = mpsc::channel(64);
+    let engine = engine(url);
+    let (result, came) =
+        tokio::join!(engine.generate(job, events, CancellationToken::new()), async {
+            let mut came = Vec::new();
+            while let Some(event) = incoming.recv().await {
+                came.push(event);
+            }
+            came
+        });
+    (came, result)
+}
+
+#[tokio::test]
+async fn whole_answers_are_asked_for_whole() {
+    let body = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},
+        "finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
+    let server = mock(vec![[JSON, body].concat().into_bytes()], Then::Close).await;
+    let job = GenerateJob { stream: false, ..GenerateJob::greedy(Prompt::user("hi"), 9) };
+    let (events, result) = events_of(&server.url, job).await;
+    assert_eq!(events, [Event::Text("Hi".into())]);
+    assert_eq!(told(result.unwrap()), (Usage::told(Some(3), Some(1), 2), Finish::Stop));
+    assert!(server.requests.lock().unwrap()[0].contains(r#""stream":false"#));
+    // Cut off in the middle it is no answer.
+    let half = [JSON, &body[..40]].concat().into_bytes();
+    let server = mock(vec![half], Then::Close).await;
+    let job = GenerateJob { stream: false, ..GenerateJob::greedy(Prompt::user("hi"), 9) };
+    let (events, result) = events_of(&server.url, job).await;
+    assert!(events.is_empty() && result.is_err(), "{result:?}");
+}
+
+#[tokio::test]
+async fn choices_and_tool_calls_come_as_pieces() {
+    let chunk = |choice: serde_json::Value| {
+        format!("data: {}\n\n", serde_json::json!({ "choices": [choice] }))
+    };
+    let call = serde_json::json!([{"index": 0, "id": "1", "function": {"name": "f"}}]);
+    let answer = [
+        SSE.to_owned(),
+        chunk(serde_json::json!({"index": 0, "delta": {"content": "a"}})),
+        chunk(serde_json::json!({"index": 1, "delta": {"tool_calls": call}})),
+        chunk(serde_json::json!({"index": 1, "delta": {}, "finish_reason": "tool_calls"})),
+        chunk(serde_json::json!({"index": 0, "delta": {}, "finish_reason": "length"})),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    let server = mock(vec![answer.concat().into_bytes()], Then::Close).await;
+    let job = GenerateJob { choices: 2, ..GenerateJob::greedy(Prompt::user("hi"), 9) };
+    let (events, result) = events_of(&server.url, job).await;
+    assert_eq!(result.unwrap().finish, Finish::Length);
+    assert_eq!(events[0], Event::Text("a".into()));
+    let Event::Piece(piece) = &events[1] else { panic!("{events:?}") };
+    assert_eq!((piece.choice, &piece.rest["tool_calls"]), (1, &call));
+    let reasons = events[2..].iter().map(|event| match event {
+        Event::Piece(piece) => (piece.choice, piece.finish_reason.as_deref()),
+        Event::Text(text) => panic!("{text}"),
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [(1, Some("tool_calls")), (0, Some("length"))]);
+    // A choice that has not said why it ended is not whole.
+    let server = mock(vec![answer[..4].concat().into_bytes()], Then::Close).await;
+    let job = GenerateJob { choices: 2, ..GenerateJob::greedy(Prompt::user("hi"), 9) };
+    let (_, result) = events_of(&server.url, job).await;
+    assert!(matches!(result.unwrap_err().failure, Failure::UpstreamClosed));
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_cut() {
+    let job = GenerateJob::greedy(Prompt::user("hi"), 1);
+    let endless = vec![delta(&"x".repeat(100_000)).into_bytes(); 20];
+    let packets = [vec![SSE.as_bytes().to_vec()], endless].concat();
+    let server = mock(packets, Then::Wait).await;
+    let (_, result) = events_of(&server.url, job).await;
+    let failure = result.unwrap_err().failure;
+    assert!(matches!(failure, Failure::UpstreamTooLong { unit: "answer", .. }), "{failure:?}");
+}
+
 #[tokio::test]
 async fn missing_usage_is_unknown_not_zero() {
     let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -205,7 +308,7 @@ async fn missing_usage_is_unknown_not_zero() {
     let server = mock(vec![answer.into_bytes()], Then::Close).await;
     let (_, result) = run(&server.url, usize::MAX).await;
     let usage = Usage::told(None, None, 1);
-    assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Stop });
+    assert_eq!(told(result.unwrap()), (usage, Finish::Stop));
 }
 
 #[tokio::test]
@@ -215,7 +318,7 @@ async fn cancelling_closes_the_connection() {
     let (text, result) = run(&server.url, 2).await;
     assert_eq!(text, "onetwo");
     let usage = Usage::told(None, None, 6);
-    assert_eq!(result.unwrap(), Generation { usage, finish: Finish::Cancelled });
+    assert_eq!(told(result.unwrap()), (usage, Finish::Cancelled));
     server.closed.recv().await.unwrap();
 
     let (events, incoming) = mpsc::channel(1);
@@ -230,7 +333,8 @@ async fn embeddings_and_the_models_name_are_fetched() {
     let body =
         r#"{"data":[{"index":0,"id":"served","embedding":[0.5,-1]}],"usage":{"prompt_tokens":2}}"#;
     let server = mock(vec![[JSON, body].concat().into_bytes()], Then::Close).await;
-    let options = UpstreamOptions { url: server.url.clone(), model: None, bearer: None };
+    let url = server.url.clone();
+    let options = UpstreamOptions { url, model: None, bearer: None, tokenizer: None };
     let engine = UpstreamEngine::new(options).unwrap();
     let result = engine.embed(vec!["x".into()], CancellationToken::new()).await.unwrap();
     assert_eq!((result.vectors, result.tokens), (vec![vec![0.5, -1.0]], Some(2)));

@@ -176,7 +176,7 @@ mod tests {
             agent: Some(AgentWord { agent: agent().public(), time: NOW, signature }),
             salt: Some(Digest::of(b"salt")),
             voucher: None,
-            retries: 0,
+            retries: None,
             patience: None,
             urgency: crate::flow::Priority::Normal,
             fingerprint: fingerprint("/v1/chat/completions", b"{}"),

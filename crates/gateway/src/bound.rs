@@ -35,26 +35,38 @@ fn own(part: &Part) -> Option<&Supply> {
 }
 
 /// Prompt tokens at most. This node's engine counts for itself; another node's may count
-/// otherwise, but never more than bytes and what a template adds.
+/// otherwise, but never more than bytes and what a template adds. Messages as they were written
+/// are counted by their bytes, those of fields come on top: what becomes a prompt is for the
+/// engine to know.
 async fn tokens_in_max(part: &Part, job: &GenerateJob) -> Result<u64, EngineError> {
     job.validate()?;
+    let beside = job.extras.tokens_max();
+    if job.extras.messages.is_some() {
+        return Ok(beside);
+    }
     let counted = match own(part) {
         Some(supply) => Some(supply.count(&job.prompt).await?.at_most()),
         None => None,
     };
     let away = part.servers.iter().any(|server| matches!(server.place, Place::There(_)));
-    let bytes = if away || counted.is_none() { by_bytes(job) } else { 0 };
-    Ok(counted.unwrap_or_default().max(bytes))
+    let bytes = if away || counted.is_none() { by_bytes(&job.prompt) } else { 0 };
+    Ok(counted.unwrap_or_default().max(bytes).saturating_add(beside))
 }
 
 /// A token is at least one byte long.
-fn by_bytes(job: &GenerateJob) -> u64 {
-    let messages = match &job.prompt {
+fn by_bytes(prompt: &Prompt) -> u64 {
+    let messages = match prompt {
         Prompt::Chat(messages) => messages.len() as u64,
         Prompt::Text(_) => 0,
     };
-    let bytes = job.prompt.bytes().max(job.extras.bytes()) as u64;
-    bytes + UPSTREAM_TEMPLATE_TOKENS_MAX + messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX
+    let template = messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX;
+    prompt.bytes() as u64 + UPSTREAM_TEMPLATE_TOKENS_MAX + template
+}
+
+/// A capsule that puts texts together has no room for more.
+fn text_only(field: &str) -> CallError {
+    let message = format!("this capsule is asked by text: it cannot carry `{field}`");
+    CallError::new(ErrorCode::RequestInvalid, message).at(field)
 }
 
 /// Most that each part of the route can use.
@@ -66,9 +78,15 @@ pub async fn bound(
 ) -> Result<Vec<Counters>, CallError> {
     match job {
         Job::Generate(options) => {
-            let Some(model) = work.model() else { return Ok(work.bound(route, 0, 0)) };
-            let part = &route.parts[model];
             let job = options.job(work.prompt(&options.prompt, None), max_tokens);
+            let Some(model) = work.model() else {
+                let beyond = job.beyond_text().map_or(Ok(()), |field| Err(text_only(&field)));
+                return beyond.map(|()| work.bound(route, 0, 0));
+            };
+            if job.extras.messages.is_some() && matches!(work, Work::Prompt { .. }) {
+                return Err(text_only(&job.beyond_text().unwrap_or_default()));
+            }
+            let part = &route.parts[model];
             if let Some(supply) = own(part) {
                 supply.check(&job).map_err(|failure| failed(&failure))?;
             }

@@ -8,8 +8,10 @@ use crate::flow::Priority;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
 pub use ambar_compute::{Extras, Piece};
-use ambar_compute::{Finish, GenerateJob, Prompt};
+use ambar_compute::{Finish, GenerateJob, Message, Prompt};
 pub use ambar_receipt::ReceiptId;
+use serde_json::json;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -35,12 +37,13 @@ pub struct CallRequest {
     pub voucher: Option<VoucherWord>,
     /// The client's own key for this call: the same key never pays twice.
     pub idempotency_key: Option<String>,
-    /// How many times the client says that it has sent this very request before.
-    pub retries: u32,
     /// How urgent the call is among those of its payer.
     pub urgency: Priority,
     /// How long the client waits for the answer, if it says so.
     pub patience: Option<Duration>,
+    /// How many times a client that sends requests again says that it has sent this one before;
+    /// nothing if it is no such client.
+    pub retries: Option<u32>,
     /// The digest of everything that makes the request what it is: path and body.
     pub fingerprint: Digest,
     /// What to do.
@@ -63,12 +66,24 @@ pub enum Job {
 
 impl Job {
     /// The input as the receipt hashes it: the question, or the texts with a line end between
-    /// each two.
+    /// each two. What is asked beyond text: JSON without spaces, members in the order of their
+    /// names' bytes, `{"fields", "messages"}` or `{"fields", "prompt"}`, messages as they were
+    /// written.
     #[must_use]
     pub fn input(&self) -> String {
         match self {
-            Self::Generate(options) => question(&options.prompt).to_owned(),
-            Self::Embed { inputs, .. } => inputs.join("\n"),
+            Self::Generate(options) if options.extras.is_empty() => self.question().into_owned(),
+            Self::Generate(options) => options.input(),
+            Self::Embed { .. } => self.question().into_owned(),
+        }
+    }
+
+    /// What is looked for in records: the last thing that a user says, or the texts.
+    #[must_use]
+    pub fn question(&self) -> Cow<'_, str> {
+        match self {
+            Self::Generate(options) => question(&options.prompt).into(),
+            Self::Embed { inputs, .. } => inputs.join("\n").into(),
         }
     }
 }
@@ -112,6 +127,21 @@ impl GenerateOptions {
             stream: false,
             extras: Extras::default(),
         }
+    }
+
+    /// The input in the form for what is more than text.
+    fn input(&self) -> String {
+        let Extras { messages, fields, .. } = &self.extras;
+        let message = |said: &Message| json!({"role": said.role.as_str(), "content": said.content});
+        let asked = match (messages, &self.prompt) {
+            (Some(messages), _) => json!({"fields": fields, "messages": messages}),
+            (None, Prompt::Chat(chat)) => {
+                let messages: Vec<_> = chat.iter().map(message).collect();
+                json!({"fields": fields, "messages": messages})
+            }
+            (None, Prompt::Text(text)) => json!({"fields": fields, "prompt": text}),
+        };
+        asked.to_string()
     }
 
     /// The job of an engine: to answer `prompt`, each choice within `max_tokens`.

@@ -25,6 +25,7 @@ use crate::recall::Recalls;
 use crate::record::{Batched, Metered, Record, Reserved};
 use crate::recovery;
 use crate::refusals::Refusals;
+use crate::repeats::Repeats;
 use crate::replay::replay;
 use crate::reservation::Reservation;
 use crate::route::{Route, Router};
@@ -94,6 +95,7 @@ pub(crate) struct Inner {
     pub archive: Arc<Archive>,
     pub refusals: Refusals,
     pub answers: Answers,
+    pub repeats: Repeats,
     pub books: Books,
     pub pending: Pending,
     pub figures: Arc<Figures>,
@@ -173,6 +175,7 @@ impl Gateway {
             archive: Arc::new(archive),
             refusals,
             answers,
+            repeats: Repeats::default(),
             books,
             pending: Pending::default(),
             figures: Arc::default(),
@@ -354,6 +357,7 @@ impl Inner {
             }
             self.books.charge(&metered.claim(), metered.price());
             metered.voucher.into_iter().for_each(|voucher| self.books.vouch(voucher));
+            self.repeats.remember(&metered);
             self.pending.reserve(metered.receipt(), position);
             self.pending.add(&metered);
         }
@@ -401,6 +405,9 @@ impl Inner {
         }
         let (view, opened) = self.opened(&request.certificate).await?;
         let Some(key) = &request.idempotency_key else {
+            if let Some(accepted) = self.again(&opened, &request).await? {
+                return Ok(accepted);
+            }
             return self.start(view, &opened, request, None).await;
         };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
@@ -428,7 +435,7 @@ impl Inner {
     }
 
     /// The receipt of a call that was made before.
-    fn earlier(&self, call: &Digest) -> Result<Option<Metered>, CallError> {
+    pub(crate) fn earlier(&self, call: &Digest) -> Result<Option<Metered>, CallError> {
         if let Some(metered) = self.pending.of_call(call) {
             return Ok(Some(Metered::clone(&metered)));
         }
@@ -455,10 +462,7 @@ impl Inner {
         self.reserve(receipt, &route, now)?;
         let (call, under_way, sealer) = match keyed {
             Some(Keyed { call, under_way, sealer }) => (call, under_way, Some(sealer)),
-            None => {
-                let (call, under_way) = self.unkeyed(opened, receipt)?;
-                (call, under_way, None)
-            }
+            None => self.unkeyed(opened, &request, receipt)?,
         };
         let (client, events) = mpsc::channel(CALL_EVENTS_MAX);
         let capsule = route.parts[0].version.id.to_string();
@@ -506,17 +510,6 @@ impl Inner {
             self.pending.remove(&[id]);
             CallError::of(&error)
         })
-    }
-
-    /// A call without a key has one that no client can write.
-    fn unkeyed(&self, opened: &Opened, id: ReceiptId) -> Result<(Digest, UnderWay), CallError> {
-        let call = call_id(opened.channel, &opened.holder, &format!("\0{}", id.n));
-        match self.pending.enter(call) {
-            Entry::Fresh(under_way) => Ok((call, under_way)),
-            Entry::Taken(_) => {
-                Err(CallError::new(ErrorCode::Internal, "a sequence number was given twice"))
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! exactly once, as a charged call or as a void leaf.
 
 pub mod admission;
+mod again;
 pub mod answers;
 pub mod archive;
 pub mod attribute;
@@ -19,6 +20,7 @@ pub mod call;
 pub mod catalogue;
 pub mod certificate;
 pub mod compose;
+pub mod counted;
 mod desk;
 pub mod dialect;
 mod enter;
@@ -38,6 +40,7 @@ mod recall;
 pub mod record;
 pub mod recovery;
 pub mod refusals;
+pub mod repeats;
 mod replay;
 mod reservation;
 mod revoke;

@@ -67,12 +67,15 @@ pub(crate) async fn embed(
     client: &mpsc::Sender<CallEvent>,
     cancel: &CancellationToken,
 ) -> Product {
+    // Each text is a token at least.
+    let least = inputs.len() as u64;
     let embedded = until_left(engine.embed(inputs, cancel.clone()), client, cancel).await;
     match embedded {
         Ok(embeddings) => {
             let vectors = embeddings.vectors;
             let gone = client.send(CallEvent::Vectors(vectors.clone())).await.is_err();
-            let usage = Usage { tokens_in: embeddings.tokens, ..Usage::default() };
+            let tokens_in = embeddings.tokens.or(Some(least));
+            let usage = Usage { tokens_in, ..Usage::default() };
             let vectors = if gone { Vec::new() } else { vectors };
             Product { vectors, usage, finish: Some(Finish::Stop), ..Product::default() }
         }
@@ -98,12 +101,12 @@ async fn until_left<T>(
 
 /// The public error of an engine's failure.
 pub(crate) fn failed(failure: &Failure) -> CallError {
-    if let Failure::UnsupportedField { field, .. } = failure {
-        return CallError::new(ErrorCode::RequestInvalid, failure.to_string()).at(field);
-    }
     let code = match failure {
-        Failure::InvalidJob { .. } | Failure::Unsupported { .. } => ErrorCode::RequestInvalid,
-        Failure::Busy { .. } => ErrorCode::EngineBusy,
+        Failure::InvalidJob { .. }
+        | Failure::Unsupported { .. }
+        | Failure::UnsupportedField { .. }
+        | Failure::UpstreamRefused { .. } => ErrorCode::RequestInvalid,
+        Failure::Busy { .. } | Failure::UpstreamBusy { .. } => ErrorCode::EngineBusy,
         Failure::ContextTooLong { .. } => ErrorCode::ContextTooLong,
         Failure::UnsupportedArchitecture { .. } => ErrorCode::ModelUnsupported,
         Failure::UpstreamConfig { .. }
@@ -116,5 +119,13 @@ pub(crate) fn failed(failure: &Failure) -> CallError {
         | Failure::UpstreamClosed => ErrorCode::BadGateway,
         _ => ErrorCode::EngineFailed,
     };
-    CallError::new(code, failure.to_string())
+    let error = CallError::new(code, failure.to_string());
+    match failure {
+        Failure::UnsupportedField { field, .. } => error.at(field),
+        Failure::UpstreamRefused { param: Some(param), .. } => error.at(param),
+        Failure::UpstreamBusy { retry_after_ms, .. } => {
+            CallError { retry_after_ms: *retry_after_ms, ..error }
+        }
+        _ => error,
+    }
 }

@@ -5,6 +5,7 @@ use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
 use crate::call::{CallError, CallEvent, Job, ReceiptId, Summary};
 use crate::compose::{Retrieved, Work};
+use crate::counted::{Counted, check, counted};
 use crate::flow::{Place, Priority};
 use crate::gateway::Inner;
 use crate::meter;
@@ -15,9 +16,9 @@ use crate::routing::Dispatch;
 use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Price};
-use ambar_compute::{Finish, Usage};
+use ambar_compute::Finish;
 use ambar_licence::{DecisionRecord, Purpose, Territory};
-use ambar_receipt::{Counter, Counters, Details, Leaf, Voucher, opening};
+use ambar_receipt::{CountCheck, Counter, Counters, Details, Leaf, Voucher, opening};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,7 +112,8 @@ impl Running {
         let digest = opening(&salt, input.as_bytes());
         let retrieved = match self.work.datanet() {
             Some((part, parameters)) => {
-                let found = dispatch.retrieve(part, parameters, &input, digest).await;
+                let asked = self.job.question();
+                let found = dispatch.retrieve(part, parameters, &asked, digest).await;
                 Some(found.map_err(Product::failed)?)
             }
             None => None,
@@ -127,6 +129,7 @@ impl Running {
             decision: self.decision.digest(),
             wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             routing: Vec::new(),
+            counts: self.count_check(&product),
         };
         let counters = self.counters(&product, retrieved.as_ref());
         match self.leaf(gateway, dispatch, &product, (retrieved.as_ref(), &counters), details).await
@@ -164,14 +167,13 @@ impl Running {
     /// What the parts used, never more than was held for.
     fn counters(&self, product: &Product, retrieved: Option<&Retrieved>) -> Vec<Counters> {
         let mut counters = vec![Counters::default(); self.route.parts.len()];
-        let tokens = |count: Option<u64>| count.unwrap_or_default();
         if let Some(part) = self.work.model() {
-            let Usage { tokens_in, tokens_out, .. } = product.usage;
+            let Counted { tokens_in, tokens_out } = counted(&product.usage);
             counters[part] = match self.job {
-                Job::Embed { .. } => Counters::new([(Counter::EmbeddingTokens, tokens(tokens_in))]),
+                Job::Embed { .. } => Counters::new([(Counter::EmbeddingTokens, tokens_in)]),
                 Job::Generate(_) => Counters::new([
-                    (Counter::TokensIn, tokens(tokens_in)),
-                    (Counter::TokensOut, tokens(tokens_out)),
+                    (Counter::TokensIn, tokens_in),
+                    (Counter::TokensOut, tokens_out),
                 ]),
             };
         }
@@ -185,6 +187,18 @@ impl Running {
         counters.iter().zip(&self.bound).map(capped).collect()
     }
 
+    /// What the receipt says of an engine's counts.
+    fn count_check(&self, product: &Product) -> Option<CountCheck> {
+        let held = &self.bound[self.work.model()?];
+        match self.job {
+            Job::Embed { .. } => None,
+            Job::Generate(_) => {
+                let held = (held.get(Counter::TokensIn), held.get(Counter::TokensOut));
+                check(&product.usage, held)
+            }
+        }
+    }
+
     /// The call as it settles.
     async fn leaf(
         &self,
@@ -194,14 +208,15 @@ impl Running {
         (retrieved, counters): (Option<&Retrieved>, &[Counters]),
         details: Details,
     ) -> Result<Metered, CallError> {
-        let output = product.transcript.text();
+        let said = product.text();
+        let said = String::from_utf8_lossy(&said);
         let attribution = Attribution {
             view: &self.view,
             serving: &gateway.serving,
             parts: &self.route.parts,
             call: self.call,
             retrieved,
-            output: &output,
+            output: &said,
             output_digest: details.output,
         };
         let mut lines = meter::lines(&self.route, &dispatch.served(), counters)?;

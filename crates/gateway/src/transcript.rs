@@ -179,7 +179,8 @@ fn without_index(value: &Value) -> Value {
     Value::Array(items)
 }
 
-fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
+/// What an object says after more of it has come.
+pub(crate) fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
     for (name, value) in more {
         let known = into.entry(name.as_str()).or_insert(Value::Null);
         join(known, value, SAID_ONCE.contains(&name.as_str()));
@@ -261,6 +262,12 @@ impl Product {
             return self.transcript.output();
         }
         AnswerBody::float_bytes(&self.vectors).concat()
+    }
+
+    /// What is looked through for quotations: the very bytes that the receipt hashes, so that
+    /// whoever opens them finds the same.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        if self.vectors.is_empty() { self.transcript.output() } else { Vec::new() }
     }
 
     pub(crate) fn is_whole(&self) -> bool {

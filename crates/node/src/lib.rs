@@ -17,6 +17,7 @@ pub mod contributors;
 mod custody;
 pub mod disk;
 mod engine;
+mod engine_keys;
 pub mod error;
 pub mod export;
 pub mod files;

@@ -3,13 +3,15 @@
 use crate::config::Served;
 use crate::contributors::{ContributorsError, ContributorsFile};
 use crate::custody::{Custody, CustodyError};
+use crate::engine_keys::{EngineKeyError, EngineKeys};
 use crate::error::NodeError;
 use crate::files::{CONTRIBUTORS_FILE, FileEntry, FileTable, FileTableError};
-use crate::home::Home;
+use crate::home::{Home, private_directory, write_private};
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{AccountId, Cid, Coded, ErrorCode};
 use ambar_capsule::sealing::{OpenFileError, SealedContentError, VersionKey, open_file};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
+use ambar_compute::upstream::Secret;
 use ambar_compute::{EngineOptions, EngineSpec, Failure};
 use ambar_corpus::{Corpus, CorpusError, Document, Progress, Stage};
 use ambar_gateway::view::LedgerView;
@@ -19,7 +21,13 @@ use ambar_ledger::object::{Balance, Datanet, Line, Version};
 use ambar_ledger::query::State;
 use ambar_store::Store;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A model's tokenizer among its files.
+const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Longest tokenizer that is read, bytes.
+const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a capsule cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +71,9 @@ pub enum ServeError {
     /// The records do not become a corpus.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    /// The secret of an upstream engine cannot be kept or had.
+    #[error(transparent)]
+    EngineKey(#[from] EngineKeyError),
     /// The configuration cannot be written.
     #[error(transparent)]
     Home(#[from] Box<NodeError>),
@@ -85,6 +96,7 @@ impl Coded for ServeError {
             Self::Contributors(error) => error.code(),
             Self::Stranger(_) => ErrorCode::DocumentInvalid,
             Self::Corpus(error) => error.code(),
+            Self::EngineKey(error) => error.code(),
             Self::Home(error) => error.code(),
         }
     }
@@ -128,12 +140,24 @@ impl Kitchen<'_> {
 
     /// Serves a version; yields the number of records of a dataset.
     pub fn serve(&self, version: &Cid, served: &Served) -> Result<Option<u64>, ServeError> {
+        self.serve_with(version, served, None)
+    }
+
+    /// The same with a new secret for an upstream engine, which is kept once it serves.
+    pub fn serve_with(
+        &self,
+        version: &Cid,
+        served: &Served,
+        key: Option<&str>,
+    ) -> Result<Option<u64>, ServeError> {
         let busy = self.gauge.begin(Some(*version));
         busy.at(Phase::Opening, 0, 0);
         let (number, _) = self.view.version(version)?;
         let manifest = manifest(&self.view, number)?;
         let (offer, records) = match (manifest.kind(), served) {
-            (Kind::Model, Served::Engine(spec)) => (engine(spec)?, None),
+            (Kind::Model, Served::Engine(spec)) => {
+                (self.engine((version, &manifest), spec, key)?, None)
+            }
             (Kind::Dataset, Served::Datanet) => {
                 let corpus = self.corpus(version, number, &manifest, &busy)?;
                 let records = corpus.documents().len() as u64;
@@ -150,6 +174,58 @@ impl Kitchen<'_> {
         };
         self.serving.insert(*version, offer);
         Ok(records)
+    }
+
+    /// A model's engine. An upstream gets the secret that it asks for, and is counted after by
+    /// the model's own tokenizer if that is among the capsule's files.
+    fn engine(
+        &self,
+        (version, manifest): (&Cid, &Manifest),
+        spec: &EngineSpec,
+        key: Option<&str>,
+    ) -> Result<Offer, ServeError> {
+        let mut options = EngineOptions::default();
+        if matches!(spec, EngineSpec::Upstream { .. }) {
+            options.bearer = match key {
+                Some(key) => Some(Secret::new(key)),
+                None => EngineKeys::of(self.home).open(version, spec)?,
+            };
+            options.tokenizer = self.tokenizer(version, manifest);
+        }
+        if let Some(key) = key {
+            EngineKeys::check(spec, key)?;
+        }
+        let engine = spec.open(&options)?;
+        if let Some(key) = key {
+            EngineKeys::of(self.home).keep(version, spec, key)?;
+        }
+        Ok(Offer::Engine(Supply::new(engine)))
+    }
+
+    /// The tokenizer among a model's files, as a file of its own. A capsule that has none, or
+    /// whose files are not here, is served without.
+    fn tokenizer(&self, version: &Cid, manifest: &Manifest) -> Option<PathBuf> {
+        let files = Files::open(self, manifest).ok()?;
+        let named = |file: &FileEntry| file.path.rsplit('/').next() == Some(TOKENIZER_FILE);
+        let (place, file) = (0..).zip(&files.table.files).find(|(_, file)| named(file))?;
+        if file.bytes > TOKENIZER_BYTES_MAX {
+            return None;
+        }
+        let directory = self.home.directory("tokenizers");
+        let path = directory.join(format!("{version}.json"));
+        let written =
+            files.read(place, file).map_err(|error| error.to_string()).and_then(|bytes| {
+                let kept =
+                    private_directory(&directory).and_then(|()| write_private(&path, &bytes));
+                kept.map_err(|error| error.to_string())
+            });
+        match written {
+            Ok(()) => Some(path),
+            Err(error) => {
+                tracing::warn!(%version, error, "counts of the upstream are not checked");
+                None
+            }
+        }
     }
 
     /// The corpus on the disk, built again from blobs if it is missing or damaged.
@@ -257,8 +333,4 @@ fn built(progress: Progress, bytes: u64, busy: &Busy<'_>) {
         Stage::Passages => busy.at(Phase::Indexing, progress.bytes.min(bytes), bytes),
         Stage::Writing => busy.at(Phase::Writing, 0, 0),
     }
-}
-
-fn engine(spec: &EngineSpec) -> Result<Offer, ServeError> {
-    Ok(Offer::Engine(Supply::new(spec.open(&EngineOptions::default())?)))
 }

@@ -111,6 +111,25 @@ record! {
         pub wall_ms: u64,
         /// Where several nodes could serve a part: whom the gateway chose, and why.
         pub routing: Vec<Routing>,
+        /// What an engine said of its tokens, where that is not all there is to say.
+        pub counts: Option<CountCheck>,
+    }
+}
+
+record! {
+    /// Tokens of a call as somebody else's engine reported them and as the serving node counted
+    /// them. It is there where the two disagree, where the engine reported nothing, and where it
+    /// reported more than was held; what was charged is in the line's counters.
+    #[derive(Copy)]
+    pub struct CountCheck {
+        /// Prompt tokens as reported.
+        pub reported_in: Option<u64>,
+        /// Prompt tokens as counted, without those of a chat template.
+        pub counted_in: Option<u64>,
+        /// Answer tokens as reported.
+        pub reported_out: Option<u64>,
+        /// Answer tokens as counted.
+        pub counted_out: Option<u64>,
     }
 }
 

@@ -29,7 +29,7 @@ pub use bill::{BillError, LineBill, Payee};
 pub use counters::{Counter, Counters};
 pub use export::{ReceiptDocument, ReceiptId};
 pub use fact::Fact;
-pub use leaf::{CallOutcome, Details, Leaf, Line, Shares, call_id, opening};
+pub use leaf::{CallOutcome, CountCheck, Details, Leaf, Line, Shares, call_id, opening};
 pub use one_call::{OneCall, SignedOneCall};
 pub use outcome::{BatchOutcome, TransactionOutcome};
 pub use purse::Purse;

@@ -126,8 +126,8 @@ pub(super) const OWNED: [Owned; 15] = [
     Owned { package: "indicatif", owners: TOP },
     Owned { package: "llama-cpp-*", owners: INFERENCE },
     Owned { package: "malachitebft-*", owners: ORDERING },
-    // The gateway calls models through `compute` only; others are HTTP clients of a node.
-    Owned { package: "reqwest", owners: &["ambar", "ambar-compute", "ambar-node", "xtask"] },
+    // HTTP clients of a node; the gateway calls models through `compute`, which has its own.
+    Owned { package: "reqwest", owners: &["ambar", "ambar-node", "xtask"] },
     Owned { package: "tokenizers", owners: INFERENCE },
     Owned { package: "wasmtime*", owners: INFERENCE },
 ];

@@ -63,6 +63,8 @@ pub struct ServeArgs {
     /// With what a model answers; other kinds need nothing
     #[arg(long, value_name = "SPEC")]
     engine: Option<EngineSpec>,
+    #[command(flatten)]
+    engine_key: publish::EngineKeyArgs,
 }
 
 /// Which capsule, and to whom.
@@ -115,7 +117,9 @@ async fn serve(context: &Context, args: &ServeArgs) -> Outcome {
         engine: args.engine.clone().map(model::absolute),
         height: capsule.height,
     };
-    let offer = publish::serve(&operator, kind, &served, context.progress()).await?;
+    let key = args.engine_key.read(args.engine.as_ref())?;
+    let progress = context.progress();
+    let offer = publish::serve_with(&operator, kind, &served, key, progress).await?;
     let offer = offer.ok_or_else(|| Failure::input(format!("{kind} capsules are not called")))?;
     let document = json!({ "id": capsule.id, "served": offer });
     context.print(&document, || format!("the node serves the {offer} of {}\n", capsule.id))

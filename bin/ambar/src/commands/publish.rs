@@ -4,6 +4,7 @@
 use crate::commands::terms;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::files;
 use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
 use crate::signer::Signer;
@@ -24,7 +25,7 @@ Examples:
   ambar publish model.gguf --kind model --name Small --terms model.toml
   ambar publish cases/ --kind dataset --name Cases --terms cases.toml --sealed
   ambar publish card.md --kind model --name Big --terms model.toml \\
-      --engine upstream:http://127.0.0.1:8000/v1#big
+      --engine upstream:http://127.0.0.1:8000/v1#big --engine-key key.txt
   ambar publish ask/ --kind prompt --name Ask --terms ask.toml \\
       --uses bafyrei…model --uses bafyrei…data
 
@@ -71,12 +72,43 @@ pub struct PublishArgs {
     /// null; without it, a model that is files here is served from them
     #[arg(long, value_name = "SPEC")]
     engine: Option<EngineSpec>,
+    #[command(flatten)]
+    engine_key: EngineKeyArgs,
     /// Encrypt the files: only those whose grant includes fetch can read them
     #[arg(long)]
     sealed: bool,
     /// The node that keeps the key of sealed files, if it is not the one that stores them
     #[arg(long, value_name = "URL", requires = "sealed")]
     key_node: Option<String>,
+}
+
+/// The secret of an upstream engine, which is never written on a command line.
+#[derive(Args, Debug)]
+pub struct EngineKeyArgs {
+    /// The API key of an upstream engine, kept sealed by the node; `-` for standard input
+    /// [env: AMBAR_ENGINE_KEY, the key itself]
+    #[arg(long, value_name = "FILE", requires = "engine")]
+    engine_key: Option<PathBuf>,
+}
+
+/// Where a key is read from when no file is named.
+const ENGINE_KEY_VARIABLE: &str = "AMBAR_ENGINE_KEY";
+/// Longest file of a key, bytes.
+const ENGINE_KEY_FILE_BYTES_MAX: u64 = 8192;
+
+impl EngineKeyArgs {
+    /// The key for an engine, if one is given: the variable counts for upstream engines only.
+    pub fn read(&self, engine: Option<&EngineSpec>) -> Outcome<Option<String>> {
+        let upstream = matches!(engine, Some(EngineSpec::Upstream { .. }));
+        let text = match &self.engine_key {
+            Some(_) if !upstream => {
+                return Err(Failure::input("only an upstream engine has a key"));
+            }
+            Some(file) => Some(files::read_text(file, ENGINE_KEY_FILE_BYTES_MAX)?),
+            None => std::env::var(ENGINE_KEY_VARIABLE).ok().filter(|_| upstream),
+        };
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -114,11 +146,14 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         sealed: args.sealed,
         key_node: args.key_node.clone(),
     };
+    let engine_key = args.engine_key.read(args.engine.as_ref())?;
     let signer = context.signer(args.key.as_deref()).await?;
     let progress = context.progress();
     let published = publish(&signer, &request, progress).await?;
     let served = match context.operator().await? {
-        Some(operator) => serve(&operator, args.kind, &published, progress).await?,
+        Some(operator) => {
+            serve_with(&operator, args.kind, &published, engine_key, progress).await?
+        }
         None => None,
     };
     let Published { id, height, .. } = published;
@@ -140,6 +175,17 @@ pub async fn serve(
     published: &Published,
     progress: &Progress,
 ) -> Outcome<Option<String>> {
+    serve_with(operator, kind, published, None, progress).await
+}
+
+/// The same, with the secret of an upstream engine.
+pub async fn serve_with(
+    operator: &Signer,
+    kind: Kind,
+    published: &Published,
+    engine_key: Option<String>,
+    progress: &Progress,
+) -> Outcome<Option<String>> {
     if matches!(kind, Kind::Code | Kind::Agent) {
         return Ok(None);
     }
@@ -147,7 +193,7 @@ pub async fn serve(
     if kind == Kind::Model && engine.is_none() {
         return Err(Failure::input("a model needs an engine").helping("name it with --engine"));
     }
-    let request = ServingRequest { engine };
+    let request = ServingRequest { engine, engine_key };
     let (client, id) = (operator.client(), &published.id);
     let serving = client.serve(id, &request);
     let answer =

@@ -1,6 +1,8 @@
 //! What arrived: the output of an answer as its receipt hashes it, and what the answer says of
 //! its receipt.
 
+use ambar_gateway::dialect::openai::{piece_of, transcript_of};
+use ambar_gateway::transcript::Transcript;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
 
@@ -10,8 +12,10 @@ const RECEIPT_COMMENT: &str = ": ambar-receipt ";
 const PRICE_COMMENT: &str = ": ambar-price ";
 /// Longest line of a stream that is looked at, bytes.
 const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Longest output that is kept to be checked, bytes.
-const OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest stream whose output is kept to be checked, bytes.
+const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The events that end an answer of typed events.
+const ENDS: [&str; 2] = ["response.completed", "response.incomplete"];
 
 /// The output in a whole answer; nothing if the answer has not the dialect's shape.
 pub fn output_of(body: &[u8]) -> Option<Vec<u8>> {
@@ -20,12 +24,7 @@ pub fn output_of(body: &[u8]) -> Option<Vec<u8>> {
         let vectors = data.iter().map(|datum| vector(&datum["embedding"]));
         return Some(vectors.collect::<Option<Vec<_>>>()?.concat());
     }
-    piece(&body["choices"][0], "message").map(|text| text.as_bytes().to_vec())
-}
-
-/// The text in a choice of either generating route.
-fn piece<'a>(choice: &'a Value, whole: &str) -> Option<&'a str> {
-    choice[whole]["content"].as_str().or_else(|| choice["text"].as_str())
+    transcript_of(&body).map(|transcript| transcript.output())
 }
 
 /// A vector as little-endian 32-bit floats.
@@ -42,8 +41,12 @@ fn vector(embedding: &Value) -> Option<Vec<u8>> {
 #[derive(Debug, Default)]
 pub struct Heard {
     line: Vec<u8>,
-    /// The text.
-    pub output: Vec<u8>,
+    /// What the answer says, and how many bytes of events that took.
+    transcript: Transcript,
+    bytes: usize,
+    /// Whether it comes as typed events, of which the last one has all of it.
+    typed: bool,
+    whole: bool,
     /// The receipt's id.
     pub receipt: Option<String>,
     /// Whether the stream says that it is over.
@@ -80,19 +83,30 @@ impl Heard {
             self.ended = true;
             return;
         }
-        match serde_json::from_str::<Value>(data) {
-            Ok(event) if event.get("error").is_some() => self.ended = true,
-            Ok(event) if self.output.len() < OUTPUT_BYTES_MAX => {
-                let text = piece(&event["choices"][0], "delta").unwrap_or_default();
-                self.output.extend_from_slice(text.as_bytes());
+        let Ok(event) = serde_json::from_str::<Value>(data) else { return };
+        self.bytes += data.len();
+        if event.get("error").is_some_and(|error| !error.is_null()) {
+            self.ended = true;
+        } else if event.get("sequence_number").is_some() {
+            self.typed = true;
+            if let Some(transcript) = ENDS
+                .contains(&event["type"].as_str().unwrap_or_default())
+                .then(|| transcript_of(&event["response"]))
+                .flatten()
+            {
+                (self.transcript, self.whole) = (transcript, true);
             }
-            _ => {}
+        } else if self.bytes < OUTPUT_BYTES_MAX {
+            let choices = event["choices"].as_array().into_iter().flatten();
+            choices.filter_map(piece_of).for_each(|piece| self.transcript.add(&piece));
         }
     }
 
-    /// The output, if the stream says that it is over.
-    pub fn output(&self) -> Option<&[u8]> {
-        self.ended.then_some(&self.output)
+    /// The output, if the stream says that it is over. Of typed events only the last tells it:
+    /// of an answer that broke off there is none to check.
+    pub fn output(&self) -> Option<Vec<u8>> {
+        let known = self.ended && (self.whole || !self.typed);
+        known.then(|| self.transcript.output())
     }
 }
 
@@ -138,10 +152,41 @@ mod tests {
             let mut heard = Heard::default();
             heard.take(one);
             heard.take(two);
-            assert_eq!(heard.output(), Some("Zoë".as_bytes()), "{cut}");
+            assert_eq!(heard.output().as_deref(), Some("Zoë".as_bytes()), "{cut}");
             assert_eq!(heard.receipt.as_deref(), Some("3-17"));
             assert_eq!(heard.price.as_deref(), Some("0.5"));
         }
+    }
+
+    #[test]
+    fn tool_calls_are_read_alike_whole_and_in_pieces() {
+        let call = |index: Option<u64>, arguments: &str| {
+            let mut call = json!({"id": "1", "type": "function",
+                "function": {"name": "f", "arguments": arguments}});
+            index.into_iter().for_each(|index| call["index"] = index.into());
+            json!([call])
+        };
+        let message = json!({"role": "assistant", "content": null, "refusal": null,
+            "tool_calls": call(None, "{\"a\":1}")});
+        let whole = json!({"choices": [{"index": 0, "message": message}]}).to_string();
+        let output = output_of(whole.as_bytes()).unwrap();
+        let mut heard = Heard::default();
+        for arguments in ["{\"a\"", ":1}"] {
+            let delta = json!({"tool_calls": call(Some(0), arguments)});
+            let chunk = json!({"choices": [{"index": 0, "delta": delta}]});
+            heard.take(format!("data: {chunk}\n\n").as_bytes());
+        }
+        heard.take(b"data: [DONE]\n\n");
+        assert_eq!(heard.output(), Some(output.clone()));
+        let item = json!({"type": "function_call", "call_id": "1", "name": "f",
+            "arguments": "{\"a\":1}", "id": "fc_1", "status": "completed"});
+        let response = json!({"object": "response", "output": [item]});
+        assert_eq!(output_of(response.to_string().as_bytes()), Some(output.clone()));
+        let last = json!({"type": "response.completed", "sequence_number": 9,
+            "response": response});
+        let mut typed = Heard::default();
+        typed.take(format!("event: response.completed\ndata: {last}\n\ndata: [DONE]\n").as_bytes());
+        assert_eq!(typed.output(), Some(output));
     }
 
     #[test]
@@ -151,6 +196,7 @@ mod tests {
         assert_eq!((heard.output(), heard.ended), (None, false));
         let mut failed = Heard::default();
         failed.take(b"data: {\"choices\":[{\"text\":\"a\"}]}\n: ambar-receipt 3-1\n\ndata: {\"error\":{}}\n");
-        assert_eq!((failed.output(), failed.receipt.as_deref()), (Some(&b"a"[..]), Some("3-1")));
+        assert_eq!(failed.output().as_deref(), Some(&b"a"[..]));
+        assert_eq!(failed.receipt.as_deref(), Some("3-1"));
     }
 }

@@ -8,7 +8,7 @@ use crate::openai::cause;
 use ambar_base::{Digest, ErrorCode, Price};
 use ambar_gateway::dialect::openai::{
     ANSWER_BYTES_MAX, BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS, HEADER_VALUE_BYTES_MAX,
-    input_of,
+    RESPONSES, input_of,
 };
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -25,11 +25,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Headers of an answer that the client sees.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "content-type",
     "cache-control",
     "x-accel-buffering",
     "x-should-retry",
+    "retry-after",
+    "retry-after-ms",
     "ambar-receipt",
     "ambar-price",
     "ambar-mu",
@@ -58,6 +60,7 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .route(CHAT, post(call))
         .route(COMPLETIONS, post(call))
         .route(EMBEDDINGS, post(call))
+        .route(RESPONSES, post(call))
         .fallback(nothing)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(proxy)
@@ -270,7 +273,7 @@ impl Told {
     /// receipt is taken before the client hears that.
     fn end(&mut self) {
         let Some(call) = self.call.take_if(|_| self.heard.ended) else { return };
-        let output = self.heard.output().map(<[u8]>::to_vec);
+        let output = self.heard.output();
         match &self.heard.receipt {
             Some(receipt) if !is_free(self.heard.price.as_deref()) => {
                 call.answered(receipt, output);

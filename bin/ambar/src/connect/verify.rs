@@ -111,6 +111,7 @@ mod tests {
             decision: Digest::ZERO,
             wall_ms: 5,
             routing: Vec::new(),
+            counts: None,
         }
     }
 

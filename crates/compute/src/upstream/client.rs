@@ -1,23 +1,30 @@
-//! HTTP towards one upstream: base URL, TLS, time-outs, and the mapping of
+//! HTTP towards one upstream: base URL, TLS, kept connections, time-outs, and the mapping of
 //! everything that can fail there to typed errors.
 //!
 //! Redirects are not followed and proxies of the environment are not used: the
 //! bearer secret goes to the configured host and to no other.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Response, Url};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
-use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::error::Failure;
 use crate::limits::{
     UPSTREAM_BODY_BYTES_MAX, UPSTREAM_CONNECT_TIMEOUT, UPSTREAM_ERROR_BYTES_MAX,
-    UPSTREAM_IDLE_TIMEOUT,
+    UPSTREAM_IDLE_CONNECTION_TIMEOUT, UPSTREAM_IDLE_CONNECTIONS_MAX, UPSTREAM_IDLE_TIMEOUT,
+    UPSTREAM_RETRY_AFTER_MS_MAX,
 };
 
 use super::Secret;
@@ -29,61 +36,94 @@ const PATH_DEFAULT: &str = "/v1";
 /// A client for one base URL.
 #[derive(Debug)]
 pub(super) struct Client {
-    http: reqwest::Client,
-    base: Url,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: String,
+    headers: HeaderMap,
 }
+
+/// An answer whose head is there and good.
+pub(super) type Answer = Response<Incoming>;
 
 impl Client {
     pub(super) fn new(url: &str, bearer: Option<&Secret>) -> Result<Self, Failure> {
         let refused = |reason: String| Failure::UpstreamConfig { url: url.to_owned(), reason };
         let base = base_url(url).map_err(refused)?;
-        let tls = tls(base.scheme() == "https").map_err(|e| refused(e.to_string()))?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .default_headers(headers(bearer).map_err(|reason| refused(reason.to_owned()))?)
-            .redirect(Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .connect_timeout(UPSTREAM_CONNECT_TIMEOUT)
-            .read_timeout(UPSTREAM_IDLE_TIMEOUT)
-            .build()
-            .map_err(|e| refused(e.to_string()))?;
-        Ok(Self { http, base })
+        let tls = tls(base.starts_with("https:")).map_err(|e| refused(e.to_string()))?;
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(UPSTREAM_CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(UPSTREAM_IDLE_CONNECTION_TIMEOUT)
+            .pool_max_idle_per_host(UPSTREAM_IDLE_CONNECTIONS_MAX)
+            .build(connector);
+        let headers = headers(bearer).map_err(|reason| refused(reason.to_owned()))?;
+        Ok(Self { http, base, headers })
     }
 
     /// Posts `body` and returns the answer once its head is there and good.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, Failure> {
-        check_status(send(self.http.post(self.url(path)).json(body)).await?).await
+    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+        self.send(Method::POST, path, Full::from(body)).await
     }
 
     /// Fetches a whole answer.
     pub(super) async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let response = check_status(send(self.http.get(self.url(path))).await?).await?;
-        read_body(response).await
+        let answer = self.send(Method::GET, path, Full::default()).await?;
+        read_body(answer, UPSTREAM_BODY_BYTES_MAX).await
     }
 
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
-        url
+    async fn send(&self, method: Method, path: &str, body: Full<Bytes>) -> Result<Answer, Failure> {
+        let mut request = Request::new(body);
+        *request.uri_mut() = self.uri(path)?;
+        request.headers_mut().clone_from(&self.headers);
+        if method == Method::POST {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+        }
+        *request.method_mut() = method;
+        let sent = timeout(UPSTREAM_IDLE_TIMEOUT, self.http.request(request)).await;
+        let answer = sent.map_err(|_| Failure::UpstreamTimeout)?;
+        check_status(answer.map_err(|error| failure(&error))?).await
     }
-}
 
-async fn send(request: RequestBuilder) -> Result<Response, Failure> {
-    request.send().await.map_err(|error| failure(&error))
+    fn uri(&self, path: &str) -> Result<Uri, Failure> {
+        let url = format!("{}/{path}", self.base);
+        let refused = |reason: String| Failure::UpstreamConfig { url: url.clone(), reason };
+        url.parse().map_err(|error: hyper::http::uri::InvalidUri| refused(error.to_string()))
+    }
 }
 
 /// The next bytes of an answer; `None` at its end.
-pub(super) async fn next_bytes(response: &mut Response) -> Result<Option<Bytes>, Failure> {
-    response.chunk().await.map_err(|error| failure(&error))
+pub(super) async fn next_bytes(answer: &mut Answer) -> Result<Option<Bytes>, Failure> {
+    loop {
+        let frame = timeout(UPSTREAM_IDLE_TIMEOUT, answer.body_mut().frame()).await;
+        match frame.map_err(|_| Failure::UpstreamTimeout)? {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                // Trailers say nothing here.
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+            Some(Err(error)) => {
+                tracing::debug!(reason = innermost(&error), "upstream connection broke");
+                return Err(Failure::UpstreamClosed);
+            }
+        }
+    }
 }
 
 /// The whole answer, within its limit.
-pub(super) async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
+pub(super) async fn read_body(mut answer: Answer, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(bytes) = next_bytes(&mut response).await? {
-        if body.len() + bytes.len() > UPSTREAM_BODY_BYTES_MAX {
-            let bytes_max = UPSTREAM_BODY_BYTES_MAX;
+    while let Some(bytes) = next_bytes(&mut answer).await? {
+        if body.len() + bytes.len() > bytes_max {
             return Err(Failure::UpstreamTooLong { unit: "answer", bytes_max });
         }
         body.extend_from_slice(&bytes);
@@ -92,42 +132,58 @@ pub(super) async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure
 }
 
 /// The answer's media type, without parameters, in lower case.
-pub(super) fn media_type(response: &Response) -> String {
-    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+pub(super) fn media_type(answer: &Answer) -> String {
+    let value = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.unwrap_or_default().split(';').next().unwrap_or_default();
     media_type.trim().to_ascii_lowercase()
 }
 
-async fn check_status(mut response: Response) -> Result<Response, Failure> {
-    let status = response.status().as_u16();
+async fn check_status(mut answer: Answer) -> Result<Answer, Failure> {
+    let status = answer.status().as_u16();
     if status == 200 {
-        return Ok(response);
+        return Ok(answer);
     }
     let mut body = Vec::new();
     // The status is the error; a body that breaks off only shortens its message.
-    while let Ok(Some(bytes)) = next_bytes(&mut response).await {
+    while let Ok(Some(bytes)) = next_bytes(&mut answer).await {
         let room = UPSTREAM_ERROR_BYTES_MAX - body.len();
         body.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if bytes.len() >= room {
             break;
         }
     }
-    Err(Failure::UpstreamStatus { status, message: read_error(&body) })
+    let (message, param) = read_error(&body);
+    Err(match status {
+        // What the caller can mend; a key that is refused or a model that is not there is the
+        // operator's.
+        400 | 413 | 415 | 422 => Failure::UpstreamRefused { message, param },
+        429 | 503 => {
+            let retry_after_ms = retry_after_ms(answer.headers());
+            Failure::UpstreamBusy { status, message, retry_after_ms }
+        }
+        _ => Failure::UpstreamStatus { status, message },
+    })
 }
 
-fn failure(error: &reqwest::Error) -> Failure {
+/// How long an upstream asks to wait: `retry-after-ms`, as the dialect has it, or seconds
+/// (RFC 9110, section 10.2.3). A date is not read: it would need its clock to be ours.
+fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let asked = number("retry-after-ms")
+        .or_else(|| number(RETRY_AFTER.as_str()).map(|seconds| seconds.saturating_mul(1_000)));
+    asked.map(|asked| asked.min(UPSTREAM_RETRY_AFTER_MS_MAX))
+}
+
+fn failure(error: &legacy::Error) -> Failure {
     if error.is_connect() {
         return Failure::UpstreamUnreachable { reason: innermost(error) };
-    }
-    if error.is_timeout() {
-        return Failure::UpstreamTimeout;
     }
     tracing::debug!(reason = innermost(error), "upstream connection broke");
     Failure::UpstreamClosed
 }
 
-/// The cause that says most, without the URL that the outer ones repeat.
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The cause that says most.
+fn innermost(error: &dyn StdError) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {
         inner = source;
@@ -135,21 +191,26 @@ fn innermost(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
-fn base_url(url: &str) -> Result<Url, String> {
-    let mut base = Url::parse(url).map_err(|error| error.to_string())?;
-    if !matches!(base.scheme(), "http" | "https") {
-        return Err("it begins with neither http:// nor https://".to_owned());
-    }
-    if !base.username().is_empty() || base.password().is_some() {
-        return Err("it contains a user name or password; configure a bearer secret".to_owned());
-    }
-    if base.query().is_some() || base.fragment().is_some() {
+/// The base URL without a slash at its end.
+fn base_url(url: &str) -> Result<String, String> {
+    if url.contains(['?', '#']) {
         return Err("it has a query or fragment".to_owned());
     }
-    if base.path() == "/" {
-        base.set_path(PATH_DEFAULT);
+    let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| error.to_string())?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
+    let scheme = scheme.ok_or("it begins with neither http:// nor https://")?;
+    let authority = uri.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
+    if authority.is_empty() {
+        return Err("it names no host".to_owned());
     }
-    Ok(base)
+    if authority.contains('@') {
+        return Err("it contains a user name or password; configure a bearer secret".to_owned());
+    }
+    let path = match uri.path() {
+        "" | "/" => PATH_DEFAULT,
+        path => path.trim_end_matches('/'),
+    };
+    Ok(format!("{scheme}://{authority}{path}"))
 }
 
 fn headers(bearer: Option<&Secret>) -> Result<HeaderMap, &'static str> {
@@ -186,7 +247,7 @@ mod tests {
     fn base_urls_are_checked_and_completed() {
         let check = |url: &str, expect: Option<&str>| {
             let client = Client::new(url, None).ok();
-            let got = client.map(|client| client.url("models").to_string());
+            let got = client.map(|client| client.uri("models").unwrap().to_string());
             assert_eq!(got.as_deref(), expect, "{url}");
         };
         check("http://host:1/v1", Some("http://host:1/v1/models"));
@@ -198,6 +259,21 @@ mod tests {
         check("http://user:pass@host", None);
         check("http://host/?key=x", None);
         check("", None);
+    }
+
+    #[test]
+    fn how_long_to_wait() {
+        let check = |name: &'static str, value: &'static str, expect| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(retry_after_ms(&headers), expect, "{name}: {value}");
+        };
+        check("retry-after", "2", Some(2_000));
+        check("retry-after-ms", "250", Some(250));
+        check("retry-after", "99999999999999999999", None);
+        check("retry-after", "9999999999999999", Some(UPSTREAM_RETRY_AFTER_MS_MAX));
+        check("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", None);
+        assert_eq!(retry_after_ms(&HeaderMap::new()), None);
     }
 
     #[test]

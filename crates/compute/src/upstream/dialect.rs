@@ -1,52 +1,62 @@
-//! The `OpenAI` dialect as a client speaks it: request bodies out, chunks of an
-//! answer in. Pure; unknown fields are ignored, missing ones stay missing.
+//! The `OpenAI` dialect as a client speaks it: request bodies out, whole answers and chunks of
+//! answers in. Pure; what a job or an answer says beyond text goes on as it was written,
+//! missing numbers stay missing.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::engine::{Embeddings, Finish, GenerateJob, Prompt};
 use crate::error::Failure;
+use crate::extras::Piece;
 use crate::limits::UPSTREAM_ERROR_CHARS_MAX;
 
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
 
-/// Path of the request below the base URL, and its body.
-pub fn generate_request(job: &GenerateJob, model: &str) -> (&'static str, Value) {
-    let mut body = json!({
-        "model": model,
-        "max_tokens": job.max_tokens,
-        "temperature": job.temperature,
-        "top_p": job.top_p,
-        "stream": true,
-        "stream_options": { "include_usage": true },
-    });
-    if let Some(seed) = job.seed {
-        body["seed"] = json!(seed);
-    }
-    if !job.stop.is_empty() {
-        body["stop"] = json!(job.stop);
-    }
-    match &job.prompt {
+/// Path of the request below the base URL, and its body. What is ours (model, limits, stream)
+/// stands last, so that nothing a caller wrote replaces it. Usage is always asked for.
+pub fn generate_request(job: &GenerateJob, model: &str) -> (&'static str, Map<String, Value>) {
+    let mut body = job.extras.hints.clone();
+    body.extend(job.extras.fields.clone());
+    let path = match &job.prompt {
         Prompt::Text(text) => {
-            body["prompt"] = json!(text);
-            ("completions", body)
+            body.insert("prompt".into(), text.as_str().into());
+            "completions"
         }
         Prompt::Chat(messages) => {
             let turn = |m: &crate::Message| json!({"role": m.role.as_str(), "content": m.content});
-            body["messages"] = messages.iter().map(turn).collect();
-            ("chat/completions", body)
+            let written = job.extras.messages.clone();
+            let messages = written.unwrap_or_else(|| messages.iter().map(turn).collect());
+            body.insert("messages".into(), messages.into());
+            "chat/completions"
         }
+    };
+    let optional = [
+        ("seed", job.seed.map(Value::from)),
+        ("stop", (!job.stop.is_empty()).then(|| json!(job.stop))),
+        ("n", (job.choices != 1).then(|| json!(job.choices))),
+        ("stream_options", job.stream.then(|| json!({"include_usage": true}))),
+    ];
+    for (name, value) in optional {
+        body.remove(name);
+        value.into_iter().for_each(|value| drop(body.insert(name.to_owned(), value)));
     }
+    let ours = [
+        ("model", json!(model)),
+        ("max_tokens", json!(job.max_tokens)),
+        ("temperature", json!(job.temperature)),
+        ("top_p", json!(job.top_p)),
+        ("stream", json!(job.stream)),
+    ];
+    body.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    (path, body)
 }
 
-/// One event of an answer's stream, taken apart.
+/// What one event of a stream, or a whole answer, says.
 #[derive(Debug, Default, PartialEq)]
 pub struct Delta {
-    /// The next text of the answer; may be empty.
-    pub text: String,
-    /// Why the answer ended, once it has.
-    pub finish: Option<Finish>,
+    /// What its choices say.
+    pub pieces: Vec<Piece>,
     /// Prompt tokens, where the upstream says so.
     pub tokens_in: Option<u64>,
     /// Answer tokens, where the upstream says so.
@@ -57,19 +67,18 @@ pub struct Delta {
 struct Chunk {
     choices: Option<Vec<Choice>>,
     usage: Option<WireUsage>,
+    timings: Option<Timings>,
     error: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct Choice {
-    delta: Option<ChoiceDelta>,
+    index: Option<u32>,
+    delta: Option<Map<String, Value>>,
+    message: Option<Map<String, Value>>,
     text: Option<String>,
+    logprobs: Option<Value>,
     finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ChoiceDelta {
-    content: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -78,31 +87,74 @@ struct WireUsage {
     completion_tokens: Option<u64>,
 }
 
-/// Takes the data of one event apart.
+/// What llama.cpp's server says of every answer, also where usage is missing: prompt tokens that
+/// it read, those that it had read before, and answer tokens.
+#[derive(Deserialize, Default)]
+struct Timings {
+    prompt_n: Option<u64>,
+    cache_n: Option<u64>,
+    predicted_n: Option<u64>,
+}
+
+/// Takes the data of one event, or a whole answer, apart.
 ///
 /// # Errors
-/// [`Failure::UpstreamReported`] for an error inside the stream,
-/// [`Failure::UpstreamForm`] for anything that is not a chunk.
-pub fn read_chunk(data: &str) -> Result<Delta, Failure> {
-    let chunk: Chunk = parse(data.as_bytes(), "an event")?;
+/// [`Failure::UpstreamReported`] for an error inside it, [`Failure::UpstreamForm`] for anything
+/// that is not an answer to this job: another shape, choices that were not asked for.
+pub fn read_chunk(data: &[u8], choices_max: u32) -> Result<Delta, Failure> {
+    let chunk: Chunk = parse(data, "the answer")?;
     if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
         return Err(Failure::UpstreamReported { message: error_message(&error) });
     }
-    let usage = chunk.usage.unwrap_or_default();
-    let mut delta = Delta {
-        tokens_in: usage.prompt_tokens,
-        tokens_out: usage.completion_tokens,
-        ..Delta::default()
-    };
-    // There is one choice: no more were asked for.
-    if let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() {
-        delta.text = choice.delta.and_then(|d| d.content).or(choice.text).unwrap_or_default();
-        delta.finish = choice.finish_reason.map(|reason| match reason.as_str() {
-            "length" => Finish::Length,
-            _ => Finish::Stop,
-        });
+    let (usage, timings) = (chunk.usage.unwrap_or_default(), chunk.timings.unwrap_or_default());
+    let read = timings.prompt_n.map(|read| read.saturating_add(timings.cache_n.unwrap_or(0)));
+    let pieces = chunk.choices.unwrap_or_default().into_iter();
+    Ok(Delta {
+        tokens_in: usage.prompt_tokens.or(read),
+        tokens_out: usage.completion_tokens.or(timings.predicted_n),
+        pieces: pieces.map(|choice| piece(choice, choices_max)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn piece(choice: Choice, choices_max: u32) -> Result<Piece, Failure> {
+    let number = choice.index.unwrap_or_default();
+    if number >= choices_max {
+        return Err(form(format!("choice {number}, of {choices_max} that were asked for")));
     }
-    Ok(delta)
+    let mut rest = choice.delta.or(choice.message).unwrap_or_default();
+    rest.remove("role");
+    let text = match rest.remove("content") {
+        Some(content) => text_of(content)?,
+        None => choice.text.unwrap_or_default(),
+    };
+    rest.retain(|_, value| !value.is_null());
+    let logprobs = choice.logprobs.filter(|logprobs| !logprobs.is_null());
+    Ok(Piece { choice: number, text, rest, logprobs, finish_reason: choice.finish_reason })
+}
+
+/// The text of a content: a string, or parts of text.
+fn text_of(content: Value) -> Result<String, Failure> {
+    let part = |part: &Value| match (part["type"].as_str(), part["text"].as_str()) {
+        (Some("text"), Some(text)) => Ok(text.to_owned()),
+        _ => Err(form("a part of the answer is no text")),
+    };
+    match content {
+        Value::String(text) => Ok(text),
+        Value::Null => Ok(String::new()),
+        Value::Array(parts) => parts.iter().map(part).collect(),
+        _ => Err(form("an answer's content is no text")),
+    }
+}
+
+/// What a reason of the dialect is here; nothing if it has no word for it.
+pub fn finish_of(reason: &str) -> Option<Finish> {
+    match reason {
+        "stop" => Some(Finish::Stop),
+        "length" => Some(Finish::Length),
+        "tool_calls" => Some(Finish::ToolCalls),
+        "content_filter" => Some(Finish::Filtered),
+        _ => None,
+    }
 }
 
 #[derive(Deserialize)]
@@ -164,12 +216,14 @@ pub fn read_first_model(body: &[u8]) -> Result<String, Failure> {
     first.map(|model| model.id).ok_or_else(|| form("the list of models is empty"))
 }
 
-/// What an error answer says, shortened to one line that can be shown.
-pub fn read_error(body: &[u8]) -> String {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => error_message(value.get("error").unwrap_or(&value)),
-        Err(_) => shorten(&String::from_utf8_lossy(body)),
-    }
+/// What an error answer says, shortened to one line that can be shown, and the field that it
+/// says is wrong.
+pub fn read_error(body: &[u8]) -> (String, Option<String>) {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return (shorten(&String::from_utf8_lossy(body)), None);
+    };
+    let error = value.get("error").unwrap_or(&value);
+    (error_message(error), error["param"].as_str().map(shorten))
 }
 
 fn error_message(error: &Value) -> String {

@@ -1,5 +1,10 @@
 use super::*;
 use crate::{Message, Role};
+use proptest::prelude::*;
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
 
 #[test]
 fn requests_say_what_the_job_says() {
@@ -9,71 +14,95 @@ fn requests_say_what_the_job_says() {
     );
     let (path, body) = generate_request(&job, "m");
     assert_eq!(path, "chat/completions");
-    assert_eq!(
-        body,
-        json!({
-            "model": "m", "max_tokens": 7, "temperature": 0.0, "top_p": 1.0,
-            "stream": true, "stream_options": {"include_usage": true},
-            "messages": [
-                {"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}
-            ],
-        })
-    );
+    let messages = json!([
+        {"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}
+    ]);
+    let mut expect = json!({
+        "model": "m", "max_tokens": 7, "temperature": 0.0, "top_p": 1.0,
+        "stream": true, "stream_options": {"include_usage": true}, "messages": messages
+    });
+    assert_eq!(Value::Object(body), expect);
+    // Whole answers are asked for whole.
+    job.stream = false;
+    expect["stream"] = json!(false);
+    expect.as_object_mut().unwrap().remove("stream_options");
+    assert_eq!(Value::Object(generate_request(&job, "m").1), expect);
     job.prompt = Prompt::Text("Once".into());
-    job.seed = Some(3);
-    job.stop = vec!["\n".into()];
+    (job.seed, job.stop, job.choices) = (Some(3), vec!["\n".into()], 2);
     let (path, body) = generate_request(&job, "m");
     assert_eq!(path, "completions");
     assert_eq!(
-        (&body["prompt"], &body["seed"], &body["stop"]),
-        (&json!("Once"), &json!(3), &json!(["\n"]))
+        (&body["prompt"], &body["seed"], &body["stop"], &body["n"]),
+        (&json!("Once"), &json!(3), &json!(["\n"]), &json!(2))
     );
 }
 
 #[test]
+fn what_is_beyond_text_goes_on_and_replaces_nothing_of_ours() {
+    let mut job = GenerateJob::greedy(Prompt::user("see"), 7);
+    let image = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
+    let written = json!({"role": "user", "content": [image], "name": "Ada"});
+    job.extras.messages = Some(vec![written.clone()]);
+    job.extras.fields = object(&json!({
+        "tools": [{"type": "function"}], "response_format": {"type": "json_object"},
+        "model": "other", "max_tokens": 9999, "stream": false, "n": 50, "stream_options": 1,
+        "top_k": 3,
+    }));
+    job.extras.hints = object(&json!({"user": "u"}));
+    let (_, body) = generate_request(&job, "m");
+    assert_eq!(body["messages"], json!([written]));
+    assert_eq!((&body["top_k"], &body["user"]), (&json!(3), &json!("u")));
+    assert_eq!(body["tools"], json!([{"type": "function"}]));
+    assert_eq!((&body["model"], &body["max_tokens"]), (&json!("m"), &json!(7)));
+    assert_eq!((&body["stream"], body.get("n")), (&json!(true), None));
+    assert_eq!(body["stream_options"], json!({"include_usage": true}));
+}
+
+#[test]
 fn chunks_are_taken_apart() {
-    let check = |data: &str, text: &str, finish, tokens_in, tokens_out| {
-        let expect = Delta { text: text.into(), finish, tokens_in, tokens_out };
-        assert_eq!(read_chunk(data).unwrap(), expect, "{data}");
+    let check = |data: &str, expect: Vec<Piece>, tokens_in, tokens_out| {
+        let expect = Delta { pieces: expect, tokens_in, tokens_out };
+        assert_eq!(read_chunk(data.as_bytes(), 2).unwrap(), expect, "{data}");
     };
-    check(r#"{"choices":[{"delta":{"content":"hi"}}]}"#, "hi", None, None, None);
-    check(r#"{"choices":[{"delta":{"role":"assistant","content":null}}]}"#, "", None, None, None);
+    let text = |text: &str| vec![Piece::text(0, text)];
+    let ended =
+        |reason: &str| vec![Piece { finish_reason: Some(reason.to_owned()), ..Piece::default() }];
+    check(r#"{"choices":[{"delta":{"content":"hi"}}]}"#, text("hi"), None, None);
+    let begun = r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}]}"#;
+    check(begun, text(""), None, None);
     check(
         r#"{"choices":[{"text":"hi","finish_reason":null}],"usage":null}"#,
-        "hi",
-        None,
-        None,
-        None,
-    );
-    check(
-        r#"{"choices":[{"delta":{},"finish_reason":"length"}]}"#,
-        "",
-        Some(Finish::Length),
+        text("hi"),
         None,
         None,
     );
-    check(
-        r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-        "",
-        Some(Finish::Stop),
-        None,
-        None,
-    );
-    check(
-        r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}"#,
-        "",
-        None,
-        Some(3),
-        Some(0),
-    );
-    check(r#"{"choices":[],"usage":{"prompt_tokens":3}}"#, "", None, Some(3), None);
-    check("{}", "", None, None, None);
+    let parts = r#"{"choices":[{"delta":{"content":[{"type":"text","text":"hi"}]}}]}"#;
+    check(parts, text("hi"), None, None);
+    check(r#"{"choices":[{"delta":{},"finish_reason":"length"}]}"#, ended("length"), None, None);
+    check(r#"{"choices":[{"message":{},"finish_reason":"eos"}]}"#, ended("eos"), None, None);
+    let zero = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}"#;
+    check(zero, vec![], Some(3), Some(0));
+    check(r#"{"choices":[],"usage":{"prompt_tokens":3}}"#, vec![], Some(3), None);
+    check("{}", vec![], None, None);
+    // llama.cpp says it besides, and usage goes before it.
+    let timings = r#"{"timings":{"prompt_n":3,"cache_n":4,"predicted_n":5}}"#;
+    check(timings, vec![], Some(7), Some(5));
+    let both = r#"{"usage":{"prompt_tokens":1},"timings":{"prompt_n":3,"predicted_n":5}}"#;
+    check(both, vec![], Some(1), Some(5));
+    let call = json!({"tool_calls": [{"index": 0, "id": "1"}], "refusal": null});
+    let said = json!({"choices": [{"index": 1, "delta": call, "logprobs": {"content": []}}]});
+    let piece = Piece {
+        rest: object(&json!({"tool_calls": [{"index": 0, "id": "1"}]})),
+        logprobs: Some(json!({"content": []})),
+        ..Piece::text(1, "")
+    };
+    check(&said.to_string(), vec![piece], None, None);
 }
 
 #[test]
 fn what_is_no_chunk_is_an_error() {
     let check = |data: &str, expect: &str| {
-        let error = read_chunk(data).unwrap_err().to_string();
+        let error = read_chunk(data.as_bytes(), 1).unwrap_err().to_string();
         assert!(error.starts_with(expect), "{data}: {error}");
     };
     check(
@@ -81,9 +110,10 @@ fn what_is_no_chunk_is_an_error() {
         "upstream reported: out of memory",
     );
     check(r#"{"error":"gone"}"#, "upstream reported: gone");
-    check("<html>", "upstream answered in an unexpected form: an event is not");
+    check("<html>", "upstream answered in an unexpected form: the answer is not");
     check(r#"{"choices":[{"delta":{"content":7}}]}"#, "upstream answered in an unexpected form");
     check(r#"{"usage":{"prompt_tokens":-1}}"#, "upstream answered in an unexpected form");
+    check(r#"{"choices":[{"index":1,"delta":{}}]}"#, "upstream answered in an unexpected form");
 }
 
 #[test]
@@ -112,12 +142,32 @@ fn embeddings_come_in_the_order_of_the_inputs() {
 
 #[test]
 fn errors_are_shown_in_one_short_line() {
-    let check = |body: &str, expect: &str| assert_eq!(read_error(body.as_bytes()), expect);
-    check(r#"{"error":{"message":"no such model"}}"#, "no such model");
-    check(r#"{"detail":"x"}"#, r#"{"detail":"x"}"#);
-    check("<html>\n  <b>Bad Gateway</b>\n", "<html> <b>Bad Gateway</b>");
-    check("", "");
-    assert_eq!(read_error("é".repeat(1000).as_bytes()).chars().count(), UPSTREAM_ERROR_CHARS_MAX);
+    let check = |body: &str, expect: &str, param: Option<&str>| {
+        let (message, at) = read_error(body.as_bytes());
+        assert_eq!((message.as_str(), at.as_deref()), (expect, param));
+    };
+    check(r#"{"error":{"message":"no such model"}}"#, "no such model", None);
+    check(
+        r#"{"error":{"message":"too hot","param":"temperature"}}"#,
+        "too hot",
+        Some("temperature"),
+    );
+    check(r#"{"detail":"x"}"#, r#"{"detail":"x"}"#, None);
+    check("<html>\n  <b>Bad Gateway</b>\n", "<html> <b>Bad Gateway</b>", None);
+    check("", "", None);
+    let long = "é".repeat(1000);
+    assert_eq!(read_error(long.as_bytes()).0.chars().count(), UPSTREAM_ERROR_CHARS_MAX);
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(data in ".{0,64}", member in 0_usize..6) {
+        let names = ["choices", "usage", "timings", "error", "index", "delta"];
+        let _ = read_chunk(data.as_bytes(), 1);
+        let near = json!({names[member]: data, "choices": [{names[5 - member]: [data]}]});
+        let _ = read_chunk(near.to_string().as_bytes(), 1);
+        let _ = read_error(data.as_bytes());
+    }
 }
 
 #[test]

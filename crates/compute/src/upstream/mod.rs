@@ -1,39 +1,45 @@
 //! Any server that speaks the `OpenAI` dialect (vLLM, llama.cpp, Ollama, a
-//! hosted service) as an engine: chat and text completions, always streamed,
-//! and embeddings.
+//! hosted service) as an engine: chat and text completions, streamed if the caller
+//! wants a stream, and embeddings.
 //!
-//! It does not count tokens: usage is what the upstream reports, and `None`
-//! where it reports nothing. It never retries; whether a job may run twice is
+//! Usage is what the upstream reports, and `None` where it reports nothing; beside
+//! it stands what the model's own tokenizer counts, if it is at hand. It never retries; whether a job may run twice is
 //! not for an engine to decide.
 //!
 //! **Invariant**: an answer is complete only if the upstream said why it ended.
 
+mod answer;
 mod client;
 mod dialect;
 mod sse;
+mod tokens;
+
+use std::path::PathBuf;
 
 use futures::future::{BoxFuture, FutureExt};
-use reqwest::Response;
 use serde_json::json;
 use tokio::sync::{OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 
 pub use sse::SseDecoder;
 
-use crate::deliver::deliver;
 use crate::engine::{
     Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
     validate_inputs,
 };
 use crate::error::{EngineError, Failure};
 use crate::limits::{
-    UPSTREAM_BODY_BYTES_MAX, UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
+    UPSTREAM_BODY_BYTES_MAX, UPSTREAM_BYTES_PER_TOKEN_MAX, UPSTREAM_FRAME_BYTES_MAX,
+    UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
 };
+use answer::Answer;
 use client::Client;
-use dialect::{DONE, Delta};
+use dialect::DONE;
+use tokens::Tokens;
 
 const KIND: &str = "upstream";
 const STREAM_MEDIA_TYPE: &str = "text/event-stream";
+const JSON_MEDIA_TYPE: &str = "application/json";
 
 /// A secret that is not shown by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct UpstreamOptions {
     pub model: Option<String>,
     /// Sent as `Authorization: Bearer`.
     pub bearer: Option<Secret>,
+    /// The model's own `tokenizer.json`, by which this side checks what the upstream counts.
+    pub tokenizer: Option<PathBuf>,
 }
 
 /// An upstream service. See the [module's documentation](self).
@@ -68,32 +76,23 @@ pub struct UpstreamOptions {
 pub struct UpstreamEngine {
     client: Client,
     model: OnceCell<String>,
+    tokenizer: Option<Tokens>,
 }
 
 impl UpstreamEngine {
     /// Prepares a client; nothing is sent yet.
     ///
     /// # Errors
-    /// [`Failure::UpstreamConfig`].
+    /// [`Failure::UpstreamConfig`], and a tokenizer that cannot be read.
     pub fn new(options: UpstreamOptions) -> Result<Self, Failure> {
         let client = Client::new(&options.url, options.bearer.as_ref())?;
-        Ok(Self { client, model: OnceCell::new_with(options.model) })
+        let tokenizer = options.tokenizer.as_deref().map(Tokens::open).transpose()?;
+        Ok(Self { client, model: OnceCell::new_with(options.model), tokenizer })
     }
 
     async fn model(&self) -> Result<&str, Failure> {
         let ask = || async { dialect::read_first_model(&self.client.get("models").await?) };
         self.model.get_or_try_init(ask).await.map(String::as_str)
-    }
-
-    async fn open_stream(&self, job: &GenerateJob) -> Result<Response, Failure> {
-        let (path, body) = dialect::generate_request(job, self.model().await?);
-        let response = self.client.post(path, &body).await?;
-        let media_type = client::media_type(&response);
-        if media_type != STREAM_MEDIA_TYPE {
-            let reason = format!("`{media_type}` where `{STREAM_MEDIA_TYPE}` was asked for");
-            return Err(dialect::form(reason));
-        }
-        Ok(response)
     }
 
     async fn run(
@@ -103,16 +102,17 @@ impl UpstreamEngine {
         cancel: CancellationToken,
     ) -> Result<Generation, EngineError> {
         job.validate()?;
-        let mut answer = Answer::default();
+        let mut answer = Answer::new(&job, self.tokenizer.is_some());
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => Ok(Finish::Cancelled),
             () = events.closed() => Ok(Finish::Cancelled),
             result = self.answer(&job, &mut answer, &events, &cancel) => result,
         };
+        let usage = self.counted(&job, answer).await;
         match result {
-            Ok(finish) => Ok(Generation { usage: answer.usage, finish }),
-            Err(failure) => Err(EngineError::after(failure, answer.usage)),
+            Ok(finish) => Ok(Generation { usage, finish }),
+            Err(failure) => Err(EngineError::after(failure, usage)),
         }
     }
 
@@ -123,63 +123,81 @@ impl UpstreamEngine {
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
     ) -> Result<Finish, Failure> {
-        let mut response = self.open_stream(job).await?;
+        let (path, body) = dialect::generate_request(job, self.model().await?);
+        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
+        let mut response = self.client.post(path, body).await?;
+        let media_type = client::media_type(&response);
+        if media_type == JSON_MEDIA_TYPE {
+            // Asked for or not: some servers answer whole where a stream was asked for.
+            let body = client::read_body(response, bytes_max(job)).await?;
+            let said = dialect::read_chunk(&body, job.choices)?;
+            return match answer.pass(said, events, cancel).await {
+                true => answer.end(),
+                false => Ok(Finish::Cancelled),
+            };
+        }
+        if media_type != STREAM_MEDIA_TYPE {
+            let asked = if job.stream { STREAM_MEDIA_TYPE } else { JSON_MEDIA_TYPE };
+            return Err(dialect::form(format!("`{media_type}` where `{asked}` was asked for")));
+        }
         let mut received = 0;
         while let Some(bytes) = client::next_bytes(&mut response).await? {
             received += bytes.len();
-            if received > UPSTREAM_BODY_BYTES_MAX {
-                let bytes_max = UPSTREAM_BODY_BYTES_MAX;
+            if received > bytes_max(job) {
+                let bytes_max = bytes_max(job);
                 return Err(Failure::UpstreamTooLong { unit: "answer", bytes_max });
             }
             for data in answer.decoder.push(&bytes)? {
                 if data.trim() == DONE {
-                    return answer.finish.ok_or(Failure::UpstreamClosed);
+                    return answer.end();
                 }
-                let text = answer.take(dialect::read_chunk(&data)?);
-                if !deliver(text, &mut answer.usage, events, cancel).await {
+                let said = dialect::read_chunk(data.as_bytes(), job.choices)?;
+                if !answer.pass(said, events, cancel).await {
                     return Ok(Finish::Cancelled);
                 }
             }
         }
         // Some servers close without the last event; a reason to end is enough.
-        answer.finish.ok_or(Failure::UpstreamClosed)
+        answer.end()
+    }
+
+    /// What was used, with what this side counts itself where it has the model's tokenizer.
+    async fn counted(&self, job: &GenerateJob, answer: Answer) -> Usage {
+        let Some(tokenizer) = &self.tokenizer else { return answer.usage };
+        let asked = job.extras.is_empty().then(|| job.prompt.clone());
+        let said = answer.said.filter(|_| !answer.untold);
+        let (counted_in, counted_out) = tokenizer.count(asked, said).await;
+        Usage { counted_in, counted_out, ..answer.usage }
     }
 
     async fn embed_inputs(&self, inputs: &[String]) -> Result<Embeddings, Failure> {
         let body = json!({ "model": self.model().await?, "input": inputs });
-        let response = self.client.post("embeddings", &body).await?;
-        dialect::read_embeddings(&client::read_body(response).await?, inputs.len())
+        let response = self.client.post("embeddings", body.to_string().into_bytes()).await?;
+        let body = client::read_body(response, UPSTREAM_BODY_BYTES_MAX).await?;
+        dialect::read_embeddings(&body, inputs.len())
     }
 }
 
-/// What is known of an answer so far.
-#[derive(Default)]
-struct Answer {
-    decoder: SseDecoder,
-    usage: Usage,
-    finish: Option<Finish>,
-}
-
-impl Answer {
-    /// Notes what an event says; returns its text.
-    fn take(&mut self, delta: Delta) -> String {
-        self.usage.tokens_in = delta.tokens_in.or(self.usage.tokens_in);
-        self.usage.tokens_out = delta.tokens_out.or(self.usage.tokens_out);
-        self.finish = delta.finish.or(self.finish);
-        delta.text
-    }
+/// Longest answer to a job, bytes as the upstream writes them.
+fn bytes_max(job: &GenerateJob) -> usize {
+    let tokens = usize::try_from(job.tokens_out_max()).unwrap_or(usize::MAX);
+    let bytes = tokens.saturating_mul(UPSTREAM_BYTES_PER_TOKEN_MAX);
+    bytes.saturating_add(UPSTREAM_FRAME_BYTES_MAX).min(UPSTREAM_BODY_BYTES_MAX)
 }
 
 /// A token is at least one byte long, so a prompt has no more tokens than
 /// bytes, and those that a chat template adds.
 fn tokens_upper_bound(prompt: &Prompt) -> u64 {
+    prompt.bytes() as u64 + template_tokens_max(prompt)
+}
+
+/// Tokens that an upstream's chat template adds to a prompt at most.
+fn template_tokens_max(prompt: &Prompt) -> u64 {
     let messages = match prompt {
         Prompt::Chat(messages) => messages.len() as u64,
         Prompt::Text(_) => 0,
     };
-    prompt.bytes() as u64
-        + UPSTREAM_TEMPLATE_TOKENS_MAX
-        + messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX
+    UPSTREAM_TEMPLATE_TOKENS_MAX + messages * UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX
 }
 
 impl Engine for UpstreamEngine {
@@ -206,6 +224,11 @@ impl Engine for UpstreamEngine {
             Ok(Count::UpperBound(tokens_upper_bound(prompt)))
         }
         .boxed()
+    }
+
+    /// The upstream says itself what it cannot do.
+    fn check(&self, _job: &GenerateJob) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn generate(

@@ -8,6 +8,7 @@ use super::wire::{
 use crate::answers::AnswerBody;
 use crate::archive::ArchiveError;
 use crate::call::{CallError, CallEvent};
+use crate::counted::{Counted, counted};
 use crate::enter::refused;
 use crate::flow::{Priority, Turn};
 use crate::local::{embed, failed, generate};
@@ -358,11 +359,9 @@ impl Admitted {
             generate(&engine, job, &client, &cancel).await
         });
         let product = product.await;
-        let tokens = |count: Option<u64>| count.unwrap_or_default();
-        let counters = Counters::new([
-            (Counter::TokensIn, tokens(product.usage.tokens_in)),
-            (Counter::TokensOut, tokens(product.usage.tokens_out)),
-        ]);
+        let Counted { tokens_in, tokens_out } = counted(&product.usage);
+        let counters =
+            Counters::new([(Counter::TokensIn, tokens_in), (Counter::TokensOut, tokens_out)]);
         self.end(product, counters).await
     }
 

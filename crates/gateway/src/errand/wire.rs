@@ -155,6 +155,10 @@ record! {
         pub counted_in: Option<u64>,
         /// Answer tokens likewise.
         pub counted_out: Option<u64>,
+        /// Prompt tokens at most that a template adds, which that tokenizer does not count.
+        pub template_in: u64,
+        /// Pieces of answer; each is at least a token.
+        pub pieces_out: u64,
         /// Why the answer ended, as receipts write it.
         pub finish: u16,
     }
@@ -303,6 +307,8 @@ impl Done {
             tokens_out: usage.tokens_out,
             counted_in: usage.counted_in,
             counted_out: usage.counted_out,
+            template_in: usage.template_in,
+            pieces_out: usage.pieces_out,
             finish: crate::record::Answer::finish_number(finish),
         }
     }
@@ -313,6 +319,8 @@ impl Done {
         Usage {
             counted_in: self.counted_in,
             counted_out: self.counted_out,
+            template_in: self.template_in,
+            pieces_out: self.pieces_out,
             ..Usage::told(self.tokens_in, self.tokens_out, 0)
         }
     }

@@ -17,6 +17,7 @@ use ambar_ledger::query::State as _;
 use axum::Json;
 use axum::extract::{Path, State};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Lets the node serve a capsule, now and after a restart.
 #[utoipa::path(put, path = "/api/v1/serving/{capsule}", params(("capsule" = String, Path)),
@@ -29,15 +30,17 @@ pub(super) async fn serve(
 ) -> Answer<ServingAnswer> {
     must_be_owner(&app, &party, &body)?;
     let request: ServingRequest = serde_json::from_slice(&body)
-        .map_err(|error| Failure::invalid(format!("the body: {error}")))?;
+        // The parser's own message could repeat a secret.
+        .map_err(|error| Failure::invalid(format!("the body, line {}", error.line())))?;
     let view = ledger(&app)?;
     let (number, version) = view.version_named(&text)?;
     let served = served(manifest(&view, number)?.kind(), &request)?;
     let turn = Arc::clone(&app.kitchen).lock_owned().await;
     let (cooking, id, spec) = (Arc::clone(&app), version.id, served.clone());
+    let key = request.engine_key.map(Zeroizing::new);
     let records = blocking(move || {
         let _turn = turn;
-        prepare(&cooking, id, &spec)
+        prepare(&cooking, id, &spec, key.as_ref().map(|key| key.as_str()))
     });
     let records = records.await?;
     let offer = match served {
@@ -70,6 +73,9 @@ fn must_be_owner(app: &App, party: &Party, body: &[u8]) -> Result<(), Failure> {
 }
 
 fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
+    if request.engine_key.is_some() && request.engine.is_none() {
+        return Err(Failure::invalid("an engine's key comes with its engine"));
+    }
     match (&request.engine, kind) {
         (Some(engine), _) => {
             let spec = engine.parse().map(Served::Engine);
@@ -82,11 +88,16 @@ fn served(kind: Kind, request: &ServingRequest) -> Result<Served, Failure> {
 }
 
 /// Serves first, then remembers: what cannot be served is not in the configuration.
-fn prepare(app: &App, version: Cid, served: &Served) -> Result<Option<u64>, Failure> {
+fn prepare(
+    app: &App,
+    version: Cid,
+    served: &Served,
+    key: Option<&str>,
+) -> Result<Option<u64>, Failure> {
     let view = ledger(app)?;
     let App { home, custody, store, serving, kitchen_gauge: gauge, .. } = app;
     let kitchen = Kitchen { home, custody, store, serving, view, gauge };
-    let records = kitchen.serve(&version, served)?;
+    let records = kitchen.serve_with(&version, served, key)?;
     let mut config = app.home.config()?;
     config.serving.insert(version, served.clone());
     app.home.write_config(&config)?;

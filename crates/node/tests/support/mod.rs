@@ -164,7 +164,7 @@ impl Person {
 
     /// As the operator: serves a capsule.
     pub async fn serve(&self, version: Cid, engine: Option<&str>) {
-        let request = ServingRequest { engine: engine.map(str::to_owned) };
+        let request = ServingRequest { engine: engine.map(str::to_owned), ..Default::default() };
         self.client.serve(&version.to_string(), &request).await.unwrap();
     }
 }

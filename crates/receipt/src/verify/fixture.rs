@@ -197,6 +197,7 @@ pub fn details(leaf: &Leaf) -> Details {
         decision: decision(leaf).digest(),
         wall_ms: 1_234,
         routing: Vec::new(),
+        counts: None,
     }
 }
 

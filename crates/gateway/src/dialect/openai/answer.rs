@@ -8,6 +8,7 @@ use super::refusal::{charged, cut_off};
 use super::request::embedding::{Encoding, Wanted};
 use super::wire::{self, Head};
 use crate::call::{Accepted, CallError, CallEvent, Summary};
+use crate::transcript::Transcript;
 use ambar_base::ErrorCode;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -38,7 +39,7 @@ pub async fn generated(head: &Head, mut accepted: Accepted) -> Result<Response, 
     if !collected.vectors.is_empty() {
         return Err(misshapen(&accepted));
     }
-    let body = head.whole(&collected.text, &collected.summary);
+    let body = head.whole(&collected.transcript, &collected.summary);
     Ok(respond(&accepted, &collected.summary, body))
 }
 
@@ -50,7 +51,7 @@ pub async fn embedded(mut accepted: Accepted, wanted: &Wanted) -> Result<Respons
     let collected = collect(&mut accepted).await?;
     let vectors = &collected.vectors;
     let finite = vectors.iter().flatten().all(|number| number.is_finite());
-    if !collected.text.is_empty() || vectors.len() != wanted.inputs || !finite {
+    if !collected.transcript.is_empty() || vectors.len() != wanted.inputs || !finite {
         return Err(misshapen(&accepted));
     }
     check_width(vectors, wanted, &accepted)?;
@@ -66,7 +67,8 @@ pub async fn embedded(mut accepted: Accepted, wanted: &Wanted) -> Result<Respons
     Ok(respond(&accepted, &collected.summary, body))
 }
 
-fn respond(accepted: &Accepted, summary: &Summary, body: String) -> Response {
+/// A plain answer with its price in the headers.
+pub fn respond(accepted: &Accepted, summary: &Summary, body: String) -> Response {
     let mut response = wire::respond(StatusCode::OK, body);
     let headers = response.headers_mut();
     set_accepted(headers, accepted);
@@ -75,24 +77,41 @@ fn respond(accepted: &Accepted, summary: &Summary, body: String) -> Response {
     response
 }
 
-struct Collected {
-    text: String,
-    vectors: Vec<Vec<f32>>,
-    summary: Summary,
+/// A whole answer.
+pub struct Collected {
+    /// Its choices.
+    pub transcript: Transcript,
+    /// Its vectors.
+    pub vectors: Vec<Vec<f32>>,
+    /// What it used and cost.
+    pub summary: Summary,
 }
 
-async fn collect(accepted: &mut Accepted) -> Result<Collected, CallError> {
-    let (mut text, mut vectors) = (String::new(), Vec::new());
+/// Waits for the whole answer.
+///
+/// # Errors
+/// Whatever the call failed with, and an answer longer than [`ANSWER_BYTES_MAX`].
+pub async fn collect(accepted: &mut Accepted) -> Result<Collected, CallError> {
+    let (mut transcript, mut vectors) = (Transcript::default(), Vec::new());
+    let mut bytes = 0;
     loop {
         match accepted.events.recv().await {
-            Some(CallEvent::Text(piece)) => text.push_str(&piece),
-            Some(CallEvent::Piece(piece)) => text.push_str(&piece.text),
+            Some(CallEvent::Text(text)) => {
+                bytes += text.len() as u64;
+                transcript.say(&text);
+            }
+            Some(CallEvent::Piece(piece)) => {
+                bytes += piece.bytes();
+                transcript.add(&piece);
+            }
             Some(CallEvent::Vectors(more)) => vectors.extend(more),
-            Some(CallEvent::Done(summary)) => return Ok(Collected { text, vectors, summary }),
+            Some(CallEvent::Done(summary)) => {
+                return Ok(Collected { transcript, vectors, summary });
+            }
             Some(CallEvent::Failed(error)) => return Err(error),
             None => return Err(cut_off(accepted.receipt)),
         }
-        if text.len() > ANSWER_BYTES_MAX {
+        if bytes > ANSWER_BYTES_MAX as u64 {
             let message = format!("the answer is longer than {ANSWER_BYTES_MAX} bytes: stream it");
             return Err(charged(ErrorCode::LimitExceeded, message, accepted.receipt));
         }
@@ -100,7 +119,7 @@ async fn collect(accepted: &mut Accepted) -> Result<Collected, CallError> {
 }
 
 /// What came back is not what the job asks for: a fault of the gateway or its engine.
-fn misshapen(accepted: &Accepted) -> CallError {
+pub fn misshapen(accepted: &Accepted) -> CallError {
     let message = "the engine's answer does not have the shape that was asked for";
     charged(ErrorCode::Internal, message, accepted.receipt)
 }

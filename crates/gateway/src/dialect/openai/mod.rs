@@ -1,19 +1,23 @@
-//! The OpenAI dialect: `/v1/models`, `/v1/chat/completions`, `/v1/completions` and
-//! `/v1/embeddings`, in the shapes that the official Python and Node clients parse.
+//! The OpenAI dialect: `/v1/models`, `/v1/chat/completions`, `/v1/completions`, `/v1/responses`
+//! and `/v1/embeddings`, in the shapes that the official Python and Node clients parse.
 //!
 //! # What a request may say
 //!
 //! `null` is the same as an absent field, in every place.
 //!
-//! * **Carried**: `model`, `messages` (text only), `prompt` (one text), `input` (texts),
-//!   `max_tokens` or `max_completion_tokens`, `temperature`, `top_p`, `seed`, `stop`,
-//!   `stream`, `stream_options.include_usage`, `encoding_format`, `dimensions` (only the
-//!   model's own).
-//! * **Accepted without effect**, because they do not change the answer: the lists
-//!   `HARMLESS` of `request::fields`, `request::chat` and `request::embedding`.
-//! * **Accepted at their neutral value only**, because any other would change the answer:
-//!   the lists `NEUTRAL` beside them (`n` at 1, `frequency_penalty` at 0, `tools` empty…).
-//! * Everything else is refused with `invalid_request` and the field's name in `param`.
+//! * **Ours**: `model`, `stream`, `stream_options`, `max_tokens` or `max_completion_tokens`, `n`,
+//!   and everything by which other servers limit answers: the price is held for it, so engines
+//!   get it from us, and other names for it are refused (`OWNED` of `request::options`).
+//! * **Carried by every engine**: messages of text, `prompt` (one text), `input` (texts),
+//!   `temperature`, `top_p`, `seed`, `stop`, `encoding_format`, `dimensions` (only the model's
+//!   own).
+//! * **Hints**, which do not change the answer and go on where an engine takes them: `HARMLESS`
+//!   of `request::fields`.
+//! * **Everything else changes the answer**: tools, structured output, penalties, log
+//!   probabilities, images, fields that this dialect does not know. It goes on as it was
+//!   written, unless it has its neutral value (the lists `NEUTRAL`); an engine that cannot carry
+//!   it refuses it with `invalid_request` and the field's name in `param`, and nothing is
+//!   charged. `/v1/embeddings` and `/v1/responses` refuse what they do not know themselves.
 //!
 //! Headers: `Authorization: Bearer CERTIFICATE`, `Idempotency-Key`, `Ambar-Purpose`,
 //! `Ambar-Price-Max` (credits: the call is refused if it may cost more), and an agent's
@@ -34,9 +38,12 @@
 //! **Invariant**: every answer under `/v1` that is not a success has the error shape.
 
 mod answer;
+mod chunks;
 mod models;
+mod read;
 mod refusal;
 mod request;
+mod responses;
 mod routes;
 mod stream;
 mod wire;
@@ -48,12 +55,17 @@ use super::Calls;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+pub use read::{piece_of, transcript_of};
 pub use request::input_of;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest request body, in bytes.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Longest request body, in bytes: room for images in messages.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// Most tools of a request.
+pub const TOOLS_MAX: usize = 128;
+/// Longest list of tools, or form of the answer, in bytes of JSON.
+pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of lists and objects in a request body, in levels.
 pub const BODY_DEPTH_MAX: usize = 64;
 /// Longest `Idempotency-Key` or `Ambar-Purpose`, in bytes of visible ASCII.
@@ -70,6 +82,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub const CHAT: &str = "/v1/chat/completions";
 /// `POST` a text to continue.
 pub const COMPLETIONS: &str = "/v1/completions";
+/// `POST` what a model responds to.
+pub const RESPONSES: &str = "/v1/responses";
 /// `POST` texts to turn into vectors.
 pub const EMBEDDINGS: &str = "/v1/embeddings";
 
@@ -82,6 +96,7 @@ pub fn router(calls: Arc<dyn Calls>) -> Router {
         .route(CHAT, post(routes::chat))
         .route(COMPLETIONS, post(routes::completions))
         .route(EMBEDDINGS, post(routes::embeddings))
+        .route(RESPONSES, post(routes::responses))
         .method_not_allowed_fallback(routes::wrong_method)
         .route("/v1", any(routes::unknown))
         .route("/v1/", any(routes::unknown))

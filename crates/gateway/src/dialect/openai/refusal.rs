@@ -79,6 +79,10 @@ impl IntoResponse for Refusal {
         let mut response = wire::respond(status, body(&error));
         let headers = response.headers_mut();
         set_header(headers, "x-should-retry", error.retry && error.receipt.is_none());
+        if let Some(wait_ms) = error.retry_after_ms.filter(|_| error.receipt.is_none()) {
+            set_header(headers, "retry-after", wait_ms.div_ceil(1_000));
+            set_header(headers, "retry-after-ms", wait_ms);
+        }
         if let Some(receipt) = error.receipt {
             set_header(headers, "ambar-receipt", receipt);
         }

@@ -1,9 +1,12 @@
 //! The handlers: read, call, answer. Everything they decide is decided elsewhere.
 
+use super::chunks::Chunks;
 use super::refusal::Refusal;
 use super::request::{Generation, Incoming, chat, completion, embedding, headers};
+use super::responses::stream::Events;
 use super::wire::{Head, Shape};
-use super::{CHAT, COMPLETIONS, Calls, EMBEDDINGS, answer, models as catalogue, stream};
+use super::{CHAT, COMPLETIONS, Calls, EMBEDDINGS, RESPONSES};
+use super::{answer, models as catalogue, responses, stream};
 use crate::call::{CallError, Job};
 use ambar_base::ErrorCode;
 use axum::extract::rejection::PathRejection;
@@ -59,9 +62,28 @@ async fn generate(
     let accepted = calls.call(incoming.into_call(model, Job::Generate(options))).await?;
     let head = Head::new(shape, &accepted);
     Ok(match stream {
-        Some(options) => stream::reply(head, accepted, options).await?,
+        Some(options) => stream::reply(Chunks::new(head, options), accepted).await?,
         None => answer::generated(&head, accepted).await?,
     })
+}
+
+/// `POST /v1/responses`
+pub async fn responses(State(calls): Gateway, request: Request) -> Reply {
+    let mut incoming = Incoming::read(RESPONSES, request).await?;
+    let (generation, echo) = responses::request::parse(incoming.take_fields())?;
+    let Generation { model, options, stream } = generation;
+    let mut accepted = calls.call(incoming.into_call(model, Job::Generate(options))).await?;
+    let head = Head::new(Shape::Response, &accepted);
+    let events = Events::new(head, echo, accepted.receipt.to_string());
+    if stream.is_some() {
+        return Ok(stream::reply(events, accepted).await?);
+    }
+    let collected = answer::collect(&mut accepted).await?;
+    if !collected.vectors.is_empty() {
+        return Err(answer::misshapen(&accepted).into());
+    }
+    let body = events.whole(collected.transcript, &collected.summary);
+    Ok(answer::respond(&accepted, &collected.summary, body))
 }
 
 /// `POST /v1/embeddings`

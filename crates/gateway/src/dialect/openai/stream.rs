@@ -5,15 +5,15 @@
 //! events: no task stands between them, so a client that leaves drops them at once and
 //! the gateway cancels.
 //!
+//! A [`Form`] says how a route writes what happens.
+//!
 //! **Invariant**: `[DONE]` follows the receipt of a call that is over and metered; a
 //! failed call ends with an error event and without `[DONE]`.
 
 use super::answer::set_accepted;
 use super::refusal::{self, cut_off};
-use super::request::StreamOptions;
-use super::wire::{Head, Shape};
 use super::{KEEP_ALIVE, OPENING_WAIT};
-use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallEvent, ReceiptId, Summary};
+use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallEvent, Piece, ReceiptId, Summary};
 use ambar_base::ErrorCode;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -31,11 +31,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 ///
 /// # Errors
 /// A call that fails within [`OPENING_WAIT`], before anything of it was delivered.
-pub async fn reply(
-    head: Head,
-    mut accepted: Accepted,
-    options: StreamOptions,
-) -> Result<Response, CallError> {
+pub async fn reply(form: impl Form, mut accepted: Accepted) -> Result<Response, CallError> {
     let first = match timeout(OPENING_WAIT, accepted.events.recv()).await {
         Ok(Some(CallEvent::Failed(error))) => return Err(error),
         Ok(None) => return Err(cut_off(accepted.receipt)),
@@ -49,42 +45,53 @@ pub async fn reply(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Asks nginx and its kin not to hold the stream back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    let frames = Frames::new(head, accepted, first, options, KEEP_ALIVE);
+    let frames = Frames::new(form, accepted, first, KEEP_ALIVE);
     *response.body_mut() = Body::from_stream(frames);
     Ok(response)
 }
 
+/// How a route writes what happens in a call.
+pub trait Form: Send + Unpin + 'static {
+    /// What comes before anything is said.
+    fn begin(&mut self, out: &mut String);
+    /// Text of the first choice, not empty.
+    fn text(&mut self, out: &mut String, text: &str);
+    /// Any other piece.
+    fn piece(&mut self, out: &mut String, piece: &Piece);
+    /// What comes after the last piece, before the price.
+    fn end(&mut self, out: &mut String, summary: &Summary);
+    /// How the call failed.
+    fn fail(&mut self, out: &mut String, error: &CallError);
+}
+
 /// The body of a streamed answer.
-pub struct Frames {
-    head: Head,
-    usage: bool,
+pub struct Frames<F> {
+    form: F,
     receipt: ReceiptId,
     events: mpsc::Receiver<CallEvent>,
     /// What was received and not yet written.
     ready: Vec<CallEvent>,
-    opened: bool,
+    begun: bool,
     ended: bool,
     keep_alive: Duration,
     silence: Pin<Box<Sleep>>,
 }
 
-impl Frames {
+impl<F: Form> Frames<F> {
     /// The frames of a call whose first event may have been received already, with a
     /// comment after each silence of `keep_alive`.
     pub fn new(
-        head: Head,
+        form: F,
         accepted: Accepted,
         first: Option<CallEvent>,
-        options: StreamOptions,
         keep_alive: Duration,
     ) -> Self {
         Self {
-            head,
-            usage: options.include_usage,
+            form,
             receipt: accepted.receipt,
             events: accepted.events,
             ready: first.into_iter().collect(),
-            opened: false,
+            begun: false,
             ended: false,
             keep_alive,
             silence: Box::pin(sleep(keep_alive)),
@@ -95,7 +102,9 @@ impl Frames {
     /// task is woken by the next event.
     fn write_ready(&mut self, context: &mut Context<'_>) -> String {
         let mut out = String::new();
-        self.open(&mut out);
+        if !std::mem::replace(&mut self.begun, true) {
+            self.form.begin(&mut out);
+        }
         loop {
             let received = self.events.poll_recv_many(context, &mut self.ready, CALL_EVENTS_MAX);
             self.write_received(&mut out);
@@ -117,20 +126,17 @@ impl Frames {
         }
     }
 
-    fn open(&mut self, out: &mut String) {
-        if !self.opened && self.head.shape == Shape::Chat {
-            push_data(out, &self.head.opening(self.usage));
-        }
-        self.opened = true;
-    }
-
     fn write(&mut self, out: &mut String, event: &CallEvent) {
         match event {
             CallEvent::Text(text) if text.is_empty() => (),
-            CallEvent::Text(text) => push_data(out, &self.head.piece(self.usage, text)),
-            CallEvent::Piece(piece) if piece.text.is_empty() => (),
-            CallEvent::Piece(piece) => push_data(out, &self.head.piece(self.usage, &piece.text)),
-            CallEvent::Done(summary) => self.finish(out, summary),
+            CallEvent::Text(text) => self.form.text(out, text),
+            CallEvent::Piece(piece) if piece.is_empty() && piece.finish_reason.is_none() => (),
+            CallEvent::Piece(piece) => self.form.piece(out, piece),
+            CallEvent::Done(summary) => {
+                self.form.end(out, summary);
+                push_end(out, summary);
+                self.ended = true;
+            }
             CallEvent::Failed(error) => self.fail(out, error),
             CallEvent::Vectors(_) => {
                 let message = "the engine's answer does not have the shape that was asked for";
@@ -139,30 +145,17 @@ impl Frames {
         }
     }
 
-    fn finish(&mut self, out: &mut String, summary: &Summary) {
-        push_data(out, &self.head.ending(self.usage, summary.finish));
-        if self.usage {
-            push_data(out, &self.head.used(summary));
-        }
-        push_comment(out, "ambar-price", &summary.price.to_string());
-        push_comment(out, "ambar-mu", &summary.mu.to_string());
-        push_comment(out, "ambar-receipt", &summary.receipt.to_string());
-        out.push('\n');
-        push_data(out, "[DONE]");
-        self.ended = true;
-    }
-
     fn fail(&mut self, out: &mut String, error: &CallError) {
         if let Some(receipt) = error.receipt {
             push_comment(out, "ambar-receipt", &receipt.to_string());
             out.push('\n');
         }
-        push_data(out, &refusal::body(error));
+        self.form.fail(out, error);
         self.ended = true;
     }
 }
 
-impl Stream for Frames {
+impl<F: Form> Stream for Frames<F> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -180,8 +173,17 @@ impl Stream for Frames {
     }
 }
 
+/// What ends a stream: price, work and receipt as comments, and the word for it.
+fn push_end(out: &mut String, summary: &Summary) {
+    push_comment(out, "ambar-price", &summary.price.to_string());
+    push_comment(out, "ambar-mu", &summary.mu.to_string());
+    push_comment(out, "ambar-receipt", &summary.receipt.to_string());
+    out.push('\n');
+    push_data(out, "[DONE]");
+}
+
 /// JSON has no line breaks outside its escapes, so one line carries it.
-fn push_data(out: &mut String, json: &str) {
+pub fn push_data(out: &mut String, json: &str) {
     out.push_str("data: ");
     out.push_str(json);
     out.push_str("\n\n");

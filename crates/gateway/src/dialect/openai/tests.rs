@@ -2,6 +2,7 @@
 
 mod answers;
 mod fake;
+mod pieces;
 mod properties;
 mod requests;
 mod streams;

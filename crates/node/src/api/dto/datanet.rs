@@ -82,11 +82,23 @@ pub struct TraceShare {
 }
 
 /// What to serve a capsule with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServingRequest {
     /// The engine's spec, for models. Datasets are served from their blobs, prompts need
     /// nothing.
     pub engine: Option<String>,
+    /// The secret that an upstream engine asks for. The node keeps it sealed, for this capsule
+    /// and this engine, and never shows it; without one it goes on with what it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_key: Option<String>,
+}
+
+impl std::fmt::Debug for ServingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = self.engine_key.as_ref().map(|_| "…");
+        let mut shown = f.debug_struct("ServingRequest");
+        shown.field("engine", &self.engine).field("engine_key", &key).finish()
+    }
 }
 
 /// What a capsule is served with.

@@ -2,15 +2,14 @@
 
 use super::Generation;
 use super::embedding::is_tokens;
-use super::fields::{Fields, HARMLESS, Neutral};
+use super::fields::{Fields, Neutral};
 use super::options::{self, texts};
 use crate::call::CallError;
 use ambar_compute::Prompt;
 use serde_json::Value;
 
-/// Fields of this route that a call has no room for.
-const NEUTRAL: &[Neutral] =
-    &[("best_of", &["1"]), ("echo", &["false"]), ("logprobs", &[]), ("suffix", &[r#""""#])];
+/// Values of fields of this route at which they change nothing.
+const NEUTRAL: &[Neutral] = &[("echo", &["false"]), ("suffix", &[r#""""#])];
 
 /// A text to continue.
 ///
@@ -18,9 +17,7 @@ const NEUTRAL: &[Neutral] =
 /// [`ErrorCode::RequestInvalid`](ambar_base::ErrorCode::RequestInvalid), with the field.
 pub fn parse(mut fields: Fields) -> Result<Generation, CallError> {
     let prompt = prompt(&mut fields)?;
-    let generation = options::take(&mut fields, Prompt::Text(prompt))?;
-    fields.finish(HARMLESS, &[NEUTRAL, options::NEUTRAL].concat())?;
-    Ok(generation)
+    options::take(fields, Prompt::Text(prompt), NEUTRAL)
 }
 
 /// One text, alone or as the only member of a list.

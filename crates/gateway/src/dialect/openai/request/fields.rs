@@ -22,6 +22,15 @@ pub const HARMLESS: &[&str] = &[
 /// A field that changes the answer, and the JSON of its values that do not.
 pub type Neutral = (&'static str, &'static [&'static str]);
 
+/// What is left of a request once its own fields are taken.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// Fields that change the answer.
+    pub fields: Map<String, Value>,
+    /// Fields that do not.
+    pub hints: Map<String, Value>,
+}
+
 /// The fields of an object that are still to be taken.
 #[derive(Debug, Default)]
 pub struct Fields {
@@ -55,6 +64,11 @@ impl Fields {
     /// A refusal of this field: its path, and what is wrong with it.
     pub fn refuse(&self, name: &str, what: &str) -> CallError {
         refuse(&self.path(name), what)
+    }
+
+    /// A look at a field, unless it is absent or `null`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.members.get(name).filter(|value| !value.is_null())
     }
 
     /// The field, unless it is absent or `null`.
@@ -101,6 +115,25 @@ impl Fields {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_f64().map(|number| number as f32);
         number.map(Some).ok_or_else(|| self.refuse(name, "is not a number"))
+    }
+
+    /// What is left: fields that change the answer, and hints, which `harmless` names. What is
+    /// absent, `null` or has its `neutral` value is neither.
+    pub fn rest(self, harmless: &[&str], neutral: &[Neutral]) -> Rest {
+        let mut rest = Rest::default();
+        let is_neutral = |name: &str, value: &Value| {
+            let values = neutral.iter().find(|(field, _)| *field == name);
+            values.is_some_and(|(_, values)| values.contains(&value.to_string().as_str()))
+        };
+        for (name, value) in self.members {
+            if value.is_null() || is_neutral(&name, &value) {
+                continue;
+            }
+            let hint = harmless.contains(&name.as_str());
+            let place = if hint { &mut rest.hints } else { &mut rest.fields };
+            place.insert(name, value);
+        }
+        rest
     }
 
     /// Refuses whatever is left, unless `harmless` names it or it is `neutral`.

@@ -39,11 +39,10 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, CallError>
     single(headers, "Idempotency-Key")
 }
 
-/// How many times an official client has sent this request before; 0 if it does not say.
+/// How many times an official client has sent this request before; nothing if it does not say.
 #[must_use]
-pub fn retries(headers: &HeaderMap) -> u32 {
-    let value = headers.get("x-stainless-retry-count").and_then(|value| value.to_str().ok());
-    value.and_then(|text| text.parse().ok()).unwrap_or_default()
+pub fn retries(headers: &HeaderMap) -> Option<u32> {
+    headers.get("x-stainless-retry-count")?.to_str().ok()?.parse().ok()
 }
 
 /// How long the client waits for the answer: `Ambar-Timeout`, seconds, with at most three

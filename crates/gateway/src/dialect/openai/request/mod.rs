@@ -21,7 +21,7 @@ use axum::http::StatusCode;
 use fields::Fields;
 use std::time::Duration;
 
-use super::{BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS};
+use super::{BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, responses};
 
 /// A generation as it was asked for.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Incoming {
     certificate: String,
     purpose: Option<String>,
     idempotency_key: Option<String>,
-    retries: u32,
+    retries: Option<u32>,
     patience: Option<Duration>,
     urgency: Priority,
     price_max: Option<Price>,
@@ -129,6 +129,7 @@ pub fn input_of(path: &str, body: &[u8]) -> Option<(String, bool)> {
     let generation = match path {
         CHAT => chat::parse(fields).ok()?,
         COMPLETIONS => completion::parse(fields).ok()?,
+        RESPONSES => responses::request::parse(fields).ok()?.0,
         EMBEDDINGS => {
             let embedding::Embedding { inputs, wanted, .. } = embedding::parse(fields).ok()?;
             return Some((Job::Embed { inputs, width: wanted.dimensions }.input(), false));

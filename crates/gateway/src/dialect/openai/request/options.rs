@@ -1,39 +1,108 @@
-//! What the two generating routes have in common: sampling, stops and streaming.
+//! What the generating routes have in common: sampling, stops, streaming, and what goes on to
+//! the engine as it is.
 
-use super::fields::{Fields, Neutral, refuse};
+use super::super::{SCHEMA_BYTES_MAX, TOOLS_MAX};
+use super::fields::{Fields, HARMLESS, Neutral, Rest, refuse};
 use super::{Generation, StreamOptions};
 use crate::call::{CallError, GenerateOptions};
-use ambar_compute::Prompt;
-use ambar_compute::limits::{STOP_STRING_BYTES_MAX, STOP_STRINGS_MAX, TEMPERATURE_MAX};
+use ambar_compute::limits::{
+    CHOICES_MAX, STOP_STRING_BYTES_MAX, STOP_STRINGS_MAX, TEMPERATURE_MAX,
+};
+use ambar_compute::{Extras, Prompt};
 use serde_json::Value;
 
-/// Fields of both routes that a call has no room for.
+/// Values of fields of these routes at which they change nothing.
 pub const NEUTRAL: &[Neutral] = &[
     ("frequency_penalty", &["0", "0.0"]),
     ("logit_bias", &["{}"]),
-    ("n", &["1"]),
     ("presence_penalty", &["0", "0.0"]),
 ];
+
+/// Other servers' names for what the gateway sets itself, because the price is held for it: how
+/// long answers may become, and how many there are.
+const OWNED: &[&str] = &[
+    "best_of",
+    "ignore_eos",
+    "max_length",
+    "max_new_tokens",
+    "min_tokens",
+    "n_cmpl",
+    "n_predict",
+    "num_predict",
+    "use_beam_search",
+];
+/// Their values that change nothing.
+const OWNED_NEUTRAL: &[&str] = &["1", "false"];
 
 /// Temperature and nucleus when a request does not say, as in the dialect.
 const SAMPLING_DEFAULT: f32 = 1.0;
 
-/// Takes what both routes share. What is left in `fields` is the route's own.
+/// Takes what these routes share, and then all that is left: what changes the answer goes on to
+/// the engine, which carries it or refuses it by name.
 ///
 /// # Errors
 /// [`ErrorCode::RequestInvalid`](ambar_base::ErrorCode::RequestInvalid), with the field.
-pub fn take(fields: &mut Fields, prompt: Prompt) -> Result<Generation, CallError> {
-    let stream = stream(fields)?;
+pub fn take(
+    mut fields: Fields,
+    prompt: Prompt,
+    neutral: &[Neutral],
+) -> Result<Generation, CallError> {
+    let stream = stream(&mut fields)?;
+    let model = fields.required_text("model")?;
     let options = GenerateOptions {
-        max_tokens: max_tokens(fields)?,
-        temperature: temperature(fields)?,
-        top_p: top_p(fields)?,
+        max_tokens: max_tokens(&mut fields)?,
+        temperature: temperature(&mut fields)?,
+        top_p: top_p(&mut fields)?,
         seed: fields.natural("seed")?,
-        stop: stop(fields)?,
+        stop: stop(&mut fields)?,
         stream: stream.is_some(),
+        choices: choices(&mut fields)?,
         ..GenerateOptions::new(prompt)
     };
-    Ok(Generation { model: fields.required_text("model")?, options, stream })
+    owned(&mut fields)?;
+    check_tools(&fields)?;
+    let Rest { fields, hints } = fields.rest(HARMLESS, &[NEUTRAL, neutral].concat());
+    let extras = Extras { messages: None, fields, hints };
+    Ok(Generation { model, options: GenerateOptions { extras, ..options }, stream })
+}
+
+fn choices(fields: &mut Fields) -> Result<u32, CallError> {
+    let choices = fields.natural("n")?.unwrap_or(1);
+    let choices = u32::try_from(choices).ok().filter(|n| (1..=CHOICES_MAX).contains(n));
+    choices.ok_or_else(|| fields.refuse("n", &format!("is not within 1 and {CHOICES_MAX}")))
+}
+
+fn owned(fields: &mut Fields) -> Result<(), CallError> {
+    for name in OWNED {
+        let Some(value) = fields.take(name) else { continue };
+        if !OWNED_NEUTRAL.contains(&value.to_string().as_str()) {
+            let what = "is set by the gateway: say `max_tokens` and `n`";
+            return Err(fields.refuse(name, what));
+        }
+    }
+    Ok(())
+}
+
+/// Tools have a form of their own in every engine; here it counts how many and how long.
+fn check_tools(fields: &Fields) -> Result<(), CallError> {
+    for name in ["tools", "functions"] {
+        let Some(value) = fields.get(name) else { continue };
+        let tools = value.as_array().ok_or_else(|| fields.refuse(name, "is not a list"))?;
+        if tools.len() > TOOLS_MAX {
+            return Err(fields.refuse(name, &format!("has more than {TOOLS_MAX} members")));
+        }
+        if let Some(index) = tools.iter().position(|tool| !tool.is_object()) {
+            return Err(fields.refuse(&format!("{name}[{index}]"), "is not an object"));
+        }
+    }
+    for name in ["tools", "functions", "response_format"] {
+        let bytes = fields.get(name).map_or(0, |value| value.to_string().len());
+        if bytes > SCHEMA_BYTES_MAX {
+            let what = format!("has {bytes} bytes of JSON, at most {SCHEMA_BYTES_MAX}");
+            return Err(fields.refuse(name, &what));
+        }
+    }
+    Ok(())
 }
 
 /// Two names for one limit: the older one and the one that replaced it.

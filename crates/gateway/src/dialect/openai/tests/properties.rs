@@ -1,7 +1,7 @@
 //! Whatever is sent, the answer is well formed.
 
 use super::super::request::{body, chat, completion, embedding};
-use super::super::{CHAT, COMPLETIONS, EMBEDDINGS};
+use super::super::{CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES};
 use super::fake::{Fake, Script, done, error, header_of, request, text};
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -29,6 +29,11 @@ const NAMES: &[&str] = &[
     "seed",
     "n",
     "tools",
+    "tool_calls",
+    "function",
+    "output",
+    "call_id",
+    "reasoning",
     "dimensions",
     "encoding_format",
     "user",
@@ -94,7 +99,7 @@ fn check(path: &'static str, bytes: Vec<u8>) {
 }
 
 fn path() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(&[CHAT, COMPLETIONS, EMBEDDINGS][..])
+    prop::sample::select(&[CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES][..])
 }
 
 proptest! {
@@ -115,6 +120,7 @@ proptest! {
         let foreign: &[&str] = match path {
             CHAT => &["prompt", "input"],
             COMPLETIONS => &["messages", "input"],
+            RESPONSES => &["messages", "prompt"],
             _ => &["messages", "prompt"],
         };
         foreign.iter().for_each(|name| drop(members.remove(*name)));

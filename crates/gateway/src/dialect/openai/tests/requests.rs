@@ -2,6 +2,7 @@
 
 use super::super::request::{Generation, body, chat, completion, embedding, fields::Fields};
 use super::super::request::{StreamOptions, embedding::Encoding, embedding::Wanted};
+use super::super::{SCHEMA_BYTES_MAX, TOOLS_MAX};
 use crate::call::CallError;
 use ambar_base::ErrorCode;
 use ambar_compute::limits::{EMBED_INPUTS_MAX, PROMPT_MESSAGES_MAX, STOP_STRINGS_MAX};
@@ -146,13 +147,12 @@ fn chats_that_are_refused() {
 }
 
 #[test]
-fn what_a_call_has_no_room_for_is_refused() {
-    let check = |param: &str, value: Value| {
-        let more = json!({param: value});
-        refused(parse_chat(&more), param, &more);
+fn what_changes_the_answer_goes_on_as_it_was_written() {
+    let check = |name: &str, value: Value| {
+        let extras = parse_chat(&json!({ name: value })).unwrap().options.extras;
+        assert_eq!(extras.fields, *json!({ name: value }).as_object().unwrap(), "{name}");
+        assert_eq!((extras.messages, extras.hints.is_empty()), (None, true), "{name}");
     };
-    check("n", json!(2));
-    check("n", json!("1"));
     check("frequency_penalty", json!(0.5));
     check("presence_penalty", json!(-1));
     check("logit_bias", json!({"50256": -100}));
@@ -165,11 +165,57 @@ fn what_a_call_has_no_room_for_is_refused() {
     check("response_format", json!({"type": "json_schema", "json_schema": {}}));
     check("modalities", json!(["text", "audio"]));
     check("audio", json!({"voice": "alloy", "format": "wav"}));
-    check("prediction", json!({"type": "content", "content": ""}));
     check("reasoning_effort", json!("high"));
     check("verbosity", json!("low"));
-    check("web_search_options", json!({}));
     check("temperatur", json!(0));
+    assert_eq!(parse_chat(&json!({"n": 3})).unwrap().options.choices, 3);
+    let hints = parse_chat(&json!({"user": "u", "n": null})).unwrap().options.extras;
+    assert!(hints.is_empty() && hints.hints["user"] == "u");
+    let kept = json!({"parallel_tool_calls": false, "tools": [{"type": "function"}]});
+    assert_eq!(parse_chat(&kept).unwrap().options.extras.fields["parallel_tool_calls"], false);
+}
+
+#[test]
+fn what_the_gateway_sets_is_refused_under_other_names() {
+    let check = |param: &str, value: Value| {
+        let more = json!({ param: value });
+        refused(parse_chat(&more), param, &more);
+    };
+    check("n_predict", json!(100_000));
+    check("max_new_tokens", json!(9));
+    check("best_of", json!(2));
+    check("n", json!(0));
+    check("n", json!(129));
+    check("n", json!("1"));
+    check("tools", json!("f"));
+    check("tools", json!(vec![json!({}); TOOLS_MAX + 1]));
+    check("tools", json!([{"description": "x".repeat(SCHEMA_BYTES_MAX)}]));
+    check("response_format", json!({"schema": "x".repeat(SCHEMA_BYTES_MAX)}));
+    let more = json!({"tools": [1]});
+    refused(parse_chat(&more), "tools[0]", &more);
+    parse_chat(&json!({"best_of": 1, "ignore_eos": false})).unwrap();
+}
+
+#[test]
+fn messages_that_hold_more_than_text_go_on_as_they_were_written() {
+    let check = |message: Value, text: &str| {
+        let messages = json!([{"role": "user", "content": "hi"}, message]);
+        let options = parse_chat(&json!({ "messages": messages })).unwrap().options;
+        assert_eq!(options.extras.messages.as_ref(), messages.as_array(), "{message}");
+        let Prompt::Chat(said) = options.prompt else { panic!("{message} is no chat") };
+        assert_eq!(said[1].content, text, "{message}");
+    };
+    let image = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
+    let text = json!({"type": "text", "text": "see"});
+    check(json!({"role": "user", "content": [text, image]}), "see");
+    check(json!({"role": "user", "content": "hi", "name": "Ada"}), "hi");
+    check(json!({"role": "assistant", "tool_calls": [{"id": "1"}]}), "");
+    check(json!({"role": "assistant", "content": null, "refusal": "no"}), "");
+    check(json!({"role": "tool", "content": "4", "tool_call_id": "1"}), "4");
+    // What clients send back empty is nothing.
+    let empty = json!([{"role": "assistant", "content": "a", "tool_calls": [], "refusal": null}]);
+    let plain = parse_chat(&json!({ "messages": empty })).unwrap().options.extras;
+    assert_eq!(plain.messages, None);
 }
 
 #[test]
@@ -191,15 +237,11 @@ fn messages_that_are_refused() {
     check("messages[0].role", json!([{"content": "hi"}]));
     check("messages[0].role", json!([{"role": "function", "content": "hi"}]));
     check("messages[0].content", json!([{"role": "user"}]));
+    check("messages[0].content", json!([{"role": "assistant", "content": null}]));
     check("messages[0].content", user(json!(1)));
     check("messages[0].content[0]", user(json!(["hi"])));
     check("messages[0].content[0].type", user(json!([{"text": "hi"}])));
     check("messages[0].content[0].text", user(json!([{"type": "text"}])));
-    let image = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
-    check("messages[0].content[1]", user(json!([{"type": "text", "text": "see"}, image])));
-    check("messages[0].name", json!([{"role": "user", "content": "hi", "name": "Ada"}]));
-    let called = json!({"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]});
-    check("messages[1].tool_calls", json!([{"role": "user", "content": "hi"}, called]));
 }
 
 #[test]
@@ -223,10 +265,9 @@ fn text_completions() {
     check("prompt", json!({"prompt": ["a", "b"]}));
     check("prompt[1]", json!({"prompt": ["a", 1]}));
     check("best_of", json!({"best_of": 2}));
-    check("echo", json!({"echo": true}));
-    check("suffix", json!({"suffix": "end"}));
-    check("logprobs", json!({"logprobs": 0}));
-    check("messages", json!({"messages": [{"role": "user", "content": "hi"}]}));
+    let more = json!({"echo": true, "suffix": "end", "logprobs": 0});
+    let extras = completion::parse(fields(&a_text(&more))).unwrap().options.extras;
+    assert_eq!(extras.fields, *more.as_object().unwrap());
 }
 
 #[test]

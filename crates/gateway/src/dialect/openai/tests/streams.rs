@@ -1,5 +1,6 @@
 //! Streams, byte by byte.
 
+use super::super::chunks::Chunks;
 use super::super::request::StreamOptions;
 use super::super::stream::Frames;
 use super::super::wire::{Head, Shape};
@@ -42,9 +43,14 @@ fn accepted(capacity: usize) -> (mpsc::Sender<CallEvent>, Accepted) {
     (sender, Accepted { receipt, capsule, admitted_ms: 0, replayed: false, events })
 }
 
-fn frames(accepted: Accepted, shape: Shape, keep_alive: Duration) -> Frames {
+fn frames(accepted: Accepted, shape: Shape, keep_alive: Duration) -> Frames<Chunks> {
     let head = Head::new(shape, &accepted);
-    Frames::new(head, accepted, None, StreamOptions { include_usage: false }, keep_alive)
+    Frames::new(
+        Chunks::new(head, StreamOptions { include_usage: false }),
+        accepted,
+        None,
+        keep_alive,
+    )
 }
 
 #[tokio::test]

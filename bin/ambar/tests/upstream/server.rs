@@ -1,0 +1,196 @@
+//! A server that speaks the OpenAI dialect as far as an upstream engine is asked, with an answer
+//! for each thing that a request can say; and a proxy that loses requests or answers.
+
+use crate::support::http::Request;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// The secret that the server wants.
+pub const SECRET: &str = "s3cret-of-the-upstream";
+
+/// What came in one request.
+pub struct Came {
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Came {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads one request; nothing if the connection is over.
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Came> {
+    let mut line = String::new();
+    let mut next = || {
+        line.clear();
+        reader.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let path = next()?.split(' ').nth(1)?.to_owned();
+    let mut headers = Vec::new();
+    loop {
+        let line = next()?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut came = Came { path, headers, body: Vec::new() };
+    let length = came.header("content-length").and_then(|length| length.parse().ok());
+    came.body.resize(length.unwrap_or_default(), 0);
+    reader.read_exact(&mut came.body).ok()?;
+    Some(came)
+}
+
+fn listen(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let handle = Arc::new(handle);
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let handle = Arc::clone(&handle);
+            thread::spawn(move || handle(stream));
+        }
+    });
+    url
+}
+
+fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &str) {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: ");
+    // A client that has left hears nothing.
+    let _ = stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes());
+}
+
+/// Starts the server; its URL and the bodies that it was asked with.
+pub fn upstream() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let url = listen(move |mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(came) = read(&mut reader) {
+            if came.header("authorization") != Some(&format!("Bearer {SECRET}")) {
+                respond(&mut stream, "401 No", "application/json", "{}");
+                continue;
+            }
+            let body: Value = serde_json::from_slice(&came.body).unwrap_or_default();
+            seen.lock().unwrap().push(body.clone());
+            answer(&mut stream, &body);
+        }
+    });
+    (url, asked)
+}
+
+fn answer(stream: &mut TcpStream, body: &Value) {
+    if body["temperature"] == 2.0 {
+        let error = json!({"error": {"message": "too hot for me", "param": "temperature"}});
+        return respond(stream, "400 Bad", "application/json", &error.to_string());
+    }
+    let choices = body["n"].as_u64().unwrap_or(1);
+    let usage = json!({"prompt_tokens": 7, "completion_tokens": 3 * choices, "total_tokens": 9});
+    if body["stream"] != true {
+        let choice = |index| {
+            let (message, reason) = said(body, index);
+            json!({"index": index, "message": message, "finish_reason": reason})
+        };
+        let choices: Vec<Value> = (0..choices).map(choice).collect();
+        let whole = json!({"object": "chat.completion", "choices": choices, "usage": usage});
+        return respond(stream, "200 OK", "application/json", &whole.to_string());
+    }
+    let mut events = String::new();
+    let mut event = |value: &Value| events += &format!("data: {value}\n\n");
+    for index in 0..choices {
+        let (message, reason) = said(body, index);
+        for delta in cut(&message) {
+            event(&json!({"choices": [{"index": index, "delta": delta, "finish_reason": null}]}));
+        }
+        event(&json!({"choices": [{"index": index, "delta": {}, "finish_reason": reason}]}));
+    }
+    event(&json!({"choices": [], "usage": usage}));
+    events += "data: [DONE]\n\n";
+    respond(stream, "200 OK", "text/event-stream", &events);
+}
+
+/// What the server says to a request.
+fn said(body: &Value, index: u64) -> (Value, &'static str) {
+    let mut message = json!({"role": "assistant", "content": format!("choice {index}")});
+    let last = body["messages"].as_array().and_then(|messages| messages.last());
+    if body["tools"].is_array() && last.is_some_and(|last| last["role"] == "user") {
+        let function = json!({"name": "weather", "arguments": "{\"city\":\"Porto\"}"});
+        message["tool_calls"] = json!([{"id": "call_1", "type": "function", "function": function}]);
+        message["content"] = Value::Null;
+        return (message, "tool_calls");
+    }
+    if body["response_format"]["type"] == "json_schema" {
+        message["content"] = "{\"city\":\"Porto\",\"degrees\":21}".into();
+    } else if let Some(last) = last.filter(|last| last["role"] == "tool") {
+        message["content"] = format!("It says {}.", last["content"].as_str().unwrap()).into();
+    } else if let Some(parts) = last.and_then(|last| last["content"].as_array()) {
+        message["content"] = format!("{} parts", parts.len()).into();
+    } else if body["top_k"] == 3 {
+        message["content"] = "top_k is 3".into();
+    }
+    (message, "stop")
+}
+
+/// A message as deltas.
+fn cut(message: &Value) -> Vec<Value> {
+    let mut deltas =
+        vec![json!({"role": "assistant", "content": message["content"].as_str().map(|_| "")})];
+    for piece in message["content"].as_str().unwrap_or_default().split_inclusive(' ') {
+        deltas.push(json!({"content": piece}));
+    }
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
+        let mut first = call.clone();
+        (first["index"], first["function"]["arguments"]) = (0.into(), "".into());
+        deltas.push(json!({"tool_calls": [first]}));
+        for arguments in ["{\"city\":", "\"Porto\"}"] {
+            let more = json!({"index": 0, "function": {"arguments": arguments}});
+            deltas.push(json!({"tool_calls": [more]}));
+        }
+    }
+    deltas
+}
+
+/// Starts a proxy before `node` that loses the first attempt of a request as its header `lose`
+/// says: `answer` or `connection`, `before` or `after` the node has it.
+pub fn losing(node: String) -> String {
+    listen(move |mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(came) = read(&mut reader) {
+            let first = came.header("x-stainless-retry-count") == Some("0");
+            let lose = came.header("lose").filter(|_| first).unwrap_or_default().to_owned();
+            if !lose.ends_with("before") {
+                let mut request = Request::post(came.path.clone(), came.body.clone());
+                for name in ["authorization", "x-stainless-retry-count"] {
+                    if let Some(value) = came.header(name) {
+                        request = request.header(name, value);
+                    }
+                }
+                let answer = request.send(&node).unwrap();
+                if lose.is_empty() {
+                    let kind = answer.header("content-type").unwrap_or_default().to_owned();
+                    let status = format!(
+                        "{} X\r\nx-should-retry: {}",
+                        answer.status,
+                        answer.header("x-should-retry").unwrap_or("false")
+                    );
+                    respond(&mut stream, &status, &kind, &answer.text);
+                    continue;
+                }
+            }
+            match lose.split('-').next() {
+                Some("answer") => respond(&mut stream, "500 Lost", "application/json", "{}"),
+                Some("silence") => thread::sleep(Duration::from_secs(5)),
+                _ => {
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+            }
+        }
+    })
+}
