@@ -1,5 +1,7 @@
 //! The embedded engine through the whole call path beside the bare library: same file, same
-//! threads, same prompt, in alternating rounds.
+//! threads, same prompt, in alternating rounds. And several answers at a time.
+
+mod streams;
 
 use crate::http::{Answer, Connection, Request};
 use crate::node::Node;
@@ -31,39 +33,53 @@ pub fn run(plan: &Plan) -> Result<Table> {
     };
     let home = plan.directory()?;
     let node = Node::start(home.path())?;
-    let request = prepare(&node, home.path(), &path)?;
+    let (id, certificate) = prepare(&node, home.path(), &path)?;
     let (runtime, bare) = (Runtime::new()?, BareModel::open(&path)?);
     let mut connection = runtime.block_on(Connection::open(node.address))?;
-    let mut call = || speed(&runtime.block_on(connection.ask(&request))?);
-    let text = SENTENCE.repeat(SENTENCES);
-    let library = || bare.decode(&text, TOKENS as usize, None);
+    let mut call = |text: &str| {
+        let request = request(&id, &certificate, text);
+        speed(&runtime.block_on(connection.ask(&request))?)
+    };
+    let library = |text: &str| bare.decode(text, TOKENS as usize, None);
     // The model is loaded by the first call.
-    call()?;
-    library()?;
+    call(&text(0))?;
+    library(&text(0))?;
     let (mut calls, mut bares) = (Vec::new(), Vec::new());
-    for _ in 0..plan.pick(7, 2) {
-        calls.push(call()?);
-        bares.push(library()?);
+    for round in 1..=plan.pick(7, 2) {
+        calls.push(call(&text(round))?);
+        bares.push(library(&text(round))?);
     }
     node.stop()?;
-    Ok(table(&path, &calls, &bares))
+    let mut table = table(&path, &calls, &bares);
+    streams::measure(plan, &path, &runtime, &mut table)?;
+    Ok(table)
 }
 
-fn prepare(node: &Node, directory: &Path, path: &Path) -> Result<Request> {
+/// Begins with another token in every round: a beginning that was read before would not be
+/// read again.
+fn text(round: u8) -> String {
+    format!("{round}. {}", SENTENCE.repeat(SENTENCES))
+}
+
+fn prepare(node: &Node, directory: &Path, path: &Path) -> Result<(String, String)> {
     let terms = directory.join("terms.toml");
     fs::write(&terms, TERMS)?;
     node.person()?;
     let id = node.publish((path, "model"), &terms, &[])?;
     let certificate = node.license(&id)?;
+    Ok((id, certificate))
+}
+
+fn request(id: &str, certificate: &str, text: &str) -> Request {
     let body = json!({
         "model": id,
-        "prompt": SENTENCE.repeat(SENTENCES),
+        "prompt": text,
         "max_tokens": TOKENS,
         "temperature": 0,
         "stream": true,
         "stream_options": { "include_usage": true },
     });
-    Ok(Request::post("/v1/completions", Some(&certificate), &body))
+    Request::post("/v1/completions", Some(certificate), &body)
 }
 
 /// What a caller sees: the first piece of the answer ends the prefill, the last byte, sent

@@ -129,6 +129,9 @@ pub struct GenerateJob {
     pub stream: bool,
     /// What the job says beyond text and sampling.
     pub extras: Extras,
+    /// Whose job it is: parties take turns, and share no cached prompt. 0 is
+    /// nobody: such jobs take turns as one party and share nothing.
+    pub party: u64,
 }
 
 impl GenerateJob {
@@ -144,6 +147,7 @@ impl GenerateJob {
             choices: 1,
             stream: true,
             extras: Extras::default(),
+            party: 0,
         }
     }
 
@@ -219,8 +223,12 @@ pub enum Event {
 /// What a job has used and produced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Prompt tokens that the model read; `None` if nobody counted them.
+    /// Prompt tokens that the model read, those included that it held from an
+    /// earlier job; `None` if nobody counted them.
     pub tokens_in: Option<u64>,
+    /// Of these, the tokens that it held from an earlier job of the same party and
+    /// did not read again; `None` if the engine does not know.
+    pub tokens_cached: Option<u64>,
     /// Tokens that the model produced, those of a stop string included, an
     /// end-of-generation token excluded; `None` if nobody counted them.
     pub tokens_out: Option<u64>,
@@ -243,6 +251,7 @@ impl Usage {
     pub const fn told(tokens_in: Option<u64>, tokens_out: Option<u64>, bytes_out: u64) -> Self {
         Self {
             tokens_in,
+            tokens_cached: None,
             tokens_out,
             bytes_out,
             counted_in: None,
@@ -361,7 +370,8 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// `cancel` and a closed `events` channel both stop the engine within one
     /// token (while a prompt is being read: within one batch of it) and end the
-    /// job with [`Finish::Cancelled`].
+    /// job with [`Finish::Cancelled`]. A channel that nobody empties only stops
+    /// its own job.
     fn generate(
         &self,
         job: GenerateJob,

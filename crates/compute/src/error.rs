@@ -57,7 +57,7 @@ pub enum Failure {
         /// The field's path, as the dialect names it.
         field: String,
     },
-    /// Too many jobs wait already.
+    /// Too many jobs wait already, of all or of this party.
     #[error("the engine is busy: {queued_max} jobs wait already")]
     Busy {
         /// The limit that was reached.
@@ -115,6 +115,20 @@ pub enum Failure {
         path: PathBuf,
         /// What the library said.
         reason: String,
+    },
+    /// A model needs more memory than all models together may have.
+    #[error(
+        "{path} needs {} MiB of memory with its context, the budget for models is {} MiB",
+        mebibytes(.needed_bytes),
+        .budget_bytes >> 20
+    )]
+    ModelTooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its weights and its context, in bytes.
+        needed_bytes: u64,
+        /// What there is, in bytes.
+        budget_bytes: u64,
     },
     /// The model has no chat template, or one that its library cannot apply.
     #[error("the model's chat template cannot be applied: {reason}")]
@@ -197,6 +211,11 @@ pub enum Failure {
     /// The upstream's stream ended before its answer did.
     #[error("upstream closed before its answer was complete")]
     UpstreamClosed,
+}
+
+/// In MiB, rounded up: what is needed is never told as less.
+fn mebibytes(bytes: &u64) -> u64 {
+    bytes.div_ceil(1 << 20)
 }
 
 impl Failure {

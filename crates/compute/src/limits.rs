@@ -21,12 +21,28 @@ pub const STOP_STRING_BYTES_MAX: usize = 256;
 /// Highest sampling temperature, as in the `OpenAI` dialect.
 pub const TEMPERATURE_MAX: f32 = 2.0;
 
-/// Jobs of one GGUF model that may wait for the worker, the running one included.
+/// Jobs of one GGUF engine, those that run included.
 pub const GENERATE_JOBS_QUEUED_MAX: usize = 64;
-/// Prompt tokens handed to the model in one step.
+/// Jobs of one party among them.
+pub const GENERATE_JOBS_PARTY_MAX: usize = GENERATE_JOBS_QUEUED_MAX / 2;
+/// Answers of one GGUF engine that are written together, unless configured.
+pub const STREAMS_DEFAULT: u32 = 4;
+/// Most answers of one GGUF engine that are written together.
+pub const STREAMS_MAX: u32 = 64;
+/// Prompt tokens handed to the model in one step when nothing else runs.
 pub const PREFILL_BATCH_TOKENS: u32 = 512;
-/// Context length, in tokens, unless configured; never more than the model's own.
+/// Prompt tokens handed to the model in one step beside other jobs.
+pub const PREFILL_PIECE_TOKENS: u32 = 64;
+/// Fewest tokens of a cached prompt for whose sake a sequence is chosen.
+pub const CACHED_PREFIX_TOKENS_MIN: usize = 16;
+/// Text that waits for a slow reader before its job pauses, in bytes.
+pub const UNSENT_BYTES_MAX: usize = 128;
+/// Context length of one stream, in tokens, unless configured; never more than
+/// the model's own.
 pub const CONTEXT_TOKENS_DEFAULT: u32 = 4096;
+/// What a machine is taken to have that does not say how much memory it has, in
+/// bytes.
+pub const MACHINE_BYTES_UNKNOWN: u64 = 8 << 30;
 
 /// Longest string in a GGUF header, in bytes (chat templates are the longest).
 pub const GGUF_STRING_BYTES_MAX: u64 = 1 << 20;

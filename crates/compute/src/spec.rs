@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::embed::EmbedEngine;
 use crate::engine::Engine;
 use crate::error::Failure;
-use crate::gguf::{GgufEngine, GgufOptions};
+use crate::gguf::{GgufEngine, GgufOptions, Pool};
 use crate::limits::{NULL_DELAY_MS_MAX, NULL_TOKENS_MAX};
 use crate::null::{NullEngine, NullOptions};
 use crate::upstream::{Secret, UpstreamEngine, UpstreamOptions};
@@ -58,6 +58,8 @@ pub enum EngineSpec {
 pub struct EngineOptions {
     /// For GGUF models.
     pub gguf: GgufOptions,
+    /// The memory that GGUF models share; that of the process unless given.
+    pub pool: Pool,
     /// The secret for an upstream.
     pub bearer: Option<Secret>,
     /// The `tokenizer.json` of an upstream's model, by which its counts are checked.
@@ -71,7 +73,9 @@ impl EngineSpec {
     /// What the engine's own constructor refuses.
     pub fn open(&self, options: &EngineOptions) -> Result<Arc<dyn Engine>, Failure> {
         Ok(match self {
-            Self::Gguf(path) => Arc::new(GgufEngine::open(path, options.gguf)?),
+            Self::Gguf(path) => {
+                Arc::new(GgufEngine::open_in(options.pool.clone(), path, options.gguf)?)
+            }
             Self::Embed(dir) => Arc::new(EmbedEngine::open(dir)?),
             Self::Upstream { url, model } => Arc::new(UpstreamEngine::new(UpstreamOptions {
                 url: url.clone(),

@@ -157,6 +157,7 @@ impl GenerateOptions {
             choices: self.choices,
             stream: self.stream,
             extras: self.extras.clone(),
+            party: 0,
         }
     }
 }

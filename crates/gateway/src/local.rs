@@ -13,6 +13,12 @@ use tokio_util::sync::CancellationToken;
 /// Pieces of an answer that wait between engine and client.
 const ENGINE_EVENTS_MAX: usize = 64;
 
+/// The party of a payer's jobs: prompts are cached for it alone.
+pub(crate) fn party(payer: u64) -> u64 {
+    // Nobody is party 0.
+    payer.saturating_add(1)
+}
+
 /// Lets an engine write, and hands each piece on. A client that leaves cancels it.
 pub(crate) async fn generate(
     engine: &Arc<dyn Engine>,

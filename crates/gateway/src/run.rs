@@ -8,6 +8,7 @@ use crate::compose::{Retrieved, Work};
 use crate::counted::{Counted, check, counted};
 use crate::flow::{Place, Priority};
 use crate::gateway::Inner;
+use crate::local::party;
 use crate::meter;
 use crate::record::{Answer, Metered, Record};
 use crate::reservation::Reservation;
@@ -148,7 +149,9 @@ impl Running {
         match (&self.job, self.work.model()) {
             (Job::Generate(options), Some(part)) => {
                 let prompt = self.work.prompt(&options.prompt, retrieved);
-                dispatch.generate(part, options.job(prompt, self.max_tokens), client).await
+                let mut job = options.job(prompt, self.max_tokens);
+                job.party = party(self.route.channel.payer);
+                dispatch.generate(part, job, client).await
             }
             (Job::Embed { inputs, .. }, Some(part)) => {
                 dispatch.embed(part, inputs.clone(), client).await

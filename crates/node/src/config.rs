@@ -2,9 +2,11 @@
 //! the past it keeps, what it asks, and with what it serves which capsule. None of it is ever
 //! part of a capsule.
 
+pub mod engines;
 pub mod network;
 pub mod retention;
 
+pub use engines::{Engines, EnginesError};
 pub use network::{NetworkConfig, NetworkConfigError, Peer};
 pub use retention::{Retention, RetentionError};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub network: Option<NetworkConfig>,
     /// Which final blocks it keeps.
     pub retention: Retention,
+    /// How it runs embedded language models.
+    pub engines: Engines,
     /// With what it serves which version.
     pub serving: BTreeMap<Cid, Served>,
 }
@@ -61,6 +65,8 @@ struct Written {
     network: Option<network::Written>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger: Option<retention::Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engines: Option<Engines>,
     #[serde(default)]
     serving: BTreeMap<String, String>,
 }
@@ -107,11 +113,13 @@ impl Config {
         });
         let network = written.network.as_ref().map(NetworkConfig::read).transpose();
         let retention = Retention::read(written.ledger.as_ref());
+        let engines = Engines::read(written.engines);
         Ok(Self {
             listen: written.listen,
             ask: ask.map_err(|error| format!("ask: {error}"))?,
             network: network.map_err(|error| format!("[network] {error}"))?,
             retention: retention.map_err(|error| format!("[ledger] {error}"))?,
+            engines: engines.map_err(|error| format!("[engines] {error}"))?,
             serving: serving.collect::<Result<_, String>>()?,
         })
     }
@@ -123,6 +131,7 @@ impl Config {
             ask: self.ask.map(|ask| ask.to_string()),
             network: self.network.as_ref().map(NetworkConfig::written),
             ledger: self.retention.written(),
+            engines: self.engines.written(),
             serving: self.serving.iter().map(|(id, s)| (id.to_string(), s.to_string())).collect(),
         };
         let text = toml::to_string(&written).map_err(|error| NodeError::Config {
@@ -136,6 +145,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::{NonZeroU32, NonZeroU64};
 
     #[test]
     fn a_written_configuration_reads_the_same() {
@@ -151,6 +161,11 @@ mod tests {
                 peers: vec![Peer { key, address: "192.0.2.2:7800".parse().unwrap() }],
             }),
             retention: Retention::Newest(5_000),
+            engines: Engines {
+                streams: NonZeroU32::new(2),
+                memory_mib: NonZeroU64::new(512),
+                ..Engines::default()
+            },
             serving: [
                 (id("a"), Served::Datanet),
                 (id("b"), Served::Template),
@@ -203,6 +218,9 @@ mod tests {
         check(&format!("{network}\npeers = [{peer}, {peer}]"), "is named twice");
         check("[ledger]\nbodies = 1", "bodies");
         check("[ledger]\nbodies_kept = 9\narchive = true", "[ledger] bodies_kept and archive");
+        check("[engines]\nstreams = 0", "streams");
+        check("[engines]\nstreams = 65", "[engines] streams = 65 is too many");
+        check("[engines]\nstream = 1", "stream");
         check("[serving]\nx = \"null\"", "[serving] x");
         check(&format!("[serving]\n{} = \"foo\"", Cid::of(b"")), "engine spec `foo`");
     }

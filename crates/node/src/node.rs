@@ -14,6 +14,7 @@ use crate::ledger;
 use crate::progress::Gauge;
 use crate::register::node_number;
 use crate::serve::Kitchen;
+use ambar_compute::EngineOptions;
 use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Gateway, GatewaySettings, NoPeers, Serving};
@@ -141,7 +142,7 @@ async fn open_app(
     }
     let (engine, telling) = (Arc::clone(&consensus), gauge.clone());
     let prepared = tokio::task::spawn_blocking(move || prepare(home, &*engine, &telling)).await;
-    let Prepared { home, custody, store, index, serving } =
+    let Prepared { home, custody, store, index, serving, engines } =
         prepared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let settings = GatewaySettings {
         directory: home.directory("journal"),
@@ -152,7 +153,7 @@ async fn open_app(
         peers: Arc::new(NoPeers),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
-    Ok(App::new(home, custody, node, consensus, store, index, serving, gateway))
+    Ok(App::new(home, custody, node, consensus, store, index, serving, engines, gateway))
 }
 
 struct Prepared {
@@ -161,6 +162,7 @@ struct Prepared {
     store: Store,
     index: Index,
     serving: Arc<Serving>,
+    engines: EngineOptions,
 }
 
 /// What takes long after a crash or with large datasets: done off the runtime.
@@ -173,10 +175,18 @@ fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepa
     // The council may have widened the window since genesis.
     config.retention.check(view.governance()?.parameters.latest())?;
     let custody = Custody::of(&home);
-    let kitchen =
-        Kitchen { home: &home, custody: &custody, store: &store, serving: &serving, view, gauge };
+    let engines = config.engines.options();
+    let kitchen = Kitchen {
+        home: &home,
+        custody: &custody,
+        store: &store,
+        serving: &serving,
+        view,
+        gauge,
+        engines: &engines,
+    };
     kitchen.serve_all(&config.serving);
-    Ok(Prepared { home, custody, store, index, serving })
+    Ok(Prepared { home, custody, store, index, serving, engines })
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {

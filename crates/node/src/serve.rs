@@ -110,6 +110,8 @@ pub(crate) struct Kitchen<'a> {
     pub serving: &'a Serving,
     pub view: LedgerView,
     pub gauge: &'a Gauge,
+    /// How embedded models are run.
+    pub engines: &'a EngineOptions,
 }
 
 /// A published version as it was signed.
@@ -184,7 +186,7 @@ impl Kitchen<'_> {
         spec: &EngineSpec,
         key: Option<&str>,
     ) -> Result<Offer, ServeError> {
-        let mut options = EngineOptions::default();
+        let mut options = self.engines.clone();
         if matches!(spec, EngineSpec::Upstream { .. }) {
             options.bearer = match key {
                 Some(key) => Some(Secret::new(key)),

@@ -1,6 +1,6 @@
 //! The bare library: a plain loop over `llama-cpp-2`, as a careful user of it
 //! would write one. It exists to be compared with: what the engine adds
-//! (queue, channel, stop strings, whole characters) must cost next to nothing.
+//! (scheduling, channel, stop strings, whole characters) must cost next to nothing.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -14,12 +14,13 @@ use llama_cpp_2::token::LlamaToken;
 
 use crate::engine::Prompt;
 use crate::error::Failure;
-use crate::limits::{CONTEXT_TOKENS_DEFAULT, PREFILL_BATCH_TOKENS};
+use crate::limits::PREFILL_BATCH_TOKENS;
 
 use super::backend::backend;
 use super::model::Model;
-use super::session::{Settings, inference};
-use super::worker;
+use super::session::inference;
+use super::settings::Settings;
+use super::{GgufOptions, worker};
 
 /// What a run of the bare loop took.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +73,7 @@ impl BareModel {
     ) -> Result<Speed, Failure> {
         let (model, text) = (Arc::clone(&self.model), text.to_owned());
         let (sender, result) = mpsc::channel();
-        let _ticket = worker::submit(move || {
+        worker::submit(move || {
             // The receiver waits right below; it cannot be gone.
             drop(sender.send(decode(&model, text, tokens_max, threads)));
         })?;
@@ -86,8 +87,8 @@ fn decode(
     tokens_max: usize,
     threads: Option<NonZeroU32>,
 ) -> Result<Speed, Failure> {
-    let context_tokens = NonZeroU32::new(CONTEXT_TOKENS_DEFAULT).unwrap_or(NonZeroU32::MIN);
-    let settings = Settings::new(threads, context_tokens);
+    let streams = Some(NonZeroU32::MIN);
+    let settings = Settings::new(&GgufOptions { threads, streams, ..GgufOptions::default() }, None);
     let context = model.llama.new_context(backend()?, settings.context_params());
     let mut context = context.map_err(inference)?;
     let tokens = model.tokens(&Prompt::Text(text))?;

@@ -79,6 +79,26 @@ pub struct Header {
     pub has_chat_template: bool,
     /// How many tensors there are.
     pub tensors: u64,
+    /// What the memory of a context depends on.
+    pub shape: Shape,
+}
+
+/// The sizes of a model on which the memory of a context depends. Numbers that
+/// a file gives per layer, or not at all, are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// `{architecture}.block_count`.
+    pub layers: Option<u32>,
+    /// `{architecture}.attention.head_count`.
+    pub heads: Option<u32>,
+    /// `{architecture}.attention.head_count_kv`.
+    pub heads_kv: Option<u32>,
+    /// `{architecture}.attention.key_length`.
+    pub key_length: Option<u32>,
+    /// `{architecture}.attention.value_length`.
+    pub value_length: Option<u32>,
+    /// Tokens of the vocabulary: the length of `tokenizer.ggml.tokens`.
+    pub vocabulary: Option<u32>,
 }
 
 /// Reads the header of a file that is `file_bytes` long, and checks that the
@@ -112,6 +132,8 @@ pub fn read_header(reader: impl Read, file_bytes: u64) -> Result<Header, HeaderE
 enum Value {
     Number(u64),
     Text(String),
+    /// An array of so many elements.
+    Array(u64),
     Other,
 }
 
@@ -121,8 +143,10 @@ struct Found {
     name: Option<String>,
     alignment: Option<u64>,
     has_chat_template: bool,
-    /// Lengths by their full key; there is one architecture, so there are few.
-    lengths: Vec<(String, u64)>,
+    vocabulary: Option<u64>,
+    /// Lengths and counts by their full key; there is one architecture, so there
+    /// are few.
+    numbers: Vec<(String, u64)>,
 }
 
 impl Found {
@@ -132,25 +156,41 @@ impl Found {
             ("general.name", Value::Text(text)) => self.name = Some(text),
             ("general.alignment", Value::Number(number)) => self.alignment = Some(number),
             ("tokenizer.chat_template", Value::Text(_)) => self.has_chat_template = true,
-            (key, Value::Number(number)) if key.ends_with("_length") => {
-                self.lengths.push((key.to_owned(), number));
+            ("tokenizer.ggml.tokens", Value::Array(length)) => self.vocabulary = Some(length),
+            (key, Value::Number(number))
+                if ["_length", "_count", "_count_kv"].iter().any(|end| key.ends_with(end)) =>
+            {
+                self.numbers.push((key.to_owned(), number));
             }
             _ => {}
         }
     }
 
-    fn length(&self, architecture: &str, what: &str) -> Option<u32> {
-        let key = format!("{architecture}.{what}_length");
-        let (_, number) = self.lengths.iter().find(|(name, _)| *name == key)?;
+    fn number(&self, architecture: &str, what: &str) -> Option<u32> {
+        let key = format!("{architecture}.{what}");
+        let (_, number) = self.numbers.iter().find(|(name, _)| *name == key)?;
         u32::try_from(*number).ok()
+    }
+
+    fn shape(&self, architecture: &str) -> Shape {
+        let number = |what| self.number(architecture, what);
+        Shape {
+            layers: number("block_count"),
+            heads: number("attention.head_count"),
+            heads_kv: number("attention.head_count_kv"),
+            key_length: number("attention.key_length"),
+            value_length: number("attention.value_length"),
+            vocabulary: self.vocabulary.and_then(|length| u32::try_from(length).ok()),
+        }
     }
 
     fn into_header(self, tensors: u64) -> Result<Header, HeaderError> {
         let architecture =
             self.architecture.clone().ok_or(HeaderError::Key("general.architecture"))?;
         Ok(Header {
-            context_tokens: self.length(&architecture, "context"),
-            embedding_width: self.length(&architecture, "embedding"),
+            context_tokens: self.number(&architecture, "context_length"),
+            embedding_width: self.number(&architecture, "embedding_length"),
+            shape: self.shape(&architecture),
             architecture,
             name: self.name,
             has_chat_template: self.has_chat_template,
@@ -263,7 +303,7 @@ impl<R: Read> Source<R> {
         } else {
             self.skip(scalar_bytes(element)? * count)?;
         }
-        Ok(Value::Other)
+        Ok(Value::Array(count))
     }
 
     fn check_tensors(&mut self, tensors: u64, alignment: u64) -> Result<(), HeaderError> {

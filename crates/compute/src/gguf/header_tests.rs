@@ -73,6 +73,14 @@ fn sample() -> Vec<u8> {
         .pair("general.flag", 7, &[1])
         .number("llama.context_length", 2048)
         .pair("llama.embedding_length", 10, &576u64.to_le_bytes())
+        .number("llama.block_count", 30)
+        .number("llama.attention.head_count", 9)
+        .pair(
+            "llama.attention.head_count_kv",
+            9,
+            &[&4u32.to_le_bytes()[..], &1u64.to_le_bytes(), &3u32.to_le_bytes()].concat(),
+        )
+        .number("llama.attention.key_length", 64)
         .texts("tokenizer.ggml.tokens", &["a", "", "ção"])
         .pair("scores", 9, &[&6u32.to_le_bytes()[..], &2u64.to_le_bytes(), &[0; 8]].concat())
         .text("tokenizer.chat_template", "{{ messages }}")
@@ -94,6 +102,15 @@ fn a_header_says_what_the_model_is() {
         embedding_width: Some(576),
         has_chat_template: true,
         tensors: 2,
+        shape: Shape {
+            layers: Some(30),
+            heads: Some(9),
+            // Given per layer.
+            heads_kv: None,
+            key_length: Some(64),
+            value_length: None,
+            vocabulary: Some(3),
+        },
     };
     assert_eq!(read(&sample()).unwrap(), expect);
 }

@@ -2,23 +2,32 @@
 //! `llama-cpp-2`, on the CPU.
 //!
 //! Opening reads and checks the file's header only. The model is mapped into
-//! memory at the first use, or by [`Engine::load`], and gets one context for all
-//! its jobs. One worker thread runs the jobs of all models of the process, one
-//! after the other. Tokenizer and chat template are the file's own.
+//! memory at the first use, or by [`Engine::load`], and stays until a [`Pool`]
+//! needs its room for another. One worker thread runs the jobs of all models of
+//! the process, step by step; the jobs of one model share its steps
+//! (`session.rs`). Tokenizer and chat template are the file's own.
 //!
-//! It does not know sessions: each job starts from an empty context.
+//! It does not know conversations or what a party is: a job that begins as an
+//! earlier one of its party did finds that beginning read, or not.
 //!
-//! **Invariant**: the worker never waits for a reader. Text that nobody takes
-//! yet is joined and handed over later, so that one slow reader does not hold
-//! up the next job.
+//! **Invariant**: the worker never waits for a reader, and no job waits for the
+//! end of another as long as a sequence is free.
 
 mod architecture;
 mod backend;
 mod bare;
 mod header;
+mod lane;
+mod memory;
 mod model;
 mod outlet;
+mod places;
+mod pool;
+mod queue;
 mod session;
+mod settings;
+mod slots;
+mod task;
 mod tensor_bytes;
 mod worker;
 
@@ -26,24 +35,28 @@ use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
+use llama_cpp_2::token::LlamaToken;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use bare::{BareModel, Speed, bare_decode};
-pub use header::{Header, HeaderError, read_header};
+pub use header::{Header, HeaderError, Shape, read_header};
+pub use pool::{Pool, PoolUse};
 
 use crate::deliver::deliver;
 use crate::engine::{
     Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
 };
 use crate::error::{EngineError, Failure};
-use crate::limits::{CONTEXT_TOKENS_DEFAULT, GENERATE_JOBS_QUEUED_MAX};
-use model::Model;
-use session::{OwnedSession, Session, Settings};
-use worker::{Ended, Job, Ticket};
+use lane::Lane;
+use places::Places;
+use pool::{Lease, Member, blocking};
+use settings::Settings;
+use task::{Caller, Ended, Task};
 
 const KIND: &str = "gguf";
 
@@ -55,10 +68,16 @@ pub struct GgufOptions {
     /// barriers a thread without a core of its own holds up all others, and
     /// a node has other work to do. `examples/engine_speed.rs` measures it.
     pub threads: Option<NonZeroU32>,
-    /// Room for prompt and answer together, in tokens;
-    /// [`CONTEXT_TOKENS_DEFAULT`] unless given, and never more than the model
-    /// was trained for.
+    /// Room of each stream for prompt and answer together, in tokens;
+    /// [`CONTEXT_TOKENS_DEFAULT`](crate::limits::CONTEXT_TOKENS_DEFAULT) unless
+    /// given, and never more than the model was trained for.
     pub context_tokens: Option<NonZeroU32>,
+    /// Answers that are written together;
+    /// [`STREAMS_DEFAULT`](crate::limits::STREAMS_DEFAULT) unless given, at most
+    /// [`STREAMS_MAX`](crate::limits::STREAMS_MAX). With 1, answers are written
+    /// one after the other, and a greedy job gives the same text whatever else is
+    /// asked: several are computed together in another order of rounding.
+    pub streams: Option<NonZeroU32>,
 }
 
 /// A model in a GGUF file. See the [module's documentation](self).
@@ -67,35 +86,31 @@ pub struct GgufEngine {
     path: PathBuf,
     header: Header,
     settings: Settings,
-    loaded: OnceCell<Loaded>,
+    member: Member,
     /// Places of jobs, running or waiting.
-    places: Arc<Semaphore>,
-}
-
-/// What exists once the model is in memory.
-#[derive(Debug, Clone)]
-struct Loaded {
-    model: Arc<Model>,
-    session: Arc<Mutex<OwnedSession>>,
-}
-
-impl Loaded {
-    /// Maps the file and makes the context; takes a while, blocks.
-    fn load(path: &Path, settings: Settings) -> Result<Self, Failure> {
-        let model = Arc::new(Model::load(path)?);
-        let session =
-            OwnedSession::try_new(Arc::clone(&model), |model| Session::new(model, settings))?;
-        Ok(Self { model, session: Arc::new(Mutex::new(session)) })
-    }
+    places: Arc<Places>,
 }
 
 impl GgufEngine {
-    /// Checks the file's header and prepares an engine for it.
+    /// Checks the file's header and prepares an engine for it in the pool of the
+    /// process.
     ///
     /// # Errors
     /// [`Failure::File`], [`Failure::Header`] (not GGUF, truncated, beyond a
     /// limit), [`Failure::UnsupportedArchitecture`].
     pub fn open(path: impl Into<PathBuf>, options: GgufOptions) -> Result<Self, Failure> {
+        Self::open_in(Pool::of_process(), path, options)
+    }
+
+    /// The same in another pool.
+    ///
+    /// # Errors
+    /// As [`GgufEngine::open`].
+    pub fn open_in(
+        pool: Pool,
+        path: impl Into<PathBuf>,
+        options: GgufOptions,
+    ) -> Result<Self, Failure> {
         let path = path.into();
         let header = open_header(&path)?;
         if !architecture::can_generate(&header.architecture) {
@@ -104,12 +119,10 @@ impl GgufEngine {
                 architecture: header.architecture,
             });
         }
-        let wanted = options.context_tokens.map_or(CONTEXT_TOKENS_DEFAULT, NonZeroU32::get);
-        let context_tokens = wanted.min(header.context_tokens.unwrap_or(wanted));
-        let context_tokens = NonZeroU32::new(context_tokens).unwrap_or(NonZeroU32::MIN);
-        let settings = Settings::new(options.threads, context_tokens);
-        let places = Arc::new(Semaphore::new(GENERATE_JOBS_QUEUED_MAX));
-        Ok(Self { path, header, settings, loaded: OnceCell::new(), places })
+        let settings = Settings::new(&options, header.context_tokens);
+        let context = memory::context_bytes(&header.shape, header.embedding_width, settings);
+        let member = Member::new(pool, &path, context, settings);
+        Ok(Self { path, header, settings, member, places: Arc::default() })
     }
 
     /// The checked header of the file.
@@ -117,34 +130,46 @@ impl GgufEngine {
         &self.header
     }
 
-    async fn loaded(&self) -> Result<&Loaded, Failure> {
-        let load = || async {
-            let (path, settings) = (self.path.clone(), self.settings);
-            tokio::task::spawn_blocking(move || Loaded::load(&path, settings))
-                .await
-                .map_err(|_| Failure::WorkerGone)?
-        };
-        self.loaded.get_or_try_init(load).await
+    /// The prompt's tokens, made off the runtime's threads and off the worker:
+    /// a long one takes a while.
+    async fn tokens(
+        lane: &Lane,
+        lease: &Lease,
+        prompt: Prompt,
+    ) -> Result<Vec<LlamaToken>, Failure> {
+        let (model, held) = (Arc::clone(lane.model()), lease.again());
+        blocking(move || {
+            let tokens = model.tokens(&prompt);
+            drop((model, held));
+            tokens
+        })
+        .await
     }
 
     async fn run(
         &self,
-        job: GenerateJob,
+        mut job: GenerateJob,
         events: mpsc::Sender<Event>,
         cancel: CancellationToken,
     ) -> Result<Generation, EngineError> {
         job.validate()?;
-        let busy = |_| Failure::Busy { queued_max: GENERATE_JOBS_QUEUED_MAX };
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
-        let session = Arc::clone(&self.loaded().await?.session);
-        let (reply, ended) = oneshot::channel();
-        let job = Job { job, events: events.clone(), cancel: cancel.clone(), reply, place };
-        let ticket = worker::submit(move || run_job(&session, job))?;
-        let ended = tokio::select! {
+        let place = self.places.take(job.party)?;
+        let begun = tokio::select! {
             biased;
-            ended = ended => ended.map_err(|_| Failure::WorkerGone)?,
-            () = given_up(&ticket, &events, &cancel) => return Ok(NOT_BEGUN),
+            () = given_up(&events, &cancel) => return Ok(NOT_BEGUN),
+            begun = self.begin(&mut job) => begun?,
         };
+        let (lane, lease, tokens) = begun;
+        let room = self.settings.context_tokens().get() as usize;
+        let (reply, ended) = oneshot::channel();
+        let paused = Arc::new(Notify::new());
+        let number = next_number();
+        let (to, until, told) = (events.clone(), cancel.clone(), Arc::clone(&paused));
+        let caller = Caller { events: to, cancel: until, reply, paused: told, place, lease };
+        let (party, task) = (job.party, Task::new(&job, number, tokens, room, caller));
+        lane.push(task)?;
+        let waiting = Waiting { lane, party, number, paused, over: false };
+        let ended = waiting.end(ended, &events, &cancel).await?;
         let Ended { unsent, mut usage, result } = ended;
         let delivered = deliver(unsent, &mut usage, &events, &cancel).await;
         match result {
@@ -155,34 +180,113 @@ impl GgufEngine {
             Err(failure) => Err(EngineError::after(failure, usage)),
         }
     }
+
+    /// The loaded model and the prompt's tokens, which fit.
+    async fn begin(
+        &self,
+        job: &mut GenerateJob,
+    ) -> Result<(Arc<Lane>, Lease, Vec<LlamaToken>), Failure> {
+        let (lane, lease) = self.member.lease().await?;
+        let prompt = std::mem::replace(&mut job.prompt, Prompt::Text(String::new()));
+        let tokens = Self::tokens(&lane, &lease, prompt).await?;
+        let context_tokens = self.settings.context_tokens().get();
+        if tokens.len() >= context_tokens as usize {
+            let tokens = tokens.len() as u64;
+            return Err(Failure::ContextTooLong { tokens, context_tokens });
+        }
+        Ok((lane, lease, tokens))
+    }
 }
 
-/// A job that was cancelled while it waited.
+/// A job that was cancelled while it waited for its model.
 const NOT_BEGUN: Generation =
     Generation { usage: Usage::told(Some(0), Some(0), 0), finish: Finish::Cancelled };
 
-/// Completes when a job that still waits is cancelled. One that has begun is
-/// left to the worker, which sees the same and tells what it has done.
-async fn given_up(ticket: &Ticket, events: &mpsc::Sender<Event>, cancel: &CancellationToken) {
+/// The number of the next job of the process.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Completes when nobody wants a job any more.
+async fn given_up(events: &mpsc::Sender<Event>, cancel: &CancellationToken) {
     tokio::select! {
         () = cancel.cancelled() => {}
         () = events.closed() => {}
     }
-    if !ticket.withdraw() {
-        std::future::pending::<()>().await;
+}
+
+/// A job that was handed to a lane. Dropping this gives the job up.
+struct Waiting {
+    lane: Arc<Lane>,
+    party: u64,
+    number: u64,
+    paused: Arc<Notify>,
+    over: bool,
+}
+
+impl Waiting {
+    /// Waits for the job's end.
+    async fn end(
+        mut self,
+        ended: oneshot::Receiver<Ended>,
+        events: &mpsc::Sender<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, Failure> {
+        let ended = self.watch(ended, events, cancel).await;
+        self.over = true;
+        ended
+    }
+
+    /// Tells the worker of what it does not see while it has nothing to do: room
+    /// in the events channel, and that the job is given up.
+    async fn watch(
+        &self,
+        mut ended: oneshot::Receiver<Ended>,
+        events: &mpsc::Sender<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, Failure> {
+        let given_up = given_up(events, cancel);
+        tokio::pin!(given_up);
+        let room = self.room(events);
+        tokio::pin!(room);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut ended => return ended.map_err(|_| Failure::WorkerGone),
+                () = &mut given_up => break,
+                () = &mut room => {
+                    self.lane.wake()?;
+                    room.set(self.room(events));
+                }
+            }
+        }
+        self.give_up();
+        ended.await.map_err(|_| Failure::WorkerGone)
+    }
+
+    /// Completes when the job is paused and its reader has taken something.
+    async fn room(&self, events: &mpsc::Sender<Event>) {
+        self.paused.notified().await;
+        drop(events.reserve().await);
+    }
+
+    /// Ends the job if it waits for a sequence; if it has one, lets the worker see
+    /// that nobody wants it.
+    fn give_up(&self) {
+        match self.lane.withdraw(self.party, self.number) {
+            Some(task) => task.end(Ok(Finish::Cancelled)),
+            // Without a worker the reply is dropped, which ends the waiting too.
+            None => drop(self.lane.wake()),
+        }
     }
 }
 
-/// Runs a job on the worker.
-fn run_job(session: &Mutex<OwnedSession>, job: Job) {
-    // A poisoned session is in an unknown state; the dropped reply says so.
-    if let Ok(mut session) = session.lock() {
-        let ended = session.with_dependent_mut(|_, session| session.run(&job));
-        let Job { reply, place, .. } = job;
-        // Before the reply, so that whoever gets it finds the place free.
-        drop(place);
-        // Whoever dropped the receiver does not ask how it ended.
-        drop(reply.send(ended));
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.over {
+            self.give_up();
+        }
     }
 }
 
@@ -201,17 +305,14 @@ impl Engine for GgufEngine {
     }
 
     fn load(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        async move { Ok(self.loaded().await.map(|_| ())?) }.boxed()
+        async move { Ok(self.member.lease().await.map(|_| ())?) }.boxed()
     }
 
     fn count<'a>(&'a self, prompt: &'a Prompt) -> BoxFuture<'a, Result<Count, EngineError>> {
         async move {
             prompt.validate()?;
-            let model = Arc::clone(&self.loaded().await?.model);
-            let prompt = prompt.clone();
-            let tokens = tokio::task::spawn_blocking(move || model.tokens(&prompt))
-                .await
-                .map_err(|_| Failure::WorkerGone)??;
+            let (lane, lease) = self.member.lease().await?;
+            let tokens = Self::tokens(&lane, &lease, prompt.clone()).await?;
             Ok(Count::Exact(tokens.len() as u64))
         }
         .boxed()

@@ -1,71 +1,54 @@
-//! The decode loop: prompt in, tokens out, one context for all jobs.
+//! One context and the jobs that run in it together.
 //!
-//! Logits are computed for the last position only, the last token of an answer
-//! is never fed back, and between two jobs the context is emptied by dropping
-//! its bookkeeping, not by clearing its memory.
+//! Each step feeds one token of every answer that is being written and, beside
+//! them, a piece of at most one prompt. Logits are computed only where a token
+//! is chosen, the last token of an answer is never fed back, and a sequence is
+//! emptied by dropping its bookkeeping, not by clearing its memory.
+//!
+//! It knows no thread and no clock: somebody calls [`Session::step`] again as
+//! long as it says that there is more to do.
+//!
+//! **Invariant**: a sequence holds exactly the tokens that its [`Held`] lists. A
+//! job that nobody wants costs no step; one whose reader is slow costs the others
+//! nothing, and gives up its sequence when somebody waits for one.
 
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_batch::LlamaBatch;
-use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
 use self_cell::self_cell;
 
-use crate::engine::{Finish, GenerateJob, Usage};
+use crate::engine::Finish;
 use crate::error::Failure;
-use crate::limits::PREFILL_BATCH_TOKENS;
-use crate::text::TextFilter;
+use crate::limits::{PREFILL_BATCH_TOKENS, PREFILL_PIECE_TOKENS};
 
 use super::backend::backend;
+use super::lane::Inbox;
 use super::model::Model;
-use super::outlet::Outlet;
-use super::worker::{Ended, Job};
+use super::settings::Settings;
+use super::slots::{Held, choose};
+use super::task::Task;
 
-/// The one sequence that a context holds.
-const SEQUENCE: i32 = 0;
-/// llama.cpp draws a random seed when it is given this one (`LLAMA_DEFAULT_SEED`).
-const SEED_RANDOM: u32 = u32::MAX;
-
-/// How a context is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Settings {
-    threads_prefill: i32,
-    threads_decode: i32,
-    context_tokens: NonZeroU32,
+/// A sequence and the job that has it.
+#[derive(Debug, Default)]
+struct Slot {
+    held: Held,
+    task: Option<Task>,
+    /// When a piece of its prompt was read last.
+    read_at: u64,
+    /// When its job was found paused first.
+    paused_at: Option<u64>,
 }
 
-impl Settings {
-    /// With so many threads, or as many as suit the machine.
-    pub(super) fn new(threads: Option<NonZeroU32>, context_tokens: NonZeroU32) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let cores = i32::try_from(cores).unwrap_or(i32::MAX);
-        let given = threads.map(|n| i32::try_from(n.get()).unwrap_or(i32::MAX));
-        Self {
-            threads_prefill: given.unwrap_or(cores),
-            threads_decode: given.unwrap_or((cores - 1).max(1)),
-            context_tokens,
+impl Slot {
+    /// The tokens that its job needs fed before the next can be chosen; none
+    /// while it is paused.
+    fn wanted(&self) -> &[LlamaToken] {
+        match &self.task {
+            Some(task) if !task.is_paused() => &task.tokens[self.held.tokens.len()..],
+            _ => &[],
         }
-    }
-
-    /// Room for prompt and answer together.
-    pub(super) fn context_tokens(self) -> NonZeroU32 {
-        self.context_tokens
-    }
-
-    /// The context that these settings describe; the bare loop uses it too, so
-    /// that a comparison of the two compares only the loops.
-    pub(super) fn context_params(self) -> LlamaContextParams {
-        LlamaContextParams::default()
-            .with_n_ctx(Some(self.context_tokens))
-            .with_n_batch(PREFILL_BATCH_TOKENS)
-            .with_n_ubatch(PREFILL_BATCH_TOKENS)
-            .with_n_seq_max(1)
-            .with_n_threads(self.threads_decode)
-            .with_n_threads_batch(self.threads_prefill)
-            .with_no_perf(true)
     }
 }
 
@@ -74,7 +57,14 @@ pub(super) struct Session<'m> {
     model: &'m Model,
     context: LlamaContext<'m>,
     batch: LlamaBatch<'static>,
-    context_tokens: u32,
+    slots: Vec<Slot>,
+    /// Jobs that lost their sequence because their readers were slow.
+    parked: Vec<Task>,
+    /// Which slots have tokens in the batch, how many, and where the logits of
+    /// the last are, if they are wanted.
+    fed: Vec<(usize, usize, Option<i32>)>,
+    steps: u64,
+    piece: Vec<u8>,
 }
 
 self_cell!(
@@ -90,9 +80,7 @@ self_cell!(
 
 impl std::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("context_tokens", &self.context_tokens)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("slots", &self.slots.len()).finish_non_exhaustive()
     }
 }
 
@@ -100,158 +88,192 @@ impl<'m> Session<'m> {
     pub(super) fn new(model: &'m Model, settings: Settings) -> Result<Self, Failure> {
         let context =
             model.llama.new_context(backend()?, settings.context_params()).map_err(inference)?;
-        let batch = LlamaBatch::new(PREFILL_BATCH_TOKENS as usize, 1);
-        Ok(Self { model, context, batch, context_tokens: settings.context_tokens.get() })
+        Ok(Self {
+            model,
+            context,
+            batch: LlamaBatch::new(PREFILL_BATCH_TOKENS as usize, 1),
+            slots: (0..settings.streams()).map(|_| Slot::default()).collect(),
+            parked: Vec::new(),
+            fed: Vec::new(),
+            steps: 0,
+            piece: Vec::new(),
+        })
     }
 
-    /// Runs one job to its end, whichever that is.
-    pub(super) fn run(&mut self, job: &Job) -> Ended {
-        let mut outlet = Outlet::new(&job.events);
-        let mut usage = Usage::told(Some(0), Some(0), 0);
-        let result = self.answer(job, &mut outlet, &mut usage);
-        let (bytes_out, unsent) = outlet.finish();
-        usage.bytes_out = bytes_out;
-        Ended { unsent, usage, result }
+    /// Brings every job that can go on one step further; false: there is nothing
+    /// to do until a job comes or a reader takes something.
+    pub(super) fn step(&mut self, inbox: &Inbox) -> bool {
+        self.steps += 1;
+        self.look_after(inbox);
+        self.seat(inbox);
+        if let Err(failure) = self.fill().and_then(|()| self.compute()) {
+            self.fail(&failure);
+        }
+        !inbox.is_empty() || self.slots.iter().any(|slot| !slot.wanted().is_empty())
     }
 
-    fn answer(
-        &mut self,
-        job: &Job,
-        outlet: &mut Outlet<'_>,
-        usage: &mut Usage,
-    ) -> Result<Finish, Failure> {
-        if job.unwanted() {
-            return Ok(Finish::Cancelled);
-        }
-        let tokens = self.model.tokens(&job.job.prompt)?;
-        if tokens.len() >= self.context_tokens as usize {
-            let (tokens, context_tokens) = (tokens.len() as u64, self.context_tokens);
-            return Err(Failure::ContextTooLong { tokens, context_tokens });
-        }
-        self.empty_context();
-        if !self.prefill(&tokens, job, usage)? {
-            return Ok(Finish::Cancelled);
-        }
-        self.decode(tokens.len(), job, outlet, usage)
-    }
-
-    fn empty_context(&mut self) {
-        let sequence = u32::try_from(SEQUENCE).ok();
-        if !matches!(self.context.clear_kv_cache_seq(sequence, None, None), Ok(true)) {
-            self.context.clear_kv_cache();
-        }
-    }
-
-    /// Reads the prompt; false if the job was cancelled on the way.
-    fn prefill(
-        &mut self,
-        tokens: &[LlamaToken],
-        job: &Job,
-        usage: &mut Usage,
-    ) -> Result<bool, Failure> {
-        let last = tokens.len() - 1;
-        for (part, start) in tokens
-            .chunks(PREFILL_BATCH_TOKENS as usize)
-            .zip((0..).step_by(PREFILL_BATCH_TOKENS as usize))
-        {
-            if job.unwanted() {
-                return Ok(false);
+    /// Ends what nobody wants, and sends what has found no room before.
+    fn look_after(&mut self, inbox: &Inbox) {
+        for slot in &mut self.slots {
+            if slot.task.as_ref().is_some_and(Task::is_unwanted) {
+                end(slot, Ok(Finish::Cancelled));
             }
-            self.batch.clear();
-            for (token, position) in part.iter().zip(start..) {
-                self.feed(*token, position, position == last)?;
-            }
-            self.step()?;
-            usage.tokens_in = Some((start + part.len()) as u64);
+            let Some(task) = slot.task.as_mut().filter(|task| task.is_paused()) else {
+                slot.paused_at = None;
+                continue;
+            };
+            task.flush();
+            slot.paused_at.get_or_insert(self.steps);
         }
-        Ok(true)
+        for mut task in std::mem::take(&mut self.parked) {
+            task.flush();
+            if task.is_unwanted() {
+                task.end(Ok(Finish::Cancelled));
+            } else if task.is_paused() {
+                self.parked.push(task);
+            } else {
+                inbox.push_again(task);
+            }
+        }
     }
 
-    /// Produces tokens until something ends the answer.
-    fn decode(
-        &mut self,
-        prompt_tokens: usize,
-        job: &Job,
-        outlet: &mut Outlet<'_>,
-        usage: &mut Usage,
-    ) -> Result<Finish, Failure> {
+    /// Gives sequences to those who wait: free ones, then those of slow readers.
+    fn seat(&mut self, inbox: &Inbox) {
+        while self.slots.iter().any(|slot| slot.wanted().is_empty()) {
+            let Some(task) = inbox.pop() else { return };
+            if task.is_unwanted() {
+                task.end(Ok(Finish::Cancelled));
+                continue;
+            }
+            if self.slots.iter().all(|slot| slot.task.is_some()) {
+                self.park();
+            }
+            self.begin(task);
+        }
+    }
+
+    /// Takes its sequence from the job that has been paused for the longest time.
+    fn park(&mut self) {
+        let paused = self.slots.iter_mut().filter(|slot| slot.paused_at.is_some());
+        let longest = paused.min_by_key(|slot| slot.paused_at);
+        if let Some(slot) = longest {
+            slot.paused_at = None;
+            self.parked.extend(slot.task.take());
+        }
+    }
+
+    fn begin(&mut self, mut task: Task) {
+        let free = self.slots.iter().enumerate().filter(|(_, slot)| slot.task.is_none());
+        let free = free.map(|(at, slot)| (at, &slot.held));
+        let Some((at, kept)) = choose(free, task.party, task.number, &task.tokens) else {
+            return self.parked.push(task);
+        };
+        let kept = self.keep(at, kept);
+        task.has_begun(kept);
+        let slot = &mut self.slots[at];
+        slot.held.party = task.party;
+        slot.held.job = task.number;
+        slot.held.last_used = self.steps;
+        slot.read_at = 0;
+        slot.paused_at = None;
+        slot.task = Some(task);
+    }
+
+    /// Keeps the first tokens of a sequence, or none where the model's memory
+    /// cannot be cut (recurrent ones); how many are kept.
+    fn keep(&mut self, at: usize, kept: usize) -> usize {
+        let sequence = u32::try_from(at).ok();
+        let from = u32::try_from(kept).ok();
+        let cut = self.context.clear_kv_cache_seq(sequence, from, None);
+        let kept = if matches!(cut, Ok(true)) {
+            kept
+        } else {
+            // Whole sequences can always be emptied.
+            drop(self.context.clear_kv_cache_seq(sequence, None, None));
+            0
+        };
+        self.slots[at].held.tokens.truncate(kept);
+        kept
+    }
+
+    /// Puts together what is fed in this step, in the order of the sequences:
+    /// neighbours are computed together.
+    fn fill(&mut self) -> Result<(), Failure> {
+        self.batch.clear();
+        self.fed.clear();
+        let wanted = |slot: &Slot| slot.wanted().len();
+        let writing = self.slots.iter().filter(|slot| wanted(slot) == 1).count();
+        let readers = || self.slots.iter().enumerate().filter(|(_, slot)| wanted(slot) > 1);
+        // Whose turn it is: the one whose last piece is the longest ago.
+        let reader = readers().min_by_key(|(_, slot)| slot.read_at).map(|(at, _)| at);
+        let alone = writing == 0 && readers().count() == 1;
+        let piece = if alone { PREFILL_BATCH_TOKENS } else { PREFILL_PIECE_TOKENS } as usize;
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            let count = match slot.wanted().len() {
+                1 => 1,
+                more if reader == Some(at) => more.min(piece),
+                _ => continue,
+            };
+            let last = count == slot.wanted().len();
+            let sequence = i32::try_from(at).map_err(inference)?;
+            let start = slot.held.tokens.len();
+            for (offset, token) in slot.wanted()[..count].iter().enumerate() {
+                let position = i32::try_from(start + offset).map_err(inference)?;
+                let logits = last && offset + 1 == count;
+                self.batch.add(*token, position, &[sequence], logits).map_err(inference)?;
+            }
+            let logits = last.then(|| self.batch.n_tokens() - 1);
+            self.fed.push((at, count, logits));
+            slot.read_at = self.steps;
+        }
+        Ok(())
+    }
+
+    /// Computes the batch and lets every job that can choose its next token.
+    fn compute(&mut self) -> Result<(), Failure> {
+        if self.fed.is_empty() {
+            return Ok(());
+        }
+        self.context.decode(&mut self.batch).map_err(inference)?;
         let vocab = self.model.llama.vocab();
-        let mut sampler = sampler(&job.job);
-        let mut filter = TextFilter::new(&job.job.stop);
-        let mut piece = Vec::new();
-        let room = self.context_tokens as usize - prompt_tokens;
-        let tokens_max = room.min(job.job.max_tokens as usize);
-        let mut finish = Finish::Length;
-        for produced in 1..=tokens_max {
-            let token = sampler.sample(&self.context, -1);
-            if vocab.is_eog(token) {
-                finish = Finish::Stop;
-                break;
-            }
-            usage.tokens_out = Some(produced as u64);
-            piece.clear();
-            vocab.token_to_piece_into(token, &mut piece, false, None);
-            outlet.push(&filter.push(&piece));
-            if filter.stopped() {
-                return Ok(Finish::Stop);
-            }
-            if job.unwanted() {
-                return Ok(Finish::Cancelled);
-            }
-            if produced < tokens_max {
-                self.batch.clear();
-                self.feed(token, prompt_tokens + produced - 1, true)?;
-                self.step()?;
+        for (at, count, logits) in self.fed.drain(..) {
+            let Slot { held, task: occupant, .. } = &mut self.slots[at];
+            let Some(task) = occupant else { continue };
+            let start = held.tokens.len();
+            held.tokens.extend_from_slice(&task.tokens[start..start + count]);
+            held.last_used = self.steps;
+            task.has_read(held.tokens.len());
+            let Some(index) = logits else { continue };
+            if let Some(finish) = task.write(&self.context, index, &vocab, &mut self.piece) {
+                end(&mut self.slots[at], Ok(finish));
             }
         }
-        outlet.push(&filter.finish());
-        Ok(finish)
+        Ok(())
     }
 
-    fn feed(&mut self, token: LlamaToken, position: usize, logits: bool) -> Result<(), Failure> {
-        let position = i32::try_from(position).map_err(inference)?;
-        self.batch.add(token, position, &[SEQUENCE], logits).map_err(inference)
+    /// The library failed: what was in the batch is over, and what its sequences
+    /// hold is not known any more.
+    fn fail(&mut self, failure: &Failure) {
+        for (at, ..) in std::mem::take(&mut self.fed) {
+            self.keep(at, 0);
+            end(&mut self.slots[at], Err(Failure::Inference { reason: failure.to_string() }));
+        }
     }
 
-    fn step(&mut self) -> Result<(), Failure> {
-        self.context.decode(&mut self.batch).map_err(inference)
+    /// Drops every job; their callers learn that the worker is gone.
+    pub(super) fn abandon(&mut self) {
+        self.parked.clear();
+        self.slots.iter_mut().for_each(|slot| slot.task = None);
     }
 }
 
-/// Greedy at temperature 0; else temperature, then the nucleus, then a draw.
-fn sampler(job: &GenerateJob) -> LlamaSampler {
-    if job.temperature == 0.0 {
-        return LlamaSampler::greedy();
+fn end(slot: &mut Slot, result: Result<Finish, Failure>) {
+    if let Some(task) = slot.task.take() {
+        task.end(result);
     }
-    let mut steps = vec![LlamaSampler::temp(job.temperature)];
-    if job.top_p < 1.0 {
-        steps.push(LlamaSampler::top_p(job.top_p, 1));
-    }
-    steps.push(LlamaSampler::dist(job.seed.map_or(SEED_RANDOM, fold_seed)));
-    LlamaSampler::chain(steps, true)
-}
-
-/// All 64 bits of a seed in 32, never the one that means "random".
-fn fold_seed(seed: u64) -> u32 {
-    let folded = ((seed >> 32) ^ (seed & u64::from(u32::MAX))) as u32;
-    if folded == SEED_RANDOM { 0 } else { folded }
 }
 
 /// Wraps whatever the library says.
 pub(super) fn inference(error: impl std::fmt::Display) -> Failure {
     Failure::Inference { reason: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_given_seed_is_never_random() {
-        for (seed, expect) in
-            [(0, 0), (7, 7), (u64::from(u32::MAX), 0), (1 << 32, 1), (u64::MAX, 0)]
-        {
-            assert_eq!(fold_seed(seed), expect, "{seed}");
-        }
-    }
 }

@@ -11,7 +11,7 @@ use crate::call::{CallError, CallEvent};
 use crate::counted::{Counted, counted};
 use crate::enter::refused;
 use crate::flow::{Priority, Turn};
-use crate::local::{embed, failed, generate};
+use crate::local::{embed, failed, generate, party};
 use crate::route::{Part, Place, Router};
 use crate::serving::{Offer, Serving};
 use crate::supply::{Answers, Supply};
@@ -321,7 +321,10 @@ impl Admitted {
         let offer = self.part.here().cloned();
         let last = match (work, offer) {
             (Work::Generate(job), Some(Offer::Engine(supply))) => match job.job() {
-                Some(job) => self.generate(&supply, job, frames).await,
+                Some(job) => {
+                    let job = GenerateJob { party: party(self.payer), ..job };
+                    self.generate(&supply, job, frames).await
+                }
                 None => Err(unread()),
             },
             (Work::Embed(inputs), Some(Offer::Engine(supply))) => {

@@ -5,6 +5,7 @@ use crate::custody::Custody;
 use crate::home::Home;
 use crate::progress::Gauge;
 use ambar_base::{Moment, NetworkId};
+use ambar_compute::EngineOptions;
 use ambar_consensus::{Clock, Consensus, system_clock};
 use ambar_gateway::{Gateway, Serving};
 use ambar_index::Index;
@@ -31,6 +32,8 @@ pub struct App {
     pub index: Arc<Index>,
     /// What it serves.
     pub serving: Arc<Serving>,
+    /// With what it opens embedded models: they share one budget of memory.
+    pub engines: EngineOptions,
     /// The call path.
     pub gateway: Gateway,
     /// Whether it takes requests.
@@ -60,6 +63,7 @@ impl App {
         store: Store,
         index: Index,
         serving: Arc<Serving>,
+        engines: EngineOptions,
         gateway: Gateway,
     ) -> Self {
         let network = home.genesis.network();
@@ -72,6 +76,7 @@ impl App {
             store,
             index: Arc::new(index),
             serving,
+            engines,
             gateway,
             ready: AtomicBool::new(false),
             clock: system_clock(),

@@ -95,8 +95,8 @@ fn prepare(
     key: Option<&str>,
 ) -> Result<Option<u64>, Failure> {
     let view = ledger(app)?;
-    let App { home, custody, store, serving, kitchen_gauge: gauge, .. } = app;
-    let kitchen = Kitchen { home, custody, store, serving, view, gauge };
+    let App { home, custody, store, serving, engines, kitchen_gauge: gauge, .. } = app;
+    let kitchen = Kitchen { home, custody, store, serving, view, gauge, engines };
     let records = kitchen.serve_with(&version, served, key)?;
     let mut config = app.home.config()?;
     config.serving.insert(version, served.clone());
