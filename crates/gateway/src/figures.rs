@@ -1,10 +1,11 @@
 //! Figures of this process since it started: what its operator watches.
 
 use crate::record::Metered;
+use crate::telemetry::Telemetry;
 use ambar_base::{ErrorCode, Price};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counters that only grow.
 #[derive(Debug, Default)]
@@ -15,6 +16,7 @@ pub struct Figures {
     tokens_in: AtomicU64,
     tokens_out: AtomicU64,
     refused: Mutex<BTreeMap<ErrorCode, u64>>,
+    telemetry: Arc<Telemetry>,
 }
 
 /// The counters at one moment.
@@ -49,6 +51,12 @@ impl Figures {
     pub(crate) fn refused(&self, code: ErrorCode) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused.entry(code).or_default() += 1;
+    }
+
+    /// What is told of each call, and how long its stages take.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
     }
 
     /// The counters now.

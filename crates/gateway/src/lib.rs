@@ -51,6 +51,7 @@ pub mod serving;
 pub mod settle;
 pub mod settled;
 pub mod supply;
+pub mod telemetry;
 pub mod transcript;
 pub mod view;
 pub mod vouchers;
