@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::signer::{Cosigners, Signer};
 use ambar_base::{AccountId, ErrorCode};
 use ambar_node::api::dto::Submitted;
-use ambar_node::client::Client;
+use ambar_node::client::{Client, Trust};
 use ambar_node::home::OPERATOR;
 use ambar_node::keys::{KEYS_DIRECTORY, KeyStore, Passphrase};
 use serde::Serialize;
@@ -66,7 +66,12 @@ impl Context {
 
     /// A client of the node that asks as nobody.
     pub fn client(&self) -> Outcome<Client> {
-        Ok(Client::new(&self.node)?)
+        Ok(Client::trusting(&self.node, &self.trust())?)
+    }
+
+    /// Whom it trusts to be a node: the node of this home, and whom the environment names.
+    pub fn trust(&self) -> Trust {
+        Trust::from_environment().with_home(&self.home)
     }
 
     /// The home's keys.

@@ -5,14 +5,17 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 use crate::progress::{Progress, watch};
 use ambar_base::SecretKey;
+use ambar_node::client::Trust;
 use ambar_node::home::OPERATOR;
 use ambar_node::node::{Node, NodeSettings, Running};
+use ambar_node::server::certificate::{CertificateFiles, Fingerprint};
 use ambar_node::{Gauge, KeyStore};
 
 /// A running node and its operator's key.
 pub struct Embedded {
     running: Running,
     operator: SecretKey,
+    trust: Trust,
 }
 
 impl Embedded {
@@ -25,7 +28,10 @@ impl Embedded {
             watch::following(progress, "starting the node", starting, gauge.watch()).await?;
         let operator = KeyStore::of(&home).load(OPERATOR, passphrase.as_ref());
         match operator {
-            Ok(operator) => Ok(Self { running, operator }),
+            Ok(operator) => {
+                let trust = Trust::from_environment().with_home(&home);
+                Ok(Self { running, operator, trust })
+            }
             Err(error) => {
                 running.shutdown().await;
                 Err(error.into())
@@ -36,6 +42,16 @@ impl Embedded {
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.running.base_url
+    }
+
+    /// The files of its port's certificate, and how it is told from others.
+    pub fn certificate(&self) -> (&CertificateFiles, Fingerprint) {
+        self.running.certificate()
+    }
+
+    /// Whom its clients trust.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The key of its operator.

@@ -20,6 +20,7 @@ mod fetched;
 mod files;
 mod interrupt;
 mod kept;
+mod logging;
 mod openai;
 mod paint;
 mod progress;

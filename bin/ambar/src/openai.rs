@@ -6,10 +6,10 @@ use crate::failure::{Failure, OrFail, Outcome};
 use ambar_base::{ErrorCode, Price, SecretKey};
 use ambar_gateway::authorisation::{Authorisation, fingerprint};
 use ambar_gateway::certificate::inspect;
+use ambar_node::client::Trust;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for a connection.
@@ -64,9 +64,10 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// Calls through the gateway at `base_url`, such as `http://127.0.0.1:7700`.
-    pub fn new(base_url: &str, certificate: &str) -> Outcome<Self> {
-        let http = http()?;
+    /// Calls through the gateway at `base_url`, such as `http://127.0.0.1:7700`, if it is whom
+    /// `trust` says.
+    pub fn new(base_url: &str, certificate: &str, trust: &Trust) -> Outcome<Self> {
+        let http = http(base_url, trust)?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         Ok(Self { http, base_url, certificate: certificate.to_owned() })
     }
@@ -172,10 +173,10 @@ impl Dialect {
     }
 }
 
-/// The HTTP client that calls a gateway.
-pub fn http() -> Outcome<Client> {
+/// The HTTP client that calls the gateway at `base_url`, if it is whom `trust` says.
+pub fn http(base_url: &str, trust: &Trust) -> Outcome<Client> {
     Client::builder()
-        .tls_backend_preconfigured(no_tls().or_fail(ErrorCode::Internal)?)
+        .tls_backend_preconfigured(trust.config(base_url.starts_with("https://"))?)
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -275,15 +276,6 @@ pub fn cause(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-/// A configuration that no connection uses: nodes on the loopback speak plain HTTP, and
-/// the HTTP library asks for one nevertheless.
-fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 #[cfg(test)]

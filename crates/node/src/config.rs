@@ -1,19 +1,24 @@
 //! A node's own configuration, `node.toml`: where it listens, who its peers are, how much of
-//! the past it keeps, what it asks, and with what it serves which capsule. None of it is ever
+//! the past it keeps, how its port speaks TLS and what it allows, what it asks, and with what it
+//! serves which capsule. None of it is ever
 //! part of a capsule.
 
 pub mod engines;
 pub mod network;
+pub mod port;
 pub mod retention;
 
 pub use engines::{Engines, EnginesError};
 pub use network::{NetworkConfig, NetworkConfigError, Peer};
+pub use port::{PortConfigError, TlsConfig};
 pub use retention::{Retention, RetentionError};
 
 use crate::error::NodeError;
 use crate::home::write_private;
+use crate::server::Limits;
 use ambar_base::{Cid, Price};
 use ambar_compute::EngineSpec;
+use ambar_ledger::object::Endpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +47,12 @@ pub enum Served {
 pub struct Config {
     /// Where to listen, unless told otherwise.
     pub listen: Option<SocketAddr>,
+    /// Where other nodes reach this one, a host and a port, if it says so on the ledger.
+    pub endpoint: Option<String>,
+    /// How the port speaks TLS.
+    pub tls: TlsConfig,
+    /// What the port allows.
+    pub limits: Limits,
     /// What the node asks per MU when it registers.
     pub ask: Option<Price>,
     /// The other validators of its network; nothing on a network of one.
@@ -60,7 +71,13 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ask: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<port::WrittenTls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<port::WrittenLimits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<network::Written>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,8 +131,12 @@ impl Config {
         let network = written.network.as_ref().map(NetworkConfig::read).transpose();
         let retention = Retention::read(written.ledger.as_ref());
         let engines = Engines::read(written.engines);
+        let limits = port::read_limits(written.limits.as_ref());
         Ok(Self {
             listen: written.listen,
+            endpoint: written.endpoint.map(endpoint).transpose()?,
+            tls: TlsConfig::read(written.tls).map_err(|error| format!("[tls] {error}"))?,
+            limits: limits.map_err(|error| format!("[limits] {error}"))?,
             ask: ask.map_err(|error| format!("ask: {error}"))?,
             network: network.map_err(|error| format!("[network] {error}"))?,
             retention: retention.map_err(|error| format!("[ledger] {error}"))?,
@@ -128,6 +149,9 @@ impl Config {
     pub fn write(&self, path: &Path) -> Result<(), NodeError> {
         let written = Written {
             listen: self.listen,
+            endpoint: self.endpoint.clone(),
+            tls: self.tls.written(),
+            limits: port::write_limits(&self.limits),
             ask: self.ask.map(|ask| ask.to_string()),
             network: self.network.as_ref().map(NetworkConfig::written),
             ledger: self.retention.written(),
@@ -142,6 +166,14 @@ impl Config {
     }
 }
 
+fn endpoint(address: String) -> Result<String, String> {
+    let endpoint = Endpoint { address };
+    if endpoint.is_sound() {
+        return Ok(endpoint.address);
+    }
+    Err(format!("endpoint: `{}` is not a host and a port", endpoint.address))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +185,9 @@ mod tests {
         let key = ambar_base::SecretKey::from_seed(&[1; 32]).public();
         let config = Config {
             listen: Some("127.0.0.1:7700".parse().unwrap()),
+            endpoint: Some("node.example:7700".into()),
+            tls: TlsConfig { names: vec!["gpu.example.org".into()], ..TlsConfig::default() },
+            limits: Limits { connections: 9, ..Limits::default() },
             ask: Some(Price(500)),
             network: Some(NetworkConfig {
                 listen: "0.0.0.0:7800".parse().unwrap(),
@@ -178,7 +213,12 @@ mod tests {
         assert_eq!(Config::read(&path).unwrap(), Config::default());
         config.write(&path).unwrap();
         assert_eq!(Config::read(&path).unwrap(), config);
-        let config = Config { retention: Retention::Archive, ..config };
+        let files = crate::server::certificate::CertificateFiles {
+            certificate: "a b.pem".into(),
+            key: "key.pem".into(),
+        };
+        let tls = TlsConfig { files: Some(files), names: Vec::new(), required: true };
+        let config = Config { retention: Retention::Archive, tls, ..config };
         config.write(&path).unwrap();
         assert_eq!(Config::read(&path).unwrap(), config);
     }
@@ -206,6 +246,7 @@ mod tests {
         };
         check("listen = 1", "listen");
         check("port = 1", "port");
+        check("endpoint = \"node.example\"", "endpoint: `node.example` is not a host");
         check("ask = \"x\"", "ask");
         check("[network]\nlisten = \"x\"", "advertise");
         let network = "[network]\nlisten = \"0.0.0.0:1\"\nadvertise = ";
@@ -221,6 +262,10 @@ mod tests {
         check("[engines]\nstreams = 0", "streams");
         check("[engines]\nstreams = 65", "[engines] streams = 65 is too many");
         check("[engines]\nstream = 1", "stream");
+        check("[tls]\ncertificate = \"x\"", "[tls] certificate and key belong together");
+        check("[tls]\nkeys = \"x\"", "keys");
+        check("[limits]\nidle_seconds = 0", "[limits] idle_seconds = 0 is outside 1 to 86400");
+        check("[limits]\nbodies = 1", "bodies");
         check("[serving]\nx = \"null\"", "[serving] x");
         check(&format!("[serving]\n{} = \"foo\"", Cid::of(b"")), "engine spec `foo`");
     }

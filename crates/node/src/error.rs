@@ -2,6 +2,7 @@
 
 use crate::config::RetentionError;
 use crate::keys::KeyError;
+use crate::server::TlsError;
 use ambar_base::{Coded, ErrorCode, Height};
 use ambar_consensus::{OpenError, StoreError, SubmitError};
 use ambar_gateway::GatewayError;
@@ -73,9 +74,9 @@ pub enum NodeError {
         #[source]
         error: io::Error,
     },
-    /// Off the loopback the port would have to speak TLS.
-    #[error("{0} is off the loopback, where this node does not listen: its port speaks no TLS")]
-    OffLoopback(SocketAddr),
+    /// The port cannot speak TLS.
+    #[error("the port cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A file cannot be read or written.
     #[error("{}: {error}", .path.display())]
     File {
@@ -141,7 +142,7 @@ impl Coded for NodeError {
             Self::HomeTooNew { .. } => ErrorCode::HomeTooNew,
             Self::AddressInUse(_) | Self::PeerAddressInUse(_) => ErrorCode::AddressInUse,
             Self::EngineMissing(_) => ErrorCode::HomeMismatch,
-            Self::Listen { .. } | Self::OffLoopback(_) => ErrorCode::RequestInvalid,
+            Self::Listen { .. } => ErrorCode::RequestInvalid,
             Self::File { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 ErrorCode::DiskFull
             }
@@ -153,6 +154,7 @@ impl Coded for NodeError {
             | Self::Unconnected { .. } => ErrorCode::DocumentInvalid,
             Self::NotKept { .. } => ErrorCode::HistoryMissing,
             Self::NotRegistered => ErrorCode::NotAuthorised,
+            Self::Tls(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -187,9 +189,7 @@ impl Coded for NodeError {
                  with --resume"
                     .into(),
             ),
-            Self::OffLoopback(_) => {
-                Some("listen on 127.0.0.1 and put a TLS proxy before the port".into())
-            }
+            Self::Tls(error) => error.help(),
             Self::NotRegistered => Some(
                 "fund the operator's account first: `ambar account fund 100 --as operator` \
                      with the --home of this node and the --node of another"

@@ -9,6 +9,7 @@
 //! network/validator.key    the key that votes on blocks, on a validator
 //! network/voted            up to which epoch it may have voted
 //! node/key                 the node's own key
+//! tls/                     the certificate that the node made for its port, and its key
 //! ledger/ blobs/ corpora/ID/ journal/ index/
 //! ```
 //!

@@ -5,24 +5,27 @@
 
 use crate::accuse;
 use crate::api::{self, App, Door};
+use crate::config::Config;
 use crate::custody::Custody;
+use crate::endpoint;
 use crate::error::NodeError;
 use crate::follow;
 use crate::home::Home;
 use crate::keys::Passphrase;
 use crate::ledger;
+use crate::peers::{PeerLimits, Peers};
 use crate::progress::Gauge;
 use crate::register::node_number;
 use crate::serve::Kitchen;
+use crate::server::certificate::{self, CertificateFiles, Fingerprint, TLS_DIRECTORY};
+use crate::server::{Exposure, Figures, Server, Tls, tls::RELOAD_INTERVAL};
 use ambar_compute::EngineOptions;
 use ambar_consensus::{Consensus, system_clock};
 use ambar_gateway::view::LedgerView;
-use ambar_gateway::{Gateway, GatewaySettings, NoPeers, Serving};
+use ambar_gateway::{Gateway, GatewaySettings, Serving};
 use ambar_index::Index;
 use ambar_ledger::query::State as _;
 use ambar_store::Store;
-use axum::Router;
-use axum::serve::ListenerExt;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::io;
@@ -52,6 +55,8 @@ pub struct NodeSettings {
     /// Whether a validator votes whose blocks are here and whose votes are not: somebody knows
     /// that no block is final that is newer than those here.
     pub resume: bool,
+    /// Whether prompts and answers are logged: as a rule nothing of what callers say is.
+    pub log_prompts: bool,
 }
 
 /// The node. Its futures come boxed: an `async fn` is compiled where it is awaited, and all of a
@@ -65,8 +70,9 @@ pub struct Running {
     /// Its URL.
     pub base_url: String,
     app: Arc<App>,
+    tls: Tls,
     stop: CancellationToken,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     follower: JoinHandle<()>,
 }
 
@@ -95,11 +101,27 @@ impl Node {
         let listener = listen_on(listen).await?;
         let address =
             listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
+        let exposure = exposure(&config, address);
+        let tls = open_tls(&home, &config, address)?;
         let consensus = ledger::open(&home, &config, given.resume)?;
-        let (door, stop) = (Door::new(gauge), CancellationToken::new());
-        let server = tokio::spawn(serve(listener, door.router(), stop.clone()));
+        let (door, peer_door) = (Door::new(gauge), Door::new(gauge));
+        let (stop, figures) = (CancellationToken::new(), Arc::new(Figures::default()));
+        let port = Server {
+            routes: door.router(),
+            peer_routes: peer_door.router(),
+            tls: tls.clone(),
+            exposure,
+            limits: config.limits.within_descriptors(),
+            figures: Arc::clone(&figures),
+        };
+        let server = tokio::spawn(port.serve(listener, stop.clone()));
         let app = match open_app(home, Arc::clone(&consensus), gauge).await {
-            Ok(app) => Arc::new(app),
+            Ok(app) => Arc::new(App {
+                figures,
+                shown: Some(Arc::clone(tls.shown())),
+                log_contents: given.log_prompts,
+                ..app
+            }),
             Err(error) => {
                 stop.cancel();
                 consensus.shutdown().await;
@@ -111,18 +133,31 @@ impl Node {
         let follower = tokio::spawn(follower);
         let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
         tokio::spawn(accusing);
+        tokio::spawn(tls.clone().follow(RELOAD_INTERVAL, stop.clone()));
+        peer_door.open(api::peer_router(&app));
         door.open(api::router(Arc::clone(&app)));
+        tokio::spawn(announced(&app, &config, address, stop.clone())?);
         app.ready.store(true, std::sync::atomic::Ordering::Release);
-        let base_url = format!("http://{address}");
+        let base_url = format!("{}://{address}", exposure.scheme());
         tracing::info!(%base_url, network = %app.network, "the node is ready");
-        Ok(Running { address, base_url, app, stop, server, follower })
+        Ok(Running { address, base_url, app, tls, stop, server, follower })
     }
 }
 
+/// Says on the ledger where other nodes reach this one.
+fn announced(
+    app: &App,
+    config: &Config,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()> + use<>, NodeError> {
+    let rules = LedgerView::latest(&*app.consensus)?.governance()?;
+    let said = endpoint::endpoint(config, address, rules.development);
+    let (gateway, consensus) = (app.gateway.clone(), Arc::clone(&app.consensus));
+    Ok(endpoint::announce(gateway, consensus, app.node, said, stop))
+}
+
 async fn listen_on(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    if !address.ip().is_loopback() {
-        return Err(NodeError::OffLoopback(address));
-    }
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => NodeError::AddressInUse(address),
         _ => NodeError::Listen { address, error },
@@ -150,7 +185,7 @@ async fn open_app(
         node,
         key: home.node_key.clone(),
         clock: system_clock(),
-        peers: Arc::new(NoPeers),
+        peers: Arc::new(Peers::new(home.node_key.clone(), PeerLimits::default())),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, custody, node, consensus, store, index, serving, engines, gateway))
@@ -189,12 +224,26 @@ fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepa
     Ok(Prepared { home, custody, store, index, serving, engines })
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Tokens go out one by one: waiting for more would delay each of them.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+/// Who may speak plain HTTP to the port.
+fn exposure(config: &Config, address: SocketAddr) -> Exposure {
+    if config.tls.required { Exposure::Network } else { Exposure::of(address.ip()) }
+}
+
+/// The operator's certificate, or the home's own for every name that the node is known by.
+fn open_tls(home: &Home, config: &Config, address: SocketAddr) -> Result<Tls, NodeError> {
+    let files = match &config.tls.files {
+        Some(files) => files.clone(),
+        None => {
+            let advertised = config.network.as_ref().map(|network| network.advertise.ip());
+            let bound = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+            let mut names: Vec<String> =
+                ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+            names.extend(advertised.into_iter().chain(bound).map(|ip| ip.to_string()));
+            names.extend(config.tls.names.iter().cloned());
+            certificate::own(&home.directory(TLS_DIRECTORY), &names)?
+        }
+    };
+    Ok(Tls::open(files, &home.node_key)?)
 }
 
 impl Running {
@@ -202,6 +251,12 @@ impl Running {
     #[must_use]
     pub fn app(&self) -> &Arc<App> {
         &self.app
+    }
+
+    /// The files of the certificate that clients are shown, and how it is told from others.
+    #[must_use]
+    pub fn certificate(&self) -> (&CertificateFiles, Fingerprint) {
+        (self.tls.shown().files(), self.tls.shown().fingerprint())
     }
 
     /// Takes no more requests, finishes those under way, settles and closes.

@@ -44,7 +44,7 @@ pub struct CallArgs {
 /// Makes the call.
 pub async fn run(context: &Context, args: &CallArgs) -> Outcome {
     let certificate = cert::read(&args.cert)?;
-    let dialect = Dialect::new(context.node(), &certificate)?;
+    let dialect = Dialect::new(context.node(), &certificate, &context.trust())?;
     let agent =
         args.agent.as_deref().map(|name| context.keys().load(name, context.passphrase().as_ref()));
     let question = Question {

@@ -5,7 +5,7 @@ use crate::embedded::{Embedded, interrupted};
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::interrupt;
-use crate::progress::Progress;
+use crate::logging::{self, Format};
 use ambar_base::ErrorCode;
 use ambar_node::client::Client;
 use ambar_node::config::{Config, Retention};
@@ -13,14 +13,9 @@ use ambar_node::home::CONFIG_FILE;
 use ambar_node::node::NodeSettings;
 use clap::Args;
 use serde_json::json;
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-
-/// What a node says of itself unless asked for more: warnings, but not those with which the
-/// storage's library greets a home that is new.
-const SAID: &str = "warn,commonware_storage=error";
 
 /// How the node is started.
 #[derive(Args, Debug)]
@@ -31,11 +26,13 @@ Examples:
   ambar start --home network/1        # one of the homes of `ambar network init`
   ambar start --archive               # keep all blocks, not only the newest 65,536
   ambar start --resume                # the only validator, after `ambar chain import`
+  ambar start --listen 0.0.0.0:7700   # for others: TLS alone
+  ambar start --log json              # a line for each call, without its content
 
 The node prints its address when it answers; with --json as one JSON document, and runs until
 SIGINT or SIGTERM. A home with [network] in its node.toml joins the validators named there; its
 first start waits until enough of them run to make blocks. Set AMBAR_PASSPHRASE to encrypt the keys of a new home, and to open them.
-RUST_LOG=info shows what it does.")]
+AMBAR_LOG=info shows what it does.")]
 pub struct StartArgs {
     /// Where to listen; port 0 is a free one [default: 127.0.0.1:7700]
     #[arg(long, value_name = "ADDR")]
@@ -50,11 +47,17 @@ pub struct StartArgs {
     /// block is final that is newer than this home's
     #[arg(long)]
     resume: bool,
+    /// Log each call to standard error, for people or as JSON lines
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log: Option<Format>,
+    /// Log prompts and answers as well: whoever reads the log reads them
+    #[arg(long)]
+    log_prompts: bool,
 }
 
 /// Runs the node.
 pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
-    log_to_stderr(context.progress());
+    logging::begin(args.log, args.log_prompts, context.progress())?;
     if let Some(file) = &args.config {
         configure(context.home(), file)?;
     }
@@ -68,6 +71,7 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
         listen: args.listen,
         passphrase: context.passphrase(),
         resume: args.resume,
+        log_prompts: args.log_prompts,
     };
     let node = Embedded::start(settings, progress).await?;
     // Signals are heard before the address is told: whoever reads it may end the node at once.
@@ -82,30 +86,6 @@ pub async fn run(context: &Context, args: &StartArgs) -> Outcome {
     };
     node.stop().await;
     outcome
-}
-
-fn log_to_stderr(progress: &Progress) {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(SAID));
-    let lines = progress.clone();
-    let writer = move || LineWriter(lines.clone());
-    // A subscriber that is set already is as good.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).try_init();
-}
-
-/// Writes log lines above whatever is drawn.
-struct LineWriter(Progress);
-
-impl Write for LineWriter {
-    /// A log line comes whole, with its end.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.say(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Checks a configuration and makes it the home's.
@@ -132,7 +112,9 @@ fn keep_all(home: &Path) -> Outcome {
 }
 
 async fn announce(context: &Context, node: &Embedded) -> Outcome {
-    let status = Client::new(node.url())?.status().await?;
+    let status = Client::trusting(node.url(), node.trust())?.status().await?;
+    let (files, fingerprint) = node.certificate();
+    let certificate = files.certificate.display().to_string();
     let document = json!({
         "url": node.url(),
         "network": status.network,
@@ -142,10 +124,13 @@ async fn announce(context: &Context, node: &Embedded) -> Outcome {
         "node": status.node.did,
         "owner": status.node.owner,
         "height": status.height,
+        "certificate": certificate,
+        "certificate_sha256": fingerprint.to_string(),
     });
     context.print(&document, || {
         format!(
-            "listening on {}\nnetwork {}, block {}\n",
+            "listening on {}\nnetwork {}, block {}\ncertificate {certificate}\n  \
+             SHA-256 {fingerprint}\n",
             node.url(),
             status.network,
             status.height

@@ -7,15 +7,25 @@ use crate::progress::watch;
 use crate::table::{Side, Table, pairs};
 use ambar_base::ErrorCode;
 use ambar_node::api::dto::{AuditReport, DiskPart, Finality, Status};
+use ambar_node::server::certificate::{Fingerprint, read_certificates};
 use clap::Args;
 
 /// Shows how the node is.
 pub async fn run(context: &Context) -> Outcome {
     let status = context.client()?.status().await?;
-    context.print(&status, || describe(&status))
+    let own = own_certificate(context, &status);
+    context.print(&status, || describe(&status, own.as_deref()))
 }
 
-fn describe(status: &Status) -> String {
+/// Where the certificate lies that the node shows, if the node is this home's.
+fn own_certificate(context: &Context, status: &Status) -> Option<String> {
+    let path = context.trust().own()?.to_owned();
+    let certificates = read_certificates(&path).ok()?;
+    let fingerprint = Fingerprint::of(certificates.first()?).to_string();
+    (status.certificate == Some(fingerprint)).then(|| path.display().to_string())
+}
+
+fn describe(status: &Status, own_certificate: Option<&str>) -> String {
     let development = if status.development { " (development: credits are free)" } else { "" };
     let key = status.network_key.clone();
     let key = key.unwrap_or_else(|| "none: see `ambar network checkpoint`".into());
@@ -30,6 +40,7 @@ fn describe(status: &Status) -> String {
         ("node", format!("{} (number {})", status.node.did, status.node.number)),
         ("owner", status.node.owner.clone()),
         ("asks", format!("{} credits per MU", status.node.ask)),
+        ("certificate", certificate(status, own_certificate)),
         ("roles", status.roles.join(", ")),
         ("peers", format!("{} validators heard", status.peers)),
         ("blocks kept", kept(status)),
@@ -44,6 +55,15 @@ fn describe(status: &Status) -> String {
         text += &format!("\nproblem: {problem}\n");
     }
     text
+}
+
+/// How the node is known over TLS.
+fn certificate(status: &Status, file: Option<&str>) -> String {
+    let fingerprint = status.certificate.as_deref().unwrap_or("-");
+    match file {
+        Some(file) => format!("{file}, SHA-256 {fingerprint}"),
+        None => format!("SHA-256 {fingerprint}"),
+    }
 }
 
 /// This node's own seat.

@@ -221,7 +221,7 @@ async fn serve(
     }
     let proxy = Arc::new(Proxy {
         teller: Arc::clone(&teller),
-        http: openai::http()?,
+        http: openai::http(context.node(), &context.trust())?,
         base_url: context.node().trim_end_matches('/').to_owned(),
         api_key: api_key.clone(),
     });

@@ -8,7 +8,7 @@ use crate::progress::{Phase, Progress};
 use ambar_base::ErrorCode;
 use ambar_gateway::certificate;
 use ambar_licence::Narrowing;
-use ambar_node::client::Client;
+use ambar_node::client::{Client, Trust};
 use std::time::{Duration, Instant};
 
 /// Most tokens of an answer: what fits the demo into a minute on two cores.
@@ -25,6 +25,7 @@ const SETTLE_POLL: Duration = Duration::from_millis(50);
 /// Calls that were made.
 pub struct Calls {
     url: String,
+    trust: Trust,
     model: String,
     certificate: String,
     answers: Vec<Answer>,
@@ -40,9 +41,10 @@ pub struct Excess {
 
 impl Calls {
     /// None yet.
-    pub fn new(market: &Market, url: &str) -> Self {
+    pub fn new(market: &Market, url: &str, trust: Trust) -> Self {
         Self {
             url: url.to_owned(),
+            trust,
             model: market.prompt.clone(),
             certificate: market.certificate.clone(),
             answers: Vec::new(),
@@ -57,9 +59,9 @@ impl Calls {
     /// Asks all questions; the last one with a certificate that allows one call.
     pub async fn ask(&mut self, progress: &Progress, questions: &[&str]) -> Outcome {
         let phase = progress.steps("calling the prompt", questions.len() as u64, "calls");
-        let dialect = Dialect::new(&self.url, &self.certificate)?;
+        let dialect = Dialect::new(&self.url, &self.certificate, &self.trust)?;
         let narrowed = self.narrowed()?;
-        let last = Dialect::new(&self.url, &narrowed)?;
+        let last = Dialect::new(&self.url, &narrowed, &self.trust)?;
         for (at, question) in questions.iter().enumerate() {
             let asked = if at + 1 == questions.len() { &last } else { &dialect };
             let answer = asked.ask(&self.question(question)).await?;
@@ -75,7 +77,7 @@ impl Calls {
     /// One call more than the narrowed certificate allows.
     pub async fn excess(&self, progress: &Progress) -> Outcome<Excess> {
         let phase = progress.spinner("one call too many");
-        let dialect = Dialect::new(&self.url, &self.certificate)?;
+        let dialect = Dialect::new(&self.url, &self.certificate, &self.trust)?;
         match dialect.ask(&self.question("May I ask once more?")).await {
             Ok(_) => Err(not_refused()),
             Err(Failure { code, message, .. }) if code == ErrorCode::CallLimitExceeded => {

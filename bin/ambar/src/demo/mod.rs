@@ -79,6 +79,7 @@ pub async fn run(context: &Context, args: &DemoArgs) -> Outcome {
         listen: Some(args.listen),
         passphrase: None,
         resume: false,
+        log_prompts: false,
     };
     let node = Embedded::start(settings, &progress.parts()).await?;
     phase.finish(node.url());
@@ -113,13 +114,13 @@ async fn trade(
     models: market::Models,
     count: usize,
 ) -> Outcome<Report> {
-    let client = Client::new(node.url())?;
+    let client = Client::trusting(node.url(), node.trust())?;
     let phase = progress.spinner("opening accounts");
     let people = People::open(&client, node.operator()).await?;
     phase.finish(&people.list());
 
     let market = Market::open(progress, &people, models).await?;
-    let mut calls = Calls::new(&market, node.url());
+    let mut calls = Calls::new(&market, node.url(), node.trust().clone());
     calls.ask(progress, &material::questions(count)).await?;
     let excess = calls.excess(progress).await?;
 

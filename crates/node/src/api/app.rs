@@ -3,7 +3,10 @@
 use super::metrics::Metrics;
 use crate::custody::Custody;
 use crate::home::Home;
+use crate::peers::{PeerLimits, Peers};
 use crate::progress::Gauge;
+use crate::server::Figures;
+use crate::server::certificate::Shown;
 use ambar_base::{Moment, NetworkId};
 use ambar_compute::EngineOptions;
 use ambar_consensus::{Clock, Consensus, system_clock};
@@ -38,6 +41,14 @@ pub struct App {
     pub gateway: Gateway,
     /// Whether it takes requests.
     pub ready: AtomicBool,
+    /// Other nodes, as this one asks them.
+    pub peers: Peers,
+    /// What the port did.
+    pub figures: Arc<Figures>,
+    /// The certificate that the port shows, if it shows one.
+    pub shown: Option<Arc<Shown>>,
+    /// Whether prompts and answers are logged.
+    pub log_contents: bool,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     /// The faucet's next nonce belongs to one request at a time.
@@ -67,6 +78,7 @@ impl App {
         gateway: Gateway,
     ) -> Self {
         let network = home.genesis.network();
+        let peers = Peers::new(home.node_key.clone(), PeerLimits::default());
         Self {
             home,
             custody,
@@ -79,6 +91,10 @@ impl App {
             engines,
             gateway,
             ready: AtomicBool::new(false),
+            peers,
+            figures: Arc::default(),
+            shown: None,
+            log_contents: false,
             clock: system_clock(),
             metrics: Metrics::default(),
             faucet: Mutex::new(()),

@@ -4,22 +4,25 @@
 //! when they are asked for, so nothing is counted twice.
 
 use super::App;
+use super::call_metrics;
 use super::status::credits;
 use crate::disk::LedgerBytes;
 use crate::health::Health;
+use crate::server::{Figures, Reason};
 use ambar_base::Amount;
 use ambar_consensus::Participation;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Shortest and number of the doubling buckets of latencies, seconds: 0.5 ms to 16 s.
@@ -43,6 +46,11 @@ struct Part {
     part: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    reason: String,
+}
+
 type Latencies = Family<Route, Histogram, fn() -> Histogram>;
 
 /// What is measured here.
@@ -64,10 +72,14 @@ impl Metrics {
         let mut registry = Registry::with_prefix("ambar");
         registry.register("http_seconds", "Time to the head of an answer", self.latencies.clone());
         calls(&mut registry, app);
+        port(&mut registry, &app.figures);
         state(&mut registry, app);
+        let telemetry = app.gateway.figures().telemetry();
+        call_metrics::stages(&mut registry, telemetry);
         let mut text = String::new();
         // Writing to a text does not fail.
-        let _ = encode(&mut text, &registry);
+        let _ = encode_registry(&mut text, &registry);
+        let _ = encode(&mut text, &call_metrics::conventions(telemetry));
         text
     }
 }
@@ -87,6 +99,25 @@ fn calls(registry: &mut Registry, app: &App) {
         refused.get_or_create(&Code { code: code.text().to_owned() }).inc_by(*count);
     }
     registry.register("calls_refused", "Calls refused, by code", refused);
+}
+
+/// What the port accepted, refused and cut.
+fn port(registry: &mut Registry, figures: &Figures) {
+    let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+    let mut counter = |name, help, value: u64| {
+        registry.register(name, help, ConstCounter::new(value));
+    };
+    counter("connections_accepted", "Connections accepted", read(&figures.accepted));
+    counter("connections_of_nodes", "Of them those of other nodes", read(&figures.peers));
+    counter("accept_pauses", "Rests for want of file descriptors", read(&figures.pauses));
+    let open = i64::try_from(read(&figures.open)).unwrap_or(i64::MAX);
+    registry.register("connections_open", "Connections open now", ConstGauge::new(open));
+    let ended: Family<Why, prometheus_client::metrics::counter::Counter> = Family::default();
+    for reason in Reason::ALL {
+        let reason_label = Why { reason: reason.label().to_owned() };
+        ended.get_or_create(&reason_label).inc_by(figures.ended(reason));
+    }
+    registry.register("port_refused", "Connections and requests refused or cut", ended);
 }
 
 fn state(registry: &mut Registry, app: &App) {

@@ -2,16 +2,16 @@
 
 use super::failure::{Failure, shaped};
 use super::{
-    App, accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, faucet, keys,
-    lineage, metrics, offers, openapi, receipts, royalties, serving, statements, status,
-    transactions, validators,
+    App, accounts, blobs, blocks, capsules, certificates, chain, contents, datanets, disputes,
+    faucet, keys, lineage, metrics, offers, openapi, receipts, royalties, serving, statements,
+    status, transactions, validators,
 };
 use ambar_gateway::dialect;
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{any, get, post, put};
 use std::sync::Arc;
 
@@ -20,7 +20,10 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Everything that the port answers.
 pub fn router(app: Arc<App>) -> Router {
-    let dialects = dialect::router(Arc::new(app.gateway.clone()));
+    let mut dialects = dialect::router(Arc::new(app.gateway.clone()));
+    if app.log_contents {
+        dialects = dialects.layer(from_fn(contents::log));
+    }
     own(&app).merge(dialects).layer(from_fn_with_state(app, metrics::measure))
 }
 

@@ -45,6 +45,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
             owner: account_id(&view, node.owner)?.to_string(),
             ask: ask(&node, head.height),
         },
+        certificate: app.shown.as_ref().map(|shown| shown.fingerprint().to_string()),
         version: env!("CARGO_PKG_VERSION").into(),
         roles: roles(&health),
         peers: count(others.count()),

@@ -1,6 +1,6 @@
 //! Sending requests, signed or not, and reading answers within limits.
 
-use super::ClientError;
+use super::{ClientError, Trust};
 use crate::signing::{
     ACCOUNT_HEADER, DIGEST_HEADER, KEY_HEADER, RequestStamp, SIGNATURE_HEADER, TIME_HEADER,
 };
@@ -43,18 +43,28 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the node at `base_url`, such as `http://127.0.0.1:7700`.
+    /// A client of the node at `base_url`, such as `http://127.0.0.1:7700`, which trusts whom
+    /// the environment names.
     ///
     /// # Errors
     /// [`ClientError::Url`].
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
+        Self::trusting(base_url, &Trust::from_environment())
+    }
+
+    /// The same trusting somebody in particular.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], also if what is trusted cannot be read.
+    pub fn trusting(base_url: &str, trust: &Trust) -> Result<Self, ClientError> {
         let refused = |reason: String| ClientError::Url { url: base_url.to_owned(), reason };
         let base: Url = base_url.parse().map_err(|error| refused(format!("{error}")))?;
-        if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(refused("it begins with http:// and names a host".into()));
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(refused("it begins with http:// or https:// and names a host".into()));
         }
+        let tls = trust.config(base.scheme() == "https");
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(no_tls().map_err(|error| refused(error.to_string()))?)
+            .tls_backend_preconfigured(tls.map_err(|error| refused(error.to_string()))?)
             .redirect(Policy::none())
             .no_proxy()
             .tcp_nodelay(true)
@@ -215,15 +225,6 @@ fn cause(error: &reqwest::Error) -> String {
 fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// A configuration that no connection uses: the HTTP library asks for one wherever
-/// another crate of the binary speaks TLS.
-fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 pub(super) async fn next_bytes(response: &mut Response) -> Result<Option<Vec<u8>>, ClientError> {

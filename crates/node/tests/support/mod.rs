@@ -30,7 +30,13 @@ pub async fn start(home: &Path) -> Running {
 
 pub fn settings(home: &Path) -> NodeSettings {
     let listen = Some(([127, 0, 0, 1], 0).into());
-    NodeSettings { home: home.to_owned(), listen, passphrase: None, resume: false }
+    NodeSettings {
+        home: home.to_owned(),
+        listen,
+        passphrase: None,
+        resume: false,
+        log_prompts: false,
+    }
 }
 
 /// Somebody with an account and credits.

@@ -33,6 +33,9 @@ pub struct Status {
     pub indexed: u64,
     /// This node.
     pub node: NodeView,
+    /// SHA-256 of the certificate that the port shows to TLS clients.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// This node's software version.
     pub version: String,
     /// What this node does: `validator`, `gateway`, `index`, `store`.
