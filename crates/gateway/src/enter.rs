@@ -10,18 +10,19 @@ use crate::flow::{Full, Place, Priority};
 use crate::gateway::Inner;
 use crate::lessee::LEASE_PATIENCE;
 use crate::meter;
-use crate::route::{Part, Place as Where, Route};
+use crate::route::{Part, Route};
 use crate::serving::Offer;
 use crate::view::LedgerView;
 use crate::vouchers::voucher_of;
 use ambar_base::{ErrorCode, Moment, Price};
 use ambar_receipt::Counters;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// An admitted call before it runs.
 pub(crate) struct Entered {
     pub(crate) view: LedgerView,
-    pub(crate) route: Route,
+    pub(crate) route: Arc<Route>,
     pub(crate) work: Work,
     pub(crate) bound: Vec<Counters>,
     pub(crate) now: Moment,
@@ -44,13 +45,12 @@ impl Inner {
         let agent = agent_of(self.network, opened, request, (self.clock)())?;
         loop {
             let (now, ledger_age_ms) = self.now(&view);
-            let router = self.router(&view, now);
-            let mut route = router.route(opened.channel, &request.capsule)?;
+            let route = self.route(&view, opened.channel, &request.capsule, now)?;
             let voucher = voucher_of(self.network, opened, &route.channel, request, agent)?;
             let work = Work::of(&route)?;
             if let Some(model) = work.model().filter(|_| place.is_none()) {
                 let payer = route.channel.payer;
-                place = place_of(&mut route.parts[model], payer, request.urgency)?;
+                place = place_of(&route.parts[model], payer, request.urgency)?;
             }
             let bound = bound(&route, &work, &request.job, max_tokens).await?;
             let (price_max, lines_max) = meter::price_max(&route, &bound)?;
@@ -81,21 +81,19 @@ impl Inner {
                     self.lessee.take(&want, *until).await?;
                 }
             }
-            view = self.view()?;
+            view = self.newest()?;
         }
     }
 }
 
 /// A place before this node's own engine. Where that has none left, others are asked; where there
 /// are no others, the call is refused before anything is held for it.
-fn place_of(part: &mut Part, payer: u64, urgency: Priority) -> Result<Option<Place>, CallError> {
+fn place_of(part: &Part, payer: u64, urgency: Priority) -> Result<Option<Place>, CallError> {
     let Some(Offer::Engine(supply)) = part.here() else { return Ok(None) };
     match supply.turnstile().place(payer, urgency) {
         Ok(place) => Ok(Some(place)),
-        Err(_) if part.servers.len() > 1 => {
-            part.servers.retain(|server| matches!(server.place, Where::There(_)));
-            Ok(None)
-        }
+        // Without a place this node's engine is the last to be asked.
+        Err(_) if part.servers.len() > 1 => Ok(None),
         Err(full) => Err(refused(full)),
     }
 }

@@ -16,6 +16,7 @@ use crate::desk::{Desk, desk};
 use crate::enter::Entered;
 use crate::errand::{Errands, ErrandsSettings};
 use crate::figures::Figures;
+use crate::glance::Glance;
 use crate::journal::{Journal, Settings as JournalSettings};
 use crate::lessee::Lessee;
 use crate::opening::opened;
@@ -35,14 +36,14 @@ use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
 use ambar_base::{Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
-use ambar_consensus::{Clock, Committed, Consensus, StoreError};
+use ambar_consensus::{Clock, Committed, Consensus, Head, StoreError};
 use ambar_ledger::Operation;
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -87,6 +88,9 @@ pub(crate) struct Inner {
     pub clock: Clock,
     pub peers: Arc<dyn Peers>,
     pub health: Health,
+    /// The last final block as the engine says it, and what was found on it.
+    head: watch::Receiver<Head>,
+    pub glance: Glance,
     pub salts: Salts,
     pub consensus: Arc<dyn Consensus>,
     pub serving: Arc<Serving>,
@@ -167,6 +171,8 @@ impl Gateway {
             clock,
             peers,
             health: Health::default(),
+            head: consensus.watch(),
+            glance: Glance::default(),
             salts: Salts::new(network, &key),
             consensus,
             serving,
@@ -379,12 +385,48 @@ impl Inner {
         }
     }
 
+    /// The newest state. Calls between two blocks share it.
     pub(crate) fn view(&self) -> Result<LedgerView, CallError> {
-        LedgerView::latest(&*self.consensus).map_err(|error: StoreError| CallError::of(&error))
+        let head = *self.head.borrow();
+        if let Some(view) = self.glance.view(&head) {
+            return Ok(view);
+        }
+        self.newest()
+    }
+
+    /// The newest state as the engine has it, which may be ahead of what it says.
+    pub(crate) fn newest(&self) -> Result<LedgerView, CallError> {
+        let view = LedgerView::latest(&*self.consensus);
+        let view = view.map_err(|error: StoreError| CallError::of(&error))?;
+        self.glance.keep_view(&view);
+        Ok(view)
     }
 
     async fn opened(&self, token: &str) -> Result<(LedgerView, Arc<Opened>), CallError> {
-        opened(&*self.consensus, &self.certificates, token).await
+        let (view, hash) = (self.view()?, *blake3::hash(token.as_bytes()).as_bytes());
+        if let Some(opened) = self.glance.opened(&view, &hash) {
+            return Ok((view, opened));
+        }
+        let (view, opened) = opened(&*self.consensus, &self.certificates, token).await?;
+        self.glance.keep_opened(&view, hash, &opened);
+        Ok((view, opened))
+    }
+
+    /// The route to what a request asks for.
+    pub(crate) fn route(
+        &self,
+        view: &LedgerView,
+        channel: u64,
+        capsule: &str,
+        now: Moment,
+    ) -> Result<Arc<Route>, CallError> {
+        let (ground, place) = ((view, self.serving.changes()), (channel, capsule));
+        if let Some(route) = self.glance.route(ground, place, now) {
+            return Ok(route);
+        }
+        let route = Arc::new(self.router(view, now).route(channel, capsule)?);
+        self.glance.keep_route(ground, place, &route);
+        Ok(route)
     }
 
     /// The consensus time of a call admitted now: the clock's, never before the last block

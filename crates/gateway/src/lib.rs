@@ -28,6 +28,7 @@ pub mod errand;
 pub mod figures;
 pub mod flow;
 pub mod gateway;
+mod glance;
 pub mod journal;
 pub mod leases;
 mod lessee;

@@ -123,6 +123,17 @@ impl Route {
             .position(|part| part.parent == Some(parent) && part.role.as_deref() == Some(role))
     }
 
+    /// Until when every call on the same block finds this route; nothing if what it counts
+    /// changes from call to call.
+    #[must_use]
+    pub fn holds_until(&self) -> Option<Moment> {
+        if self.parts.iter().any(|part| part.terms.quota.is_some()) {
+            return None;
+        }
+        let ends = self.parts.iter().filter_map(|part| part.terms.expires(part.grant.accepted));
+        Some(ends.min().unwrap_or(Moment(u64::MAX)))
+    }
+
     /// The versions that lead from the called capsule to a part; none to the called one.
     #[must_use]
     pub fn through(&self, part: usize) -> Vec<u64> {

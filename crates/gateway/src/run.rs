@@ -31,7 +31,7 @@ const WRITE_RETRY_DELAY: Duration = Duration::from_millis(500);
 /// An admitted call.
 pub(crate) struct Running {
     pub view: LedgerView,
-    pub route: Route,
+    pub route: Arc<Route>,
     pub work: Work,
     pub bound: Vec<Counters>,
     /// What is set aside for it: engines are had for this only.

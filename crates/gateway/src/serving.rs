@@ -5,6 +5,7 @@ use crate::supply::Supply;
 use ambar_base::Cid;
 use ambar_corpus::Corpus;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// With what a version is served.
@@ -21,6 +22,7 @@ pub enum Offer {
 /// The versions that this node serves.
 #[derive(Default)]
 pub struct Serving {
+    changes: AtomicU64,
     offers: RwLock<BTreeMap<Cid, Offer>>,
 }
 
@@ -28,11 +30,19 @@ impl Serving {
     /// Serves a version from now on.
     pub fn insert(&self, version: Cid, offer: Offer) {
         self.write().insert(version, offer);
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// Serves a version no longer; calls under way end.
     pub fn remove(&self, version: &Cid) {
         self.write().remove(version);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often what is served has changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// With what a version is served.

@@ -40,6 +40,8 @@ pub(crate) struct Dispatch<'a> {
     urgency: Priority,
     /// The place before this node's engine that was taken before anything was held.
     place: Mutex<Option<flow::Place>>,
+    /// Whether there was none.
+    full: bool,
     chosen: Mutex<Chosen>,
 }
 
@@ -76,8 +78,8 @@ impl<'a> Dispatch<'a> {
         };
         let served = route.parts.iter().map(first).collect();
         let chosen = Mutex::new(Chosen { served, routings: Vec::new() });
-        let place = Mutex::new(place);
-        Self { gateway, route, bound, reservation, patience, urgency, place, chosen }
+        let (full, place) = (place.is_none(), Mutex::new(place));
+        Self { gateway, route, bound, reservation, patience, urgency, place, full, chosen }
     }
 
     /// Who has served each part.
@@ -130,11 +132,14 @@ impl<'a> Dispatch<'a> {
             server.ask,
         );
         let price = price.ok().and_then(|bill| bill.royalty.checked_add(bill.node_fee));
+        let mut seen = self.gateway.health.seen(server.node, self.now_ms());
+        // Who has no place before an engine asks it last.
+        seen.resting |= self.full && matches!(server.place, Place::Here(Offer::Engine(_)));
         Offered {
             node: server.node,
             own: matches!(server.place, Place::Here(_)),
             price: price.unwrap_or(Price(u64::MAX)),
-            seen: self.gateway.health.seen(server.node, self.now_ms()),
+            seen,
         }
     }
 
