@@ -10,6 +10,7 @@ mod namespaces;
 #[path = "../common/node.rs"]
 mod node;
 mod race;
+mod routing;
 mod sealed;
 #[expect(dead_code, reason = "each test file uses its own part")]
 #[path = "../support/mod.rs"]

@@ -1,0 +1,151 @@
+//! A model that two nodes serve is called through the gateway of a third, which has no engine:
+//! whoever serves is paid, one that is away is not waited for, and the receipt says why.
+
+use super::cluster::{Cluster, status};
+use super::common::{Person, text};
+use super::support::market::until;
+use super::{TERMS, funded};
+use serde_json::Value;
+
+/// The nodes that serve; the first is the owner's own.
+const SERVERS: [usize; 2] = [1, 2];
+/// The node that the channel is open to.
+const GATEWAY: usize = 0;
+
+struct Grid {
+    cluster: Cluster,
+    app: Person,
+    model: String,
+    certificate: String,
+    /// The numbers of the serving nodes on the ledger.
+    numbers: Vec<String>,
+}
+
+fn node(cluster: &Cluster, at: usize, member: &str) -> String {
+    let status = status(cluster.url(at)).unwrap();
+    let said = &status["node"][member];
+    said.as_str().map_or_else(|| said.to_string(), str::to_owned)
+}
+
+impl Grid {
+    fn open() -> Self {
+        let cluster = Cluster::start(4);
+        let owner = Person::new(&cluster.home(SERVERS[0]), cluster.url(SERVERS[0]));
+        owner.json(&["key", "new", "owner"]);
+        owner.json(&["account", "fund", "100", "--as", "owner"]);
+        let (card, terms) = (cluster.write("card.md", "M"), cluster.write("t.toml", TERMS));
+        let publish = ["publish", &card, "--kind", "model", "--name", "M", "--terms", &terms];
+        let how = ["--engine", "null:tokens=4", "--as", "owner"];
+        let model = text(&owner.json(&[&publish[..], &how].concat()), "id");
+        let second = node(&cluster, SERVERS[1], "did");
+        owner.json(&["capsule", "allow", &model, &second, "--as", "owner"]);
+        cluster.agree();
+        let operator = Person::new(&cluster.home(SERVERS[1]), cluster.url(SERVERS[1]));
+        operator.json(&["capsule", "serve", &model, "--engine", "null:tokens=4"]);
+        let app = funded(&cluster, "app", GATEWAY);
+        let gateway = node(&cluster, GATEWAY, "did");
+        let license = ["license", &model, "--gateway", &gateway, "--fund", "5", "--yes"];
+        let channel = text(&app.json(&license), "channel");
+        let certificate = text(&app.json(&["cert", "mint", "--channel", &channel]), "cert");
+        let certificate = cluster.write("app.cert", certificate);
+        cluster.agree();
+        let numbers = SERVERS.map(|at| node(&cluster, at, "number")).to_vec();
+        Self { cluster, app, model, certificate, numbers }
+    }
+
+    /// One call; its receipt.
+    fn call(&self) -> Value {
+        let call = ["call", &self.model, "--cert", &self.certificate, "Hello"];
+        let called = self.app.json(&call);
+        assert_eq!(called["text"], "w0 w1 w2 w3", "{called}");
+        self.receipt(&text(&called, "receipt"))
+    }
+
+    fn receipt(&self, id: &str) -> Value {
+        self.app.json(&["receipt", "show", id, "--cert", &self.certificate])
+    }
+
+    /// The receipt of a call, once it has settled.
+    fn settled(&self, receipt: &Value) -> Value {
+        until("the call is settled", || {
+            let receipt = self.receipt(&text(receipt, "id"));
+            receipt["settled"].is_u64().then_some(receipt)
+        })
+    }
+}
+
+/// Which node served, and what became of the candidates.
+fn served(receipt: &Value) -> (String, Vec<(String, String)>) {
+    let candidates = receipt["routing"][0]["candidates"].as_array().cloned().unwrap_or_default();
+    let verdict = |one: &Value| (text(one, "node"), text(one, "verdict"));
+    (text(&receipt["lines"][0], "node"), candidates.iter().map(verdict).collect())
+}
+
+#[test]
+fn a_gateway_without_an_engine_calls_those_who_have_one() {
+    let mut grid = Grid::open();
+    let receipt = grid.call();
+    let (first, candidates) = served(&receipt);
+    assert!(grid.numbers.contains(&first), "{receipt:#}");
+    assert_eq!(candidates.len(), 2, "{receipt:#}");
+    assert_eq!(candidates[0], (first.clone(), "served".to_owned()));
+    assert_eq!(candidates[1].1, "spare");
+    let paid = grid.settled(&receipt);
+    let roles: Vec<String> =
+        paid["payments"].as_array().unwrap().iter().map(|paid| text(paid, "role")).collect();
+    assert!(roles.contains(&"node".to_owned()), "{paid:#}");
+
+    // It verifies anywhere, with the signature of the node that served.
+    let file = grid.cluster.path("receipt.cbor");
+    let file = file.to_str().unwrap();
+    let id = text(&receipt, "id");
+    let certificate = grid.certificate.clone();
+    grid.app.json(&["receipt", "export", &id, "--out", file, "--cert", &certificate]);
+    let verified = grid.app.json(&["receipt", "verify", file]);
+    assert_eq!(verified["ok"], true, "{verified:#}");
+
+    // The one that served is gone: the other is asked, before anything of an answer has come.
+    let gone = grid.numbers.iter().position(|number| *number == first).unwrap();
+    let other = grid.numbers[1 - gone].clone();
+    grid.cluster.kill(SERVERS[gone]);
+    let receipt = grid.call();
+    let (second, candidates) = served(&receipt);
+    assert_eq!(second, other, "{receipt:#}");
+    assert!(candidates.contains(&(first.clone(), "failed".to_owned())), "{receipt:#}");
+    grid.settled(&receipt);
+
+    // It is left alone after some failures, and the books agree everywhere in the end.
+    until("the node rests", || {
+        let (node, candidates) = served(&grid.call());
+        assert_eq!(node, other);
+        candidates.contains(&(first.clone(), "resting".to_owned())).then_some(())
+    });
+    grid.cluster.start_again(&[SERVERS[gone]]);
+    grid.cluster.wait_until_sound();
+    until("it serves again", || (served(&grid.call()).0 == first).then_some(()));
+    for url in grid.cluster.urls() {
+        let person = Person::new(&grid.cluster.path("auditor"), &url);
+        until("the books agree", || {
+            let audit = person.json(&["audit"]);
+            (audit["ok"] == true && audit["debits"] == audit["credits"]).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_node_that_is_away_delays_only_what_it_served() {
+    let mut grid = Grid::open();
+    // Whoever serves the next calls is killed before it can sign for the last of them.
+    let (server, _) = served(&grid.call());
+    let at = grid.numbers.iter().position(|number| *number == server).unwrap();
+    let last = grid.call();
+    grid.cluster.kill(SERVERS[at]);
+    let (by, _) = served(&last);
+    let (next, _) = served(&grid.call());
+    assert_ne!(next, server, "somebody else serves");
+    grid.cluster.start_again(&[SERVERS[at]]);
+    grid.cluster.wait_until_sound();
+    let settled = grid.settled(&last);
+    assert_eq!(text(&settled["lines"][0], "node"), by);
+    assert_eq!(settled["outcome"], "full", "{settled:#}");
+}
