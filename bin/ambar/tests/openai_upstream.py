@@ -118,7 +118,7 @@ def lost():
     """Whatever is lost, whenever: one answer, one charge."""
     for what in ("answer", "connection", "silence"):
         for when in ("before", "after"):
-            lossy = client("losing", max_retries=2, timeout=2)
+            lossy = client("losing", max_retries=2, timeout=4)
             content = f"{what} lost {when}"
             answer = lossy.chat.completions.create(
                 model=MODEL,

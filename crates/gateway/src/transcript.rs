@@ -169,7 +169,7 @@ fn is_void(value: &Value) -> bool {
 }
 
 /// A list in the order of its `index`, and without it.
-fn without_index(value: &Value) -> Value {
+pub(crate) fn without_index(value: &Value) -> Value {
     let Value::Array(items) = value else { return value.clone() };
     let mut items = items.clone();
     items.sort_by_key(|item| item.get(INDEX).and_then(Value::as_u64));

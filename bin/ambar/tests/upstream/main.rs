@@ -1,5 +1,6 @@
-//! OpenAI's own client for Python against a node whose model is another server: tools, structured
-//! output, images, choices, responses, and what happens when requests or answers are lost.
+//! OpenAI's own clients for Python and Node.js, and llama.cpp's own server, with a node whose
+//! model is another server: tools, structured output, images, choices, responses, and what happens
+//! when requests or answers are lost.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[expect(dead_code, reason = "each test file uses its own part")]
@@ -14,8 +15,10 @@ mod support;
 
 use serde_json::json;
 use server::{SECRET, losing, upstream};
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use support::http::Request;
 use support::market::Market;
 
@@ -54,10 +57,8 @@ fn served(market: &Market, url: &str) -> String {
     common::text(&id, "id")
 }
 
-#[test]
-fn the_official_client_uses_all_of_a_model_elsewhere() {
-    let python = std::env::var_os("AMBAR_PYTHON")
-        .expect("set AMBAR_PYTHON to a Python interpreter with openai; ./check does so");
+/// Runs a client's script against a model elsewhere, and audits what it says was charged.
+fn run_client(program: &OsStr, script: &str) {
     let (url, asked) = upstream();
     let market = Market::open();
     let model = served(&market, &url);
@@ -68,8 +69,8 @@ fn the_official_client_uses_all_of_a_model_elsewhere() {
         "base_url": format!("{}/v1", market.url()), "losing": format!("{proxy}/v1"),
         "api_key": certificate, "model": model,
     });
-    let output = Command::new(&python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openai_upstream.py"))
+    let output = Command::new(program)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
         .arg(world.to_string())
         .env("NO_PROXY", "127.0.0.1")
         .env_remove("OPENAI_API_KEY")
@@ -85,6 +86,88 @@ fn the_official_client_uses_all_of_a_model_elsewhere() {
         assert_eq!(body["model"], "big", "{body}");
         assert!(body["max_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{body}");
     }
+}
+
+fn python() -> OsString {
+    std::env::var_os("AMBAR_PYTHON")
+        .expect("set AMBAR_PYTHON to a Python interpreter with openai; ./check does so")
+}
+
+#[test]
+fn the_official_python_client_uses_all_of_a_model_elsewhere() {
+    run_client(&python(), "openai_upstream.py");
+}
+
+#[test]
+fn the_official_node_client_uses_all_of_a_model_elsewhere() {
+    assert!(
+        std::env::var_os("AMBAR_NPM").is_some(),
+        "set AMBAR_NPM to a directory in which npm has installed openai; ./check does so"
+    );
+    run_client(OsStr::new("node"), "openai_upstream.mjs");
+}
+
+/// llama.cpp's own server, until this is dropped.
+struct Llama {
+    child: Child,
+    url: String,
+}
+
+impl Llama {
+    fn start() -> Self {
+        let model = std::env::var_os("AMBAR_MODEL_GGUF")
+            .expect("set AMBAR_MODEL_GGUF to the small model; ./check does so");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/llama_server.py");
+        let mut command = Command::new(python());
+        let command = command.arg(script).arg(model).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let mut url = String::new();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut url).unwrap();
+        assert!(url.starts_with("http://"), "xllamacpp does not start: {url:?}");
+        Self { child, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Llama {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn llama_cpp_s_own_server_is_sold_by_the_grid() {
+    let llama = Llama::start();
+    let market = Market::open();
+    let model = market.model("small", &format!("upstream:{}/v1", llama.url));
+    let channel = market.license(&model, "50");
+    let certificate = market.mint(&channel, &[]);
+    let mut body = json!({
+        "model": model, "max_tokens": 8, "temperature": 0,
+        "messages": [{"role": "user", "content": "What is the capital of France?"}],
+    });
+    let whole = market.call(&certificate, &body).ok();
+    let said = whole["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
+    assert!(!said.is_empty(), "{whole}");
+    let used = |what: &str| whole["usage"][what].as_u64().unwrap();
+    assert!(used("prompt_tokens") > 5 && (1..=8).contains(&used("completion_tokens")), "{whole}");
+    body["stream"] = true.into();
+    let streamed = market.call(&certificate, &body);
+    assert_eq!(streamed.status, 200, "{streamed:?}");
+    assert!(!streamed.text.contains("\"usage\""), "{}", streamed.text);
+    assert!(streamed.text.ends_with("data: [DONE]\n\n"), "{}", streamed.text);
+    let shape = json!({"type": "object", "properties": {"city": {"type": "string"}},
+        "required": ["city"], "additionalProperties": false});
+    body["stream"] = false.into();
+    body["max_tokens"] = 48.into();
+    body["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "city", "schema": shape}});
+    let shaped = market.call(&certificate, &body).ok();
+    let content = shaped["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(content.trim_start().starts_with("{"), "{shaped}");
+    market.audit(3);
 }
 
 #[test]

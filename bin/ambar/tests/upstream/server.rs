@@ -90,6 +90,12 @@ fn answer(stream: &mut TcpStream, body: &Value) {
         let error = json!({"error": {"message": "too hot for me", "param": "temperature"}});
         return respond(stream, "400 Bad", "application/json", &error.to_string());
     }
+    if let Some(inputs) = body["input"].as_array() {
+        let datum = |index| json!({"index": index, "embedding": [1.0, 0.0]});
+        let data: Vec<Value> = (0..inputs.len()).map(datum).collect();
+        let answer = json!({"data": data, "usage": {"prompt_tokens": 2, "total_tokens": 2}});
+        return respond(stream, "200 OK", "application/json", &answer.to_string());
+    }
     let choices = body["n"].as_u64().unwrap_or(1);
     let usage = json!({"prompt_tokens": 7, "completion_tokens": 3 * choices, "total_tokens": 9});
     if body["stream"] != true {
@@ -185,7 +191,7 @@ pub fn losing(node: String) -> String {
             }
             match lose.split('-').next() {
                 Some("answer") => respond(&mut stream, "500 Lost", "application/json", "{}"),
-                Some("silence") => thread::sleep(Duration::from_secs(5)),
+                Some("silence") => thread::sleep(Duration::from_secs(8)),
                 _ => {
                     let _ = stream.shutdown(Shutdown::Both);
                     return;

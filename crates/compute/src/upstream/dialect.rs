@@ -121,7 +121,11 @@ fn piece(choice: Choice, choices_max: u32) -> Result<Piece, Failure> {
     if number >= choices_max {
         return Err(form(format!("choice {number}, of {choices_max} that were asked for")));
     }
+    let whole = choice.delta.is_none();
     let mut rest = choice.delta.or(choice.message).unwrap_or_default();
+    if whole {
+        number_calls(&mut rest);
+    }
     rest.remove("role");
     let text = match rest.remove("content") {
         Some(content) => text_of(content)?,
@@ -130,6 +134,17 @@ fn piece(choice: Choice, choices_max: u32) -> Result<Piece, Failure> {
     rest.retain(|_, value| !value.is_null());
     let logprobs = choice.logprobs.filter(|logprobs| !logprobs.is_null());
     Ok(Piece { choice: number, text, rest, logprobs, finish_reason: choice.finish_reason })
+}
+
+/// Gives the calls of a whole answer the numbers that they have in a stream, so that whoever
+/// streams them on has them.
+fn number_calls(rest: &mut Map<String, Value>) {
+    let calls = rest.get_mut("tool_calls").and_then(Value::as_array_mut);
+    for (index, call) in calls.into_iter().flatten().enumerate() {
+        if let Some(call) = call.as_object_mut() {
+            call.entry("index").or_insert_with(|| index.into());
+        }
+    }
 }
 
 /// The text of a content: a string, or parts of text.

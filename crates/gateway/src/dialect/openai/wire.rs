@@ -3,7 +3,7 @@
 //! `openai` package, which this follows field by field.
 
 use crate::call::{Accepted, Piece, Summary};
-use crate::transcript::{Choice as Said, Transcript};
+use crate::transcript::{Choice as Said, Transcript, without_index};
 use ambar_compute::Finish;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -227,13 +227,14 @@ struct Message<'a> {
     rest: Rest<'a>,
 }
 
-/// What a message says besides; a refusal has a place of its own, because clients expect it.
+/// What a message says besides. A refusal has a place of its own, because clients expect it;
+/// only pieces say where they belong.
 struct Rest<'a>(&'a Map<String, Value>);
 
 impl Serialize for Rest<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = self.0.iter().filter(|(name, _)| *name != REFUSAL);
-        serializer.collect_map(members)
+        serializer.collect_map(members.map(|(name, value)| (name, without_index(value))))
     }
 }
 
