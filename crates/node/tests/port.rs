@@ -10,7 +10,7 @@ use ambar_node::keys::random_key;
 use ambar_node::peers::{PeerError, PeerLimits, Peers};
 use ambar_node::server::Reason;
 use ambar_node::server::certificate::CertificateFiles;
-use ambar_node::{Home, Node, NodeError};
+use ambar_node::{Home, Node, NodeError, NodeSettings};
 use axum::body::Bytes;
 use axum::http::Request;
 use futures::TryStreamExt;
@@ -26,12 +26,14 @@ fn require_tls(home: &Path, tls: TlsConfig) -> Result<(), NodeError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_tls_is_required_nothing_else_is_spoken() {
+async fn off_the_loopback_nothing_but_tls_is_spoken() {
     let home = tempfile::tempdir().unwrap();
-    require_tls(home.path(), TlsConfig::default()).unwrap();
-    let node = start(home.path()).await;
-    assert!(node.base_url.starts_with("https://127.0.0.1:"), "{}", node.base_url);
-    let mut plain = TcpStream::connect(node.address).await.unwrap();
+    let everywhere = Some(([0, 0, 0, 0], 0).into());
+    let open = NodeSettings { listen: everywhere, ..settings(home.path()) };
+    let node = Node::start(open).await.unwrap();
+    assert!(node.base_url.starts_with("https://0.0.0.0:"), "{}", node.base_url);
+    let port = node.address.port();
+    let mut plain = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     plain.read_to_string(&mut answer).await.unwrap();
@@ -39,24 +41,35 @@ async fn where_tls_is_required_nothing_else_is_spoken() {
 
     // The own home vouches for its node, and so does whoever was given its certificate.
     let (files, fingerprint) = node.certificate();
-    let own = Client::trusting(&node.base_url, &Trust::default().with_home(home.path()));
-    let status = own.unwrap().status().await.unwrap();
-    assert_eq!(status.certificate, Some(fingerprint.to_string()));
+    let own = Trust::default().with_home(home.path());
     let given = Trust::default().with_roots(&files.certificate);
-    let named = format!("https://localhost:{}", node.address.port());
-    for url in [&node.base_url, &named] {
-        assert!(Client::trusting(url, &given).unwrap().status().await.is_ok(), "{url}");
+    let [named, other_name] = ["127.0.0.1", "127.0.0.2"].map(|at| format!("https://{at}:{port}"));
+    for (url, trust) in [(&named, &own), (&other_name, &own), (&named, &given)] {
+        let status = Client::trusting(url, trust).unwrap().status().await.unwrap();
+        assert_eq!(status.certificate, Some(fingerprint.to_string()), "{url}");
     }
     // A name that the certificate has not, and another node's certificate.
-    let other_name = format!("https://127.0.0.2:{}", node.address.port());
     let other_home = tempfile::tempdir().unwrap();
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let other = ambar_node::server::certificate::own(other_home.path(), &names).unwrap();
     let others = Trust::default().with_roots(&other.certificate);
-    for (url, trust) in [(&other_name, &given), (&node.base_url, &others)] {
+    for (url, trust) in [(&other_name, &given), (&named, &others)] {
         let refused = Client::trusting(url, trust).unwrap().status().await.unwrap_err();
         assert_eq!(refused.code(), ErrorCode::NodeUnreachable, "{url}: {refused}");
     }
+    node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_tls_is_required_the_loopback_is_like_any_address() {
+    let home = tempfile::tempdir().unwrap();
+    require_tls(home.path(), TlsConfig::default()).unwrap();
+    let node = start(home.path()).await;
+    assert!(node.base_url.starts_with("https://127.0.0.1:"), "{}", node.base_url);
+    let (status, _, body) = get(&node, "/healthz").await;
+    assert!(status == 400 && body.contains("use https"), "{status} {body}");
+    let own = Trust::default().with_home(home.path());
+    assert!(Client::trusting(&node.base_url, &own).unwrap().status().await.is_ok());
     node.shutdown().await;
 }
 
