@@ -1,9 +1,10 @@
 //! The same null engine behind a bare axum route: what a call costs without Ambar. It is
 //! this program started again, so that its CPU time is counted like a node's.
 
+use crate::server::Server;
 use ambar_compute::null::NullEngine;
 use ambar_compute::{Engine, Event, GenerateJob, Message, Prompt, Role};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,9 +15,7 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::json;
 use std::convert::Infallible;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -41,39 +40,11 @@ struct Turn {
     content: String,
 }
 
-/// A started server; it ends when dropped.
-#[derive(Debug)]
-pub struct Bare {
-    child: Child,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-impl Bare {
-    /// Starts it.
-    pub fn start() -> Result<Self> {
-        let mut child =
-            Command::new(std::env::current_exe()?).arg(ARGUMENT).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        let output = child.stdout.take().context("its output is a pipe")?;
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().parse().context("the bare server did not start")?;
-        Ok(Self { child, address })
-    }
-
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts it.
+pub fn start() -> Result<Server> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(ARGUMENT);
+    Server::telling(command)
 }
 
 /// Serves until it is killed; prints its address first.

@@ -1,11 +1,12 @@
 //! What Ambar adds to a call: the same requests of the same load generator against a node
 //! with a null engine and against the bare route, in alternating rounds.
 
-use crate::bare::Bare;
+use crate::bare;
 use crate::http::Request;
-use crate::load::Load;
+use crate::load::{Calls, Load};
 use crate::node::Node;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::table::Table;
 use crate::usage::process_cpu;
 use anyhow::Result;
@@ -56,7 +57,7 @@ type Samples = BTreeMap<(&'static str, bool, usize), Vec<Measured>>;
 
 /// Measures.
 pub fn run(plan: &Plan) -> Result<Table> {
-    let (home, bare) = (plan.directory()?, Bare::start()?);
+    let (home, bare) = (plan.directory()?, bare::start()?);
     let node = Node::start(home.path())?;
     let sides = [bare_side(&bare), node_side(&node, home.path())?];
     let rounds = plan.pick(5, 2);
@@ -74,7 +75,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
     Ok(table(&samples))
 }
 
-fn bare_side(bare: &Bare) -> Side {
+fn bare_side(bare: &Server) -> Side {
     let (address, pid) = (bare.address, bare.pid());
     Side { name: "bare", address, pid, model: "null".into(), bearer: None }
 }
@@ -107,15 +108,15 @@ impl Side {
         clients: usize,
         time: Duration,
     ) -> Result<Measured> {
-        let request = self.request(stream);
+        let calls = Calls { address: self.address, requests: vec![self.request(stream)], stream };
         let before = process_cpu(self.pid)?;
-        let load = runtime.block_on(Load::run(self.address, &request, clients, time))?;
+        let load = runtime.block_on(Load::closed(&calls, clients, time))?.flawless()?;
         let used = process_cpu(self.pid)?.saturating_sub(before);
         let cpu = used.as_secs_f64() * 1e6 / load.calls().max(1) as f64;
         Ok(Measured {
             rate: load.rate(),
-            p50: load.percentile(50)?,
-            p99: load.percentile(99)?,
+            p50: load.percentile(50.0)?,
+            p99: load.percentile(99.0)?,
             cpu,
         })
     }

@@ -13,15 +13,19 @@ mod certificate;
 mod cold_start;
 mod commit;
 mod engine;
+mod gateway;
+mod histogram;
 mod http;
 mod journal;
 mod ledger;
 mod load;
 mod machine;
 mod node;
+mod pace;
 mod plan;
 mod presidents;
 mod sealing;
+mod server;
 mod settling;
 mod table;
 mod trace;
@@ -37,68 +41,112 @@ use std::process::ExitCode;
 use std::time::Instant;
 use table::Table;
 
-/// One bench: its name, a line for the help text, and what measures.
+/// One bench: its name, a line for the help text, whether it runs unasked, and what measures.
 struct Bench {
     name: &'static str,
     summary: &'static str,
+    unasked: bool,
     run: fn(&Plan) -> Result<Table>,
 }
 
 /// Every bench, in the order in which they run.
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 15] = [
     Bench {
         name: "call-path",
         summary: "HTTP calls of a null engine, through a node and without one",
+        unasked: true,
         run: call_path::run,
     },
     Bench {
         name: "ledger-apply",
         summary: "calls settled per second, every bill recomputed",
+        unasked: true,
         run: ledger::run,
     },
     Bench {
         name: "trace",
         summary: "span traces, retrieval and building over the presidents",
+        unasked: true,
         run: trace::run,
     },
     Bench {
         name: "cold-start",
         summary: "from the start of a node until it answers, and its memory",
+        unasked: true,
         run: cold_start::run,
     },
     Bench {
         name: "engine",
         summary: "tokens per second through the call path and in the bare library",
+        unasked: true,
         run: engine::run,
     },
-    Bench { name: "verify", summary: "a receipt verified offline", run: verify::run },
+    Bench {
+        name: "verify",
+        summary: "a receipt verified offline",
+        unasked: true,
+        run: verify::run,
+    },
     Bench {
         name: "certificate",
         summary: "certificates minted, narrowed and opened",
+        unasked: true,
         run: certificate::run,
     },
     Bench {
         name: "sealing",
         summary: "files sealed and opened, and keys released",
+        unasked: true,
         run: sealing::run,
     },
-    Bench { name: "journal", summary: "the call journal on this disk", run: journal::run },
+    Bench {
+        name: "journal",
+        summary: "the call journal on this disk",
+        unasked: true,
+        run: journal::run,
+    },
     Bench {
         name: "settling",
         summary: "receipt batches through the blocks of one and of four validators",
+        unasked: true,
         run: settling::run,
     },
     Bench {
         name: "commit",
         summary: "the engine of a committee of one on this disk",
+        unasked: true,
         run: commit::run,
+    },
+    Bench {
+        name: "gateway",
+        summary: "Ambar beside other gateways, each alone on one core",
+        unasked: false,
+        run: gateway::run,
+    },
+    Bench {
+        name: "overload",
+        summary: "ten times the load that the gateway sustains",
+        unasked: false,
+        run: gateway::overload,
+    },
+    Bench {
+        name: "idle-streams",
+        summary: "memory of 2,000 open streams that stay silent",
+        unasked: false,
+        run: gateway::idle_streams,
+    },
+    Bench {
+        name: "profile-call-path",
+        summary: "where the CPU time of a call goes, by perf",
+        unasked: false,
+        run: gateway::profile,
     },
 ];
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments == [bare::ARGUMENT] {
-        return bare::serve().map(|()| ExitCode::SUCCESS);
+    if let Some(served) = serve(&arguments) {
+        return served.map(|()| ExitCode::SUCCESS);
     }
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         print!("{}", help());
@@ -112,14 +160,28 @@ fn main() -> Result<ExitCode> {
             return Ok(ExitCode::from(plan::EXIT_USAGE));
         }
     };
+    if BENCHES.iter().any(|bench| !bench.unasked && plan.wants(bench.name, false)) {
+        gateway::isolate(&plan, &arguments)?;
+    }
     Ok(measure(&plan))
+}
+
+/// Becomes one of the servers that benches start, if the arguments say so.
+fn serve(arguments: &[String]) -> Option<Result<()>> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [bare::ARGUMENT] => Some(bare::serve()),
+        [gateway::mock::ARGUMENT] => Some(gateway::mock::serve()),
+        [gateway::pass::ARGUMENT, upstream] => Some(gateway::pass::serve(upstream)),
+        _ => None,
+    }
 }
 
 /// Runs what was asked for; a bench that breaks does not end the others.
 fn measure(plan: &Plan) -> ExitCode {
     println!("{}", machine::describe());
     let (mut targets, mut missed, mut broken) = (0, 0, Vec::new());
-    for bench in BENCHES.iter().filter(|bench| plan.wants(bench.name)) {
+    for bench in BENCHES.iter().filter(|bench| plan.wants(bench.name, bench.unasked)) {
         let started = Instant::now();
         match (bench.run)(plan) {
             Ok(table) => {
@@ -144,6 +206,10 @@ fn measure(plan: &Plan) -> ExitCode {
 }
 
 fn help() -> String {
-    let row = |bench: &Bench| format!("  {:<13} {}\n", bench.name, bench.summary);
-    format!("{USAGE}\n\n{}", BENCHES.iter().map(row).collect::<String>())
+    let row = |bench: &Bench| format!("  {:<17} {}\n", bench.name, bench.summary);
+    let rows = |unasked| {
+        let benches = BENCHES.iter().filter(move |bench| bench.unasked == unasked);
+        benches.map(row).collect::<String>()
+    };
+    format!("{USAGE}\n\n{}\nonly when they are named:\n{}", rows(true), rows(false))
 }

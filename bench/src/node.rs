@@ -4,9 +4,12 @@
 //! **Invariant**: nothing of it outlives the value, and nothing of the user's own home or
 //! environment reaches it.
 
+use crate::gateway::Cores;
 use crate::plan::beside;
+use crate::server::last_lines;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,11 +49,49 @@ fn ambar() -> Result<Command> {
     Ok(command)
 }
 
+/// Runs a command in a home, against a node if it needs one; the JSON that it prints.
+pub fn command(home: &Path, url: Option<&str>, arguments: &[&str]) -> Result<Value> {
+    let mut command = ambar()?;
+    command.args(arguments).arg("--json").arg("--home").arg(home);
+    if let Some(url) = url {
+        command.args(["--node", url]);
+    }
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("ambar {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Makes the person in a home, with credits from a node's faucet.
+pub fn person(home: &Path, url: &str) -> Result<()> {
+    command(home, None, &["key", "new", PERSON])?;
+    command(home, Some(url), &["account", "fund", FAUCET_CREDITS, "--as", PERSON])?;
+    Ok(())
+}
+
 impl Node {
     /// Starts a node in a home, which may be new.
     pub fn start(home: &Path) -> Result<Self> {
-        let mut command = ambar()?;
+        Self::start_by(ambar()?, home, &[])
+    }
+
+    /// The same where gateways under test run, with more arguments; what it has to say goes to
+    /// a file.
+    pub fn start_on(cores: Cores, home: &Path, more: &[&str], log: &Path) -> Result<Self> {
+        let plain = ambar()?;
+        let mut command = cores.gateway(plain.get_program());
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
+        command.stderr(File::create(log)?);
+        let started = Self::start_by(command, home, more);
+        started.with_context(|| format!("it says: {}", last_lines(log)))
+    }
+
+    fn start_by(mut command: Command, home: &Path, more: &[&str]) -> Result<Self> {
         command.args(["start", "--json", "--listen", "127.0.0.1:0", "--home"]).arg(home);
+        command.args(more);
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
@@ -80,20 +121,18 @@ impl Node {
 
     /// Runs a command against this node, in its home; the JSON that it prints.
     pub fn command(&self, arguments: &[&str]) -> Result<Value> {
-        let mut command = ambar()?;
-        command.args(arguments).args(["--json", "--node", &self.url, "--home"]).arg(&self.home);
-        let output = command.stdin(Stdio::null()).output()?;
-        if !output.status.success() {
-            bail!("ambar {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        command(&self.home, Some(&self.url), arguments)
+    }
+
+    /// Where it is asked.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Makes the person and gives them credits.
     pub fn person(&self) -> Result<()> {
-        self.command(&["key", "new", PERSON])?;
-        self.command(&["account", "fund", FAUCET_CREDITS, "--as", PERSON])?;
-        Ok(())
+        person(&self.home, &self.url)
     }
 
     /// Publishes and serves a capsule; its id.
@@ -118,8 +157,13 @@ impl Node {
 
     /// Accepts a capsule's terms and opens a channel; its certificate.
     pub fn license(&self, id: &str) -> Result<String> {
+        self.license_with(id, CHANNEL_CREDITS)
+    }
+
+    /// The same with so many credits in the channel.
+    pub fn license_with(&self, id: &str, credits: &str) -> Result<String> {
         let mut arguments = vec!["license", id, "--as", PERSON, "--yes"];
-        arguments.extend(["--fund", CHANNEL_CREDITS, "--unit-price-max", UNIT_PRICE_MAX]);
+        arguments.extend(["--fund", credits, "--unit-price-max", UNIT_PRICE_MAX]);
         let channel = text(&self.command(&arguments)?, "channel")?;
         text(&self.command(&["cert", "mint", "--channel", &channel])?, "cert")
     }
@@ -133,7 +177,8 @@ impl Drop for Node {
     }
 }
 
-fn text(value: &Value, member: &str) -> Result<String> {
+/// A member of a document that is text.
+pub fn text(value: &Value, member: &str) -> Result<String> {
     let text = value[member].as_str().map(str::to_owned);
     text.with_context(|| format!("no `{member}` in {value}"))
 }

@@ -1,6 +1,7 @@
 //! What was asked for: which benches, and how long.
 
-use anyhow::{Context, Result, bail};
+use crate::gateway::Peer;
+use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -9,10 +10,16 @@ pub const USAGE: &str = "\
 usage: cargo xtask bench [NAME]... [--quick] [--dir DIR]
 
   --quick       fewer and shorter rounds: does everything, says less
+  --peers LIST  the gateways beside Ambar: nginx,hyper,tensorzero,portkey,litellm [default: all]
+  --rounds N    rounds of `gateway`, 1 to 100
+  --ambar MORE  one more Ambar for `gateway`, the only one elsewhere: with these arguments of
+                `ambar start`, or with this line in its node.toml
   --dir DIR     put homes, journals and ledgers there; without it, beside this program
   AMBAR_MODEL_GGUF names the model file that `engine` needs";
 /// The exit code for a command line that names no bench.
 pub const EXIT_USAGE: u8 = 2;
+/// Most rounds of a bench.
+const ROUNDS_MAX: usize = 100;
 /// The model of the bench `engine`.
 const MODEL_VARIABLE: &str = "AMBAR_MODEL_GGUF";
 
@@ -22,6 +29,9 @@ pub struct Plan {
     names: Vec<String>,
     quick: bool,
     place: Option<PathBuf>,
+    peers: Option<Vec<Peer>>,
+    rounds: Option<usize>,
+    ambar: Option<String>,
 }
 
 impl Plan {
@@ -32,9 +42,11 @@ impl Plan {
             match argument.as_str() {
                 "--quick" => plan.quick = true,
                 "--dir" => {
-                    let place = arguments.next().context("`--dir` needs a directory")?;
-                    plan.place = Some(place.into());
+                    plan.place = Some(value(argument, &mut arguments)?.into());
                 }
+                "--peers" => plan.peers = Some(Peer::parse(value(argument, &mut arguments)?)?),
+                "--rounds" => plan.rounds = Some(rounds(value(argument, &mut arguments)?)?),
+                "--ambar" => plan.ambar = Some(value(argument, &mut arguments)?.to_owned()),
                 name if known.contains(&name) => plan.names.push(name.to_owned()),
                 other => bail!("no bench `{other}`"),
             }
@@ -42,10 +54,28 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether a bench was asked for; without names, all are.
+    /// Whether a bench was asked for; without names, all are that run unasked.
     #[must_use]
-    pub fn wants(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    pub fn wants(&self, name: &str, unasked: bool) -> bool {
+        self.names.iter().any(|wanted| wanted == name) || (unasked && self.names.is_empty())
+    }
+
+    /// The gateways to measure beside Ambar.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        self.peers.clone().unwrap_or_else(|| Peer::ALL.to_vec())
+    }
+
+    /// Rounds, if they were said.
+    #[must_use]
+    pub fn rounds(&self) -> Option<usize> {
+        self.rounds
+    }
+
+    /// With what another Ambar is started, if one is.
+    #[must_use]
+    pub fn ambar(&self) -> Option<&str> {
+        self.ambar.as_deref()
     }
 
     /// One number for a full run, another for a quick one.
@@ -61,6 +91,17 @@ impl Plan {
         let made = tempfile::Builder::new().prefix("ambar-bench-").tempdir_in(&place);
         made.with_context(|| place.display().to_string())
     }
+}
+
+fn value<'a>(option: &str, arguments: &mut impl Iterator<Item = &'a String>) -> Result<&'a str> {
+    let value = arguments.next().with_context(|| format!("`{option}` needs a value"))?;
+    Ok(value)
+}
+
+fn rounds(text: &str) -> Result<usize> {
+    let rounds = text.parse().context("`--rounds` needs a number")?;
+    ensure!((1..=ROUNDS_MAX).contains(&rounds), "`--rounds` is 1 to {ROUNDS_MAX}");
+    Ok(rounds)
 }
 
 /// The directory of this program.
@@ -91,9 +132,16 @@ mod tests {
             Plan::parse(&arguments, &["trace", "verify"])
         };
         let all = parse("").unwrap();
-        assert!(all.wants("trace") && all.wants("verify") && all.pick(5, 2) == 5);
+        assert!(all.wants("trace", true) && all.wants("verify", true) && all.pick(5, 2) == 5);
+        assert!(!all.wants("trace", false) && all.peers() == Peer::ALL);
         let one = parse("verify --quick").unwrap();
-        assert!(!one.wants("trace") && one.wants("verify") && one.pick(5, 2) == 2);
+        assert!(!one.wants("trace", true) && one.wants("verify", false) && one.pick(5, 2) == 2);
+        let some = parse("trace --peers nginx,hyper --rounds 3 --ambar x").unwrap();
+        assert_eq!((some.peers(), some.rounds()), (vec![Peer::Nginx, Peer::Hyper], Some(3)));
+        assert_eq!(some.ambar(), Some("x"));
+        for wrong in ["--peers nobody", "--rounds 0", "--rounds many", "--rounds", "--ambar"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(parse("tarce").unwrap_err().to_string(), "no bench `tarce`");
         assert!(parse("--dir").is_err());
         let place = tempfile::tempdir().unwrap();

@@ -40,6 +40,8 @@ struct Row {
     unit: &'static str,
     samples: Vec<f64>,
     target: Option<Target>,
+    /// Why nothing was measured.
+    reason: Option<String>,
 }
 
 /// What a bench found.
@@ -52,7 +54,7 @@ pub struct Table {
 impl Table {
     /// Adds a figure that is reported without a target.
     pub fn row(&mut self, what: impl Into<String>, unit: &'static str, samples: Vec<f64>) {
-        self.rows.push(Row { what: what.into(), unit, samples, target: None });
+        self.rows.push(Row { what: what.into(), unit, samples, target: None, reason: None });
     }
 
     /// Adds a figure whose median has a target.
@@ -63,7 +65,14 @@ impl Table {
         samples: Vec<f64>,
         target: Target,
     ) {
-        self.rows.push(Row { what: what.into(), unit, samples, target: Some(target) });
+        let target = Some(target);
+        self.rows.push(Row { what: what.into(), unit, samples, target, reason: None });
+    }
+
+    /// Adds a figure that could not be measured, and why.
+    pub fn absent(&mut self, what: impl Into<String>, unit: &'static str, reason: &str) {
+        let (what, reason) = (what.into(), Some(reason.to_owned()));
+        self.rows.push(Row { what, unit, samples: Vec::new(), target: None, reason });
     }
 
     /// Adds a line below the table.
@@ -97,9 +106,10 @@ impl Display for Table {
 
 impl Row {
     fn line(&self, width: usize) -> String {
-        let Self { what, unit, samples, target } = self;
+        let Self { what, unit, samples, target, reason } = self;
         let Some(Spread { median, min, max }) = Spread::of(samples) else {
-            return format!("{what:<width$}  {unit:<8} nothing was measured");
+            let reason = reason.as_deref().unwrap_or("nothing was measured");
+            return format!("{what:<width$}  {unit:<8} {reason}");
         };
         let verdict = match target {
             None => "-",
@@ -150,7 +160,8 @@ pub fn percentile(samples: &[f64], percent: usize) -> Option<f64> {
 }
 
 /// With about four significant digits.
-fn number(value: f64) -> String {
+#[must_use]
+pub fn number(value: f64) -> String {
     match value.abs() {
         1_000.0.. => format!("{value:.0}"),
         100.0.. => format!("{value:.1}"),
@@ -191,6 +202,7 @@ mod tests {
         table.aimed("rate", "1/s", vec![5.0], Target::AtLeast(5.0));
         table.aimed("skipped", "1/s", vec![], Target::AtLeast(5.0));
         table.row("size", "MB", vec![1234.56]);
+        table.absent("absent", "MB", "no such program");
         table.note("a note");
         assert_eq!(table.targets(), (3, 1));
         let text = table.to_string();
@@ -199,6 +211,7 @@ mod tests {
         assert!(line("slow").ends_with("<= 5       NO"), "{text}");
         assert!(line("rate").ends_with(">= 5       yes"), "{text}");
         assert!(line("skipped").ends_with("nothing was measured"), "{text}");
+        assert!(line("absent").ends_with("no such program"), "{text}");
         assert!(line("size").contains(" 1235 ") && line("size").ends_with("-          -"));
         assert!(text.ends_with("  a note\n"));
     }

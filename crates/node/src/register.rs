@@ -1,7 +1,7 @@
 //! A node's first start: its owner's account and its place on the ledger.
 //!
-//! A node of a committee of many first waits until the network makes blocks: what it acts on
-//! must be the state of now, and its registration is final only by a quorum's votes.
+//! A node that does not make all blocks itself first waits until the network makes some: what
+//! it acts on must be the state of now, and its registration is final only by a quorum's votes.
 
 use crate::config::ASK_DEFAULT;
 use crate::error::NodeError;
@@ -30,7 +30,9 @@ pub(crate) async fn node_number(
     if let Some(number) = registered(home, consensus)? {
         return Ok(number);
     }
-    let alone = home.genesis.committee().is_none_or(|committee| committee.seats().len() == 1);
+    // A node that joined a network of one is not that one: its ledger comes from there.
+    let own = [home.validator.public()];
+    let alone = home.genesis.committee().is_none_or(|committee| committee.seats() == own);
     if !alone {
         let busy = gauge.begin(None);
         busy.at(Phase::Network, 0, 0);
