@@ -278,6 +278,18 @@ pub enum Finish {
 }
 
 impl Finish {
+    /// Its name in logs and figures.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::Cancelled => "cancelled",
+            Self::ToolCalls => "tool_calls",
+            Self::Filtered => "content_filter",
+        }
+    }
+
     /// Whether the answer is as long as it was to become: nobody cut it off.
     pub fn is_whole(self) -> bool {
         self != Self::Cancelled

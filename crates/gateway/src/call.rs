@@ -5,6 +5,7 @@
 use crate::authorisation::AgentWord;
 use crate::compose::question;
 use crate::flow::Priority;
+use crate::telemetry::Operation;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
 pub use ambar_compute::{Extras, Piece};
@@ -65,6 +66,18 @@ pub enum Job {
 }
 
 impl Job {
+    /// What the job does, as it is told, and whether its answer streams.
+    #[must_use]
+    pub fn told(&self) -> (Operation, bool) {
+        match self {
+            Self::Generate(options) => match options.prompt {
+                Prompt::Chat(_) => (Operation::Chat, options.stream),
+                Prompt::Text(_) => (Operation::TextCompletion, options.stream),
+            },
+            Self::Embed { .. } => (Operation::Embeddings, false),
+        }
+    }
+
     /// The input as the receipt hashes it: the question, or the texts with a line end between
     /// each two. What is asked beyond text: JSON without spaces, members in the order of their
     /// names' bytes, `{"fields", "messages"}` or `{"fields", "prompt"}`, messages as they were

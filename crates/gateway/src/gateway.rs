@@ -34,6 +34,7 @@ use crate::routing::Health;
 use crate::run::Running;
 use crate::serving::Serving;
 use crate::settle::Settler;
+use crate::telemetry::CallSpan;
 use crate::view::{LedgerView, Salts};
 use ambar_base::{Digest, Encode, ErrorCode, Moment, NetworkId, SecretKey};
 use ambar_consensus::{Clock, Committed, Consensus, Head, StoreError};
@@ -208,9 +209,18 @@ impl Gateway {
 
     /// Takes a call: refuses it, or sets its price aside and starts it.
     pub async fn call(&self, request: CallRequest) -> Result<Accepted, CallError> {
-        let result = self.inner.accept(request).await;
-        if let Err(error) = &result {
-            self.inner.figures.refused(error.code);
+        let (operation, stream) = request.job.told();
+        let telemetry = self.inner.figures.telemetry();
+        let mut told = Some(telemetry.call(operation, &request.capsule, stream));
+        let result = self.inner.accept(request, &mut told).await;
+        match (&result, told) {
+            (Err(error), told) => {
+                self.inner.figures.refused(error.code);
+                told.into_iter().for_each(|told| told.failed(error.code, None));
+            }
+            // Whoever runs the call tells how it ends.
+            (Ok(_), None) => {}
+            (Ok(_), Some(told)) => told.replayed(),
         }
         result
     }
@@ -327,6 +337,7 @@ impl Inner {
             books: self.books.clone(),
             pending: self.pending.clone(),
             peers: Arc::clone(&self.peers),
+            figures: Arc::clone(&self.figures),
             absent: std::sync::Mutex::default(),
             open: std::sync::Mutex::new(open),
         }
@@ -437,7 +448,11 @@ impl Inner {
         (clock.clamp(head, latest), clock.0.saturating_sub(head.0))
     }
 
-    async fn accept(self: &Arc<Self>, request: CallRequest) -> Result<Accepted, CallError> {
+    async fn accept(
+        self: &Arc<Self>,
+        request: CallRequest,
+        told: &mut Option<CallSpan>,
+    ) -> Result<Accepted, CallError> {
         if self.closing.is_cancelled() {
             return Err(CallError::new(ErrorCode::ShuttingDown, "this node is shutting down"));
         }
@@ -450,7 +465,7 @@ impl Inner {
             if let Some(accepted) = self.again(&opened, &request).await? {
                 return Ok(accepted);
             }
-            return self.start(view, &opened, request, None).await;
+            return self.start(view, &opened, request, None, told).await;
         };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
             let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
@@ -471,7 +486,7 @@ impl Inner {
                 let sealer = self.answers.sealer((self.clock)(), opener);
                 let sealer = sealer.map_err(|error| CallError::of(&error))?;
                 let keyed = Keyed { call, under_way, sealer };
-                self.start(self.view()?, &opened, request, Some(keyed)).await
+                self.start(self.view()?, &opened, request, Some(keyed), told).await
             }
         }
     }
@@ -495,6 +510,7 @@ impl Inner {
         opened: &Opened,
         request: CallRequest,
         keyed: Option<Keyed>,
+        told: &mut Option<CallSpan>,
     ) -> Result<Accepted, CallError> {
         let max_tokens = max_tokens(&request.job)?;
         let entered = self.enter(view, opened, &request, max_tokens).await?;
@@ -534,6 +550,10 @@ impl Inner {
             max_tokens,
             patience: request.patience,
             urgency: request.urgency,
+            told: told.take().map(|mut told| {
+                told.admitted(receipt.to_string());
+                told
+            }),
         };
         self.figures.accepted();
         self.tasks.spawn(running.run(Arc::clone(self), place, client));

@@ -27,10 +27,10 @@ pub(crate) async fn generate(
     cancel: &CancellationToken,
 ) -> Product {
     let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
-    let (mut transcript, mut first, started) = (Transcript::default(), None, Instant::now());
+    let (mut transcript, mut first) = (Transcript::default(), None);
     let forward = async {
         while let Some(event) = pieces.recv().await {
-            first.get_or_insert_with(|| started.elapsed());
+            first.get_or_insert_with(Instant::now);
             let event = match event {
                 Event::Text(text) => {
                     transcript.say(&text);

@@ -7,6 +7,7 @@ use crate::record::Metered;
 use ambar_base::Digest;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Most receipts that wait to be final; past it new calls are refused.
@@ -15,7 +16,7 @@ pub const RECEIPTS_PENDING_MAX: usize = 65_536;
 #[derive(Default)]
 struct Inner {
     under_way: BTreeMap<Digest, watch::Receiver<()>>,
-    metered: BTreeMap<ReceiptId, Arc<Metered>>,
+    metered: BTreeMap<ReceiptId, (Arc<Metered>, Instant)>,
     calls: BTreeMap<Digest, ReceiptId>,
     positions: BTreeMap<ReceiptId, Position>,
 }
@@ -65,43 +66,47 @@ impl Pending {
     pub fn add(&self, metered: &Arc<Metered>) {
         let mut inner = self.lock();
         let id = metered.receipt();
-        if let Some(replaced) = inner.metered.get(&id).map(|metered| metered.leaf.call) {
+        if let Some(replaced) = inner.metered.get(&id).map(|(metered, _)| metered.leaf.call) {
             inner.calls.remove(&replaced);
         }
         if metered.leaf.call != Digest::ZERO {
             inner.calls.insert(metered.leaf.call, id);
         }
-        inner.metered.insert(id, Arc::clone(metered));
+        inner.metered.insert(id, (Arc::clone(metered), Instant::now()));
     }
 
-    /// Receipts are final and archived.
-    pub fn remove(&self, ids: &[ReceiptId]) {
+    /// Receipts are final and archived; how long each has waited for that.
+    pub fn remove(&self, ids: &[ReceiptId]) -> Vec<Duration> {
         let mut inner = self.lock();
+        let mut waited = Vec::with_capacity(ids.len());
         for id in ids {
             inner.positions.remove(id);
-            if let Some(metered) = inner.metered.remove(id) {
+            if let Some((metered, since)) = inner.metered.remove(id) {
                 inner.calls.remove(&metered.leaf.call);
+                waited.push(since.elapsed());
             }
         }
+        waited
     }
 
     /// The receipt with an id.
     #[must_use]
     pub fn receipt(&self, id: ReceiptId) -> Option<Arc<Metered>> {
-        self.lock().metered.get(&id).cloned()
+        self.lock().metered.get(&id).map(|(metered, _)| Arc::clone(metered))
     }
 
     /// The receipt of a call.
     #[must_use]
     pub fn of_call(&self, call: &Digest) -> Option<Arc<Metered>> {
         let inner = self.lock();
-        inner.calls.get(call).and_then(|id| inner.metered.get(id)).cloned()
+        let found = inner.calls.get(call).and_then(|id| inner.metered.get(id));
+        found.map(|(metered, _)| Arc::clone(metered))
     }
 
     /// Every receipt that is not final.
     #[must_use]
     pub fn receipts(&self) -> Vec<Arc<Metered>> {
-        self.lock().metered.values().cloned().collect()
+        self.lock().metered.values().map(|(metered, _)| Arc::clone(metered)).collect()
     }
 
     /// How many receipts wait to be final.

@@ -14,6 +14,7 @@ use crate::record::{Answer, Metered, Record};
 use crate::reservation::Reservation;
 use crate::route::Route;
 use crate::routing::Dispatch;
+use crate::telemetry::{self, CallSpan, Stage};
 use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Price};
@@ -54,6 +55,8 @@ pub(crate) struct Running {
     pub patience: Option<Duration>,
     /// How urgent it is among its payer's.
     pub urgency: Priority,
+    /// What is told of it.
+    pub told: Option<CallSpan>,
 }
 
 impl Running {
@@ -119,7 +122,10 @@ impl Running {
             }
             None => None,
         };
+        let stages = &gateway.figures.telemetry().stages;
+        let producing = stages.begin(Stage::Produce);
         let product = self.produce(&dispatch, retrieved.as_ref(), client).await;
+        producing.stop();
         if !product.delivered() {
             return Err(product);
         }
@@ -132,6 +138,7 @@ impl Running {
             routing: Vec::new(),
             counts: self.count_check(&product),
         };
+        let _metering = stages.begin(Stage::Meter);
         let counters = self.counters(&product, retrieved.as_ref());
         match self.leaf(gateway, dispatch, &product, (retrieved.as_ref(), &counters), details).await
         {
@@ -268,7 +275,7 @@ impl Running {
 
     /// Makes the receipt durable, tells the client, and hands the receipt to settlement.
     async fn finish(
-        self,
+        mut self,
         gateway: &Arc<Inner>,
         product: Product,
         metered: Metered,
@@ -277,10 +284,19 @@ impl Running {
         let price = metered.price();
         let error = self.error(&product);
         let summary = summary(&metered, self.receipt(), price);
+        let told = self.told.take().map(|mut told| {
+            let node = metered.leaf.lines.first().map_or(gateway.node, |line| line.node);
+            told.routed(metered.capsule.clone(), node);
+            product.first.into_iter().for_each(|first| told.first(first));
+            told
+        });
         let under_way = self.reservation.charge(&metered, price);
         gateway.figures.charged(&metered, price);
+        let durable = gateway.figures.telemetry().stages.begin(Stage::Durable);
         let written = keep(gateway, metered, client).await;
+        durable.stop();
         drop(under_way);
+        tell(told, &summary, &product, error.as_ref());
         if !written {
             return;
         }
@@ -295,10 +311,17 @@ impl Running {
     }
 
     /// The call delivered nothing: nothing is charged.
-    async fn deliver_nothing(self, product: Product, client: &mpsc::Sender<CallEvent>) {
+    async fn deliver_nothing(mut self, product: Product, client: &mpsc::Sender<CallEvent>) {
         let receipt = self.receipt();
         let error = self.error(&product);
+        let told = self.told.take();
         self.reservation.void().await;
+        if let Some(told) = told {
+            match &error {
+                Some(error) => told.failed(error.code, None),
+                None => told.done(&telemetry::Usage::default()),
+            }
+        }
         let last = match error {
             Some(error) => CallEvent::Failed(error),
             None => CallEvent::Done(Summary {
@@ -317,6 +340,22 @@ impl Running {
     fn error(&self, product: &Product) -> Option<CallError> {
         let recalled = self.reservation.recall.why().filter(|_| !product.is_whole()).cloned();
         recalled.or_else(|| product.failure.clone())
+    }
+}
+
+/// Tells of a call that is over.
+fn tell(told: Option<CallSpan>, summary: &Summary, product: &Product, error: Option<&CallError>) {
+    let Some(told) = told else { return };
+    let usage = telemetry::Usage {
+        input_tokens: summary.tokens_in,
+        output_tokens: summary.tokens_out,
+        cached_tokens: product.usage.tokens_cached,
+        finish_reason: Some(summary.finish.label()),
+        price: summary.price,
+    };
+    match error {
+        None => told.done(&usage),
+        Some(error) => told.failed(error.code, Some(&usage)),
     }
 }
 

@@ -13,12 +13,14 @@ use crate::archive::{Archive, ArchivedBatch};
 use crate::books::Books;
 use crate::call::{CallError, ReceiptId};
 use crate::desk::Ask;
+use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::peers::Peers;
 use crate::pending::Pending;
 use crate::record::{Batched, Final, Metered, Record};
 use crate::recovery::{self, Place};
 use crate::settled::Settled;
+use crate::telemetry::Stage;
 use crate::view::LedgerView;
 use crate::vouchers;
 use ambar_base::{Coded, Encode, ErrorCode, Height, NetworkId, Price, SecretKey};
@@ -68,6 +70,8 @@ pub struct Settler {
     /// Batches of an earlier process that may yet become final: the ledger's engine finishes
     /// after a crash what it had begun.
     pub open: Mutex<Vec<Batched>>,
+    /// What is measured.
+    pub figures: Arc<Figures>,
     /// Other nodes, which sign the lines that they served.
     pub peers: Arc<dyn Peers>,
     /// Calls that wait for a node which is not there, by its number.
@@ -360,7 +364,9 @@ impl Settler {
             self.books.finalise(&call.claim(), call.price(), place.height);
         }
         let ids: Vec<_> = calls.iter().map(|call| call.receipt()).collect();
-        self.pending.remove(&ids);
+        for waited in self.pending.remove(&ids) {
+            self.figures.telemetry().stages.record(Stage::Settle, waited);
+        }
         let number = batched.batch.header.number;
         let record = Record::Final(Final { number, height: place.height });
         let needed = self.journal.append(&record.to_bytes()).and_then(|_| {

@@ -12,7 +12,7 @@ use ambar_receipt::CallOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::answers::AnswerBody;
 use crate::call::CallError;
@@ -238,8 +238,8 @@ pub(crate) struct Product {
     pub usage: Usage,
     pub finish: Option<Finish>,
     pub failure: Option<CallError>,
-    /// How long the first piece took.
-    pub first: Option<Duration>,
+    /// When the first piece came.
+    pub first: Option<Instant>,
 }
 
 impl Product {

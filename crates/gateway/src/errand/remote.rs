@@ -127,7 +127,6 @@ impl Remote<'_> {
         client: &mpsc::Sender<CallEvent>,
         cancel: &CancellationToken,
     ) -> (Product, bool) {
-        let started = Instant::now();
         let asked = tokio::select! {
             asked = self.ask(work) => asked,
             () = cancel.cancelled() => return (Product::cancelled(), false),
@@ -137,7 +136,7 @@ impl Remote<'_> {
             Ok(reading) => reading,
             Err(error) => return (Product::failed(error), true),
         };
-        let mut taken = Taken { started, ..Taken::default() };
+        let mut taken = Taken::default();
         loop {
             let frame = tokio::select! {
                 biased;
@@ -214,26 +213,13 @@ fn unexpected() -> CallError {
 }
 
 /// What has come so far.
+#[derive(Default)]
 struct Taken {
-    started: Instant,
     transcript: Transcript,
     vectors: Vec<Vec<f32>>,
     prompt: Option<u64>,
     pieces: u64,
-    first: Option<Duration>,
-}
-
-impl Default for Taken {
-    fn default() -> Self {
-        Self {
-            started: Instant::now(),
-            transcript: Transcript::default(),
-            vectors: Vec::new(),
-            prompt: None,
-            pieces: 0,
-            first: None,
-        }
-    }
+    first: Option<Instant>,
 }
 
 impl Taken {
@@ -261,7 +247,7 @@ impl Taken {
             Frame::Failed(failed) => return Some(self.fail(failed)),
             Frame::Retrieved(_) | Frame::Traced(_) => return Some(self.broken(unexpected())),
         };
-        self.first.get_or_insert_with(|| self.started.elapsed());
+        self.first.get_or_insert_with(Instant::now);
         if let Some(client) = client {
             self.note(&event);
             // Whoever left is noticed before the next frame.

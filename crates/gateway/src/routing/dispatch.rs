@@ -18,6 +18,7 @@ use crate::reservation::Reservation;
 use crate::route::{Part, Place, Route, Server};
 use crate::serving::Offer;
 use crate::supply::{Answers, Supply};
+use crate::telemetry::Stage;
 use crate::transcript::Product;
 use ambar_attribution::retrieval::RetrievalParameters;
 use ambar_attribution::{Evidence, SpanEvidence, SpanParameters};
@@ -202,10 +203,12 @@ impl<'a> Dispatch<'a> {
         let cancel = &self.reservation.recall.cancel;
         match (&server.place, asked) {
             (Place::Here(Offer::Engine(supply)), asked) => {
+                let queued = self.gateway.figures.telemetry().stages.begin(Stage::Queue);
                 let _turn = match self.turn(supply, client).await {
                     Ok(turn) => turn,
                     Err(ended) => return *ended,
                 };
+                queued.stop();
                 let engine = supply.engine(self.reservation.permit());
                 let product = match asked {
                     Asked::Generate(job) => generate(engine, job.clone(), client, cancel).await,
@@ -257,7 +260,7 @@ impl<'a> Dispatch<'a> {
             let (server, started) = (turns.servers[turn], Instant::now());
             self.gateway.health.asked(server.node, self.now_ms());
             let (product, elsewhere) = self.ask(server, part, asked, client).await;
-            let first = product.first.unwrap_or_else(|| started.elapsed());
+            let first = product.first.map_or_else(|| started.elapsed(), |first| first - started);
             let failed = product.failure.as_ref().filter(|_| elsewhere);
             self.seen(server.node, failed.is_some(), product.delivered().then_some(first));
             let ended = product.delivered() || failed.is_none() || self.is_over();

@@ -106,13 +106,18 @@ impl CallSpan {
         self.response = Some(response);
     }
 
-    /// A piece of the answer is handed to the caller; only the first counts.
-    pub fn piece(&mut self) {
+    /// The first piece of the answer came then.
+    pub fn first(&mut self, came: Instant) {
         if self.first.is_none() {
-            let took = self.begin.elapsed();
+            let took = came.saturating_duration_since(self.begin);
             self.first = Some(took);
             self.telemetry.stages.record(Stage::FirstPiece, took);
         }
+    }
+
+    /// It is the answer to an earlier request, which was told then.
+    pub fn replayed(mut self) {
+        self.tell(None, None);
     }
 
     /// It ended well.

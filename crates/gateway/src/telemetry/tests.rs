@@ -62,8 +62,8 @@ fn a_call_that_is_done_is_told_by_the_names_of_the_conventions() {
         call.routed("bafy".into(), 3);
         call.admitted("7-1".into());
         call.answering("chatcmpl-1".into());
-        call.piece();
-        call.piece();
+        call.first(std::time::Instant::now());
+        call.first(std::time::Instant::now());
         call.done(&usage);
     });
     let [line] = &lines[..] else { panic!("{lines:?}") };
