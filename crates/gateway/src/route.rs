@@ -86,6 +86,15 @@ pub struct Route {
 }
 
 impl Part {
+    /// What this node serves it with, if it does.
+    #[must_use]
+    pub fn here(&self) -> Option<&Offer> {
+        self.servers.iter().find_map(|server| match &server.place {
+            Place::Here(offer) => Some(offer),
+            Place::There(_) => None,
+        })
+    }
+
     /// Most that is asked per MU by those who can serve it.
     #[must_use]
     pub fn ask_max(&self) -> Price {

@@ -14,6 +14,7 @@ pub mod served;
 pub mod service;
 pub mod sign;
 pub mod wire;
+mod work;
 
 pub use service::{Errands, ErrandsSettings};
 

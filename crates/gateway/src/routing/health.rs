@@ -1,7 +1,8 @@
 //! What this gateway has seen of each node: how long a first piece takes, how many calls go
 //! well, and whether it is left alone for a while (a circuit breaker).
 //!
-//! Of each node the latest [`CALLS_SEEN`] calls count. After [`FAILURES_IN_A_ROW`] the node rests,
+//! Of each node the latest [`CALLS_SEEN`] calls within [`SEEN_MS_MAX`] count: who failed long ago is
+//! tried again like a newcomer. After [`FAILURES_IN_A_ROW`] the node rests,
 //! [`REST_MS_MIN`] at first and twice as long each time up to [`REST_MS_MAX`]; then one call
 //! tries it. It knows no clock: the time is handed in, in milliseconds.
 
@@ -10,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Calls of each node that count.
 pub const CALLS_SEEN: usize = 100;
+/// How long a call counts, milliseconds.
+pub const SEEN_MS_MAX: u64 = 60_000;
 /// Failures in a row after which a node rests.
 pub const FAILURES_IN_A_ROW: u32 = 3;
 /// The first rest, milliseconds.
@@ -24,7 +27,8 @@ type Outcome = Option<u64>;
 
 #[derive(Default)]
 struct Record {
-    outcomes: VecDeque<Outcome>,
+    /// With when it was.
+    outcomes: VecDeque<(u64, Outcome)>,
     in_a_row: u32,
     /// Until when it rests, and how long that rest is.
     rest: Option<(u64, u64)>,
@@ -52,12 +56,14 @@ pub struct Health(Mutex<BTreeMap<u64, Record>>);
 
 impl Record {
     fn seen(&self, now_ms: u64) -> Seen {
-        let mut waits: Vec<u64> = self.outcomes.iter().copied().flatten().collect();
+        let oldest = now_ms.saturating_sub(SEEN_MS_MAX);
+        let counts = || self.outcomes.iter().filter(|(at, _)| *at >= oldest);
+        let mut waits: Vec<u64> = counts().filter_map(|(_, outcome)| *outcome).collect();
         waits.sort_unstable();
         Seen {
             first_ms: waits.get(waits.len() / 2).copied(),
             succeeded: waits.len() as u64,
-            calls: self.outcomes.len() as u64,
+            calls: counts().count() as u64,
             resting: self.rest.is_some_and(|(until, _)| now_ms < until || self.tried),
         }
     }
@@ -66,7 +72,7 @@ impl Record {
         if self.outcomes.len() == CALLS_SEEN {
             self.outcomes.pop_front();
         }
-        self.outcomes.push_back(outcome);
+        self.outcomes.push_back((now_ms, outcome));
         self.tried = false;
         if outcome.is_some() {
             (self.in_a_row, self.rest) = (0, None);
@@ -143,6 +149,17 @@ mod tests {
         let calls = CALLS_SEEN as u64;
         let seen = Seen { first_ms: Some(5), succeeded: calls, calls, resting: false };
         assert_eq!(health.seen(1, 0), seen);
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let health = Health::default();
+        health.failed(1, 0);
+        health.well(1, 9, 1);
+        assert_eq!(health.seen(1, SEEN_MS_MAX).calls, 2);
+        let seen = Seen { first_ms: Some(9), succeeded: 1, calls: 1, resting: false };
+        assert_eq!(health.seen(1, SEEN_MS_MAX + 1), seen);
+        assert_eq!(health.seen(1, SEEN_MS_MAX + 2), Seen::default());
     }
 
     #[test]
