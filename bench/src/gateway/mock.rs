@@ -145,7 +145,7 @@ impl Script {
                 Poll::Ready(())
             }
             Tempo::Fast | Tempo::Silent => {
-                // The server writes out what it has when the body has no more for now.
+                // The server writes out what it has when the body has nothing ready.
                 self.flushed = true;
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -325,7 +325,7 @@ impl Endpoint {
         let Some((host, port)) = self.address.rsplit_once(':') else { return false };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
         let host_ok = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-            Some(Some(address)) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            Some(Some(address)) => address.parse::<core::net::Ipv6Addr>().is_ok(),
             Some(None) => false,
             None => !host.is_empty() && host.bytes().all(plain),
         };

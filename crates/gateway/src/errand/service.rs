@@ -1,10 +1,9 @@
 //! The serving node's side: it looks at what a gateway asks with its own eyes, on its own state
 //! of the ledger, works, and keeps what it has served before it says so.
 
-use super::served::{LinePlace, Served, ServedLog};
-use super::wire::{
-    Cancel, Done, Errand, Failed, Frame, Retrieve, Retrieved, Trace, WirePiece, Work,
-};
+use super::served::{LinePlace, ServedLog};
+use super::wire::{Cancel, Done, Errand, Work};
+use super::work::refusal;
 use crate::archive::ArchiveError;
 use crate::call::CallError;
 use crate::route::{Part, Router};

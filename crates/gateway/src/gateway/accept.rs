@@ -28,7 +28,7 @@ struct Keyed {
 }
 
 impl Inner {
-    async fn accept(
+    pub(super) async fn accept(
         self: &Arc<Self>,
         request: CallRequest,
         told: &mut Option<CallSpan>,
