@@ -21,7 +21,8 @@ pub struct Liar {
     network: ambar_base::NetworkId,
     /// A call that was made.
     leaf: Leaf,
-    /// The node's next batch and nonce: it has done nothing but settle.
+    /// The node's next batch. Its nonce is one higher: before it settled it said where it is reached,
+    /// and it has done nothing else.
     next: u64,
     n: u64,
 }
@@ -88,7 +89,7 @@ impl Liar {
             network: self.network,
             version: TRANSACTION_VERSION,
             actor: Actor::Node(gateway),
-            nonce: self.next,
+            nonce: self.next + 1,
             expires: Height(self.leaf.admitted.0 + EXPIRY_HEIGHTS),
             fee_payer: None,
             fee_cap: Price::CREDIT,
