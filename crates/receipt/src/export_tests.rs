@@ -34,9 +34,9 @@ fn conformance() {
     let check = |bytes: &[u8], expect: &str| assert_eq!(Digest::of(bytes).to_string(), expect);
     check(
         &world.document().encode(),
-        "c861a37a3df050b9e9e1cdda2ea2e60eed04e2767389dbe8634c270a46ed907a",
+        "ee3a86a01129d42fc617e994056065e16740a50b3ec9cfef1361d976d36b28eb",
     );
-    check(&world.file(), "577562210747f849c8d2d45ccf68a42a95934d4397246b8b3fb965353406d5f0");
+    check(&world.file(), "0e2647fbe38b6cf9c213925cc69859b3127dc3caed4e123cf4727a6c0730bc92");
 }
 
 #[test]

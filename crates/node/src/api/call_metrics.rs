@@ -124,7 +124,7 @@ mod tests {
         };
         check("# TYPE ambar_call_stage_seconds histogram");
         check(r#"ambar_call_stage_seconds_count{stage="durable"} 2"#);
-        check(r#"ambar_call_stage_seconds_bucket{le="5e-5",stage="durable"} 0"#);
+        check(r#"ambar_call_stage_seconds_bucket{le="0.00005",stage="durable"} 0"#);
         check(r#"ambar_call_stage_seconds_bucket{le="0.0001",stage="durable"} 1"#);
         check(r#"ambar_call_stage_seconds_bucket{le="+Inf",stage="durable"} 2"#);
         let chat = r#"gen_ai_operation_name="chat",gen_ai_provider_name="ambar""#;

@@ -231,7 +231,7 @@ async fn paths_and_methods_that_are_not_there() {
         assert_eq!(response.status().as_u16(), code.http_status(), "{method} {path}");
         assert_eq!(error(response).await["code"], code.text());
     };
-    for path in ["/v1", "/v1/", "/v1/responses", "/v1/chat", "/v1/chat/completions/x"] {
+    for path in ["/v1", "/v1/", "/v1/responses/x", "/v1/chat", "/v1/chat/completions/x"] {
         check("POST", path, ErrorCode::NotFound).await;
     }
     check("GET", CHAT, ErrorCode::MethodNotAllowed).await;
