@@ -293,12 +293,30 @@ async fn choices_and_tool_calls_come_as_pieces() {
 #[tokio::test]
 async fn an_answer_without_an_end_is_cut() {
     let job = GenerateJob::greedy(Prompt::user("hi"), 1);
-    let endless = vec![delta(&"x".repeat(100_000)).into_bytes(); 20];
+    let endless = vec![format!(": {}\n\n", "x".repeat(100_000)).into_bytes(); 20];
     let packets = [vec![SSE.as_bytes().to_vec()], endless].concat();
     let server = mock(packets, Then::Wait).await;
     let (_, result) = events_of(&server.url, job).await;
     let failure = result.unwrap_err().failure;
     assert!(matches!(failure, Failure::UpstreamTooLong { unit: "answer", .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn more_tokens_than_were_asked_for_are_cut() {
+    let endless = vec![delta("word ").into_bytes(); 50];
+    let packets = [vec![SSE.as_bytes().to_vec()], endless].concat();
+    let server = mock(packets, Then::Wait).await;
+    let job = GenerateJob { choices: 2, ..GenerateJob::greedy(Prompt::user("hi"), 9) };
+    let (events, result) = events_of(&server.url, job).await;
+    assert_eq!(events, vec![Event::Text("word ".into()); 18]);
+    let generation = result.unwrap();
+    assert_eq!((generation.usage.pieces_out, generation.finish), (18, Finish::Length));
+    // Characters are not tokens: who writes them one by one is not cut.
+    let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    let answer = [SSE.to_owned(), delta("x").repeat(50), end.to_owned()].concat();
+    let server = mock(vec![answer.into_bytes()], Then::Close).await;
+    let (text, result) = run(&server.url, usize::MAX).await;
+    assert_eq!((text.len(), result.unwrap().finish), (50, Finish::Stop));
 }
 
 #[tokio::test]

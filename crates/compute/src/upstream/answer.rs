@@ -1,10 +1,12 @@
 //! What is known of an upstream's answer so far, and how its pieces are handed on.
 //!
-//! **Invariant**: an answer is whole only if every choice that said something has said why it
-//! ended.
+//! **Invariants**: an answer is whole only if every choice that said something has said why it
+//! ended; an upstream that does not keep to the tokens that were asked for is cut there, because
+//! nobody has paid for more.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +17,17 @@ use crate::engine::{Event, Finish, GenerateJob, Usage};
 use crate::error::Failure;
 use crate::extras::Piece;
 
+/// What became of an event's pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// They were handed on.
+    On,
+    /// Nobody wants them.
+    Unwanted,
+    /// They are more than was asked for.
+    Beyond,
+}
+
 /// An answer that comes.
 pub(super) struct Answer {
     pub(super) decoder: SseDecoder,
@@ -24,6 +37,9 @@ pub(super) struct Answer {
     /// Something was said that is no text, so that counting text says nothing.
     pub(super) untold: bool,
     choices: u32,
+    /// Answer tokens that were asked for, and those that have come for sure.
+    tokens_max: u64,
+    tokens: u64,
     open: BTreeSet<u32>,
     finish: Option<Finish>,
 }
@@ -37,6 +53,8 @@ impl Answer {
             said: to_count.then(String::new),
             untold: false,
             choices: job.choices,
+            tokens_max: job.tokens_out_max(),
+            tokens: 0,
             open: BTreeSet::new(),
             finish: None,
         }
@@ -50,17 +68,22 @@ impl Answer {
         }
     }
 
-    /// Notes what an event says and hands its pieces on; false if nobody wants them.
+    /// Notes what an event says and hands its pieces on.
     pub(super) async fn pass(
         &mut self,
         said: Delta,
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
-    ) -> bool {
+    ) -> Passed {
         self.usage.tokens_in = said.tokens_in.or(self.usage.tokens_in);
         self.usage.tokens_out = said.tokens_out.or(self.usage.tokens_out);
         for piece in said.pieces {
             let (bytes, delivers) = (piece.bytes(), !piece.is_empty());
+            let token = u64::from(is_token(&piece));
+            if self.tokens + token > self.tokens_max {
+                return Passed::Beyond;
+            }
+            self.tokens += token;
             self.note(&piece);
             let Some(event) = self.event(piece) else { continue };
             let sent = tokio::select! {
@@ -69,12 +92,12 @@ impl Answer {
                 () = cancel.cancelled() => false,
             };
             if !sent {
-                return false;
+                return Passed::Unwanted;
             }
             self.usage.bytes_out += bytes;
             self.usage.pieces_out += u64::from(delivers);
         }
-        true
+        Passed::On
     }
 
     fn note(&mut self, piece: &Piece) {
@@ -105,5 +128,40 @@ impl Answer {
             && piece.logprobs.is_none()
             && piece.finish_reason.is_none();
         Some(if plain { Event::Text(piece.text) } else { Event::Piece(Box::new(piece)) })
+    }
+}
+
+/// Whether a piece is a token at least. Servers that write character by character split tokens,
+/// those that write more at once do not; an empty member of a delta is none.
+fn is_token(piece: &Piece) -> bool {
+    let says = |value: &Value| match value {
+        Value::String(text) => text.chars().nth(1).is_some(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        _ => false,
+    };
+    piece.text.chars().nth(1).is_some() || piece.rest.values().any(says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_a_token_for_sure() {
+        let check = |text: &str, rest: Value, expect| {
+            let rest = rest.as_object().cloned().unwrap_or_default();
+            let piece = Piece { rest, ..Piece::text(0, text) };
+            assert_eq!(is_token(&piece), expect, "{piece:?}");
+        };
+        check("", json!({}), false);
+        check("a", json!({}), false);
+        check("é", json!({}), false);
+        check("ab", json!({}), true);
+        check("", json!({"reasoning_content": ""}), false);
+        check("", json!({"reasoning_content": " so"}), true);
+        check("", json!({"tool_calls": []}), false);
+        check("", json!({"tool_calls": [{"index": 0}]}), true);
     }
 }

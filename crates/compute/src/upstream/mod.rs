@@ -32,7 +32,7 @@ use crate::limits::{
     UPSTREAM_BODY_BYTES_MAX, UPSTREAM_BYTES_PER_TOKEN_MAX, UPSTREAM_FRAME_BYTES_MAX,
     UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
 };
-use answer::Answer;
+use answer::{Answer, Passed};
 use client::Client;
 use dialect::DONE;
 use tokens::Tokens;
@@ -132,8 +132,9 @@ impl UpstreamEngine {
             let body = client::read_body(response, bytes_max(job)).await?;
             let said = dialect::read_chunk(&body, job.choices)?;
             return match answer.pass(said, events, cancel).await {
-                true => answer.end(),
-                false => Ok(Finish::Cancelled),
+                Passed::On => answer.end(),
+                Passed::Unwanted => Ok(Finish::Cancelled),
+                Passed::Beyond => Ok(Finish::Length),
             };
         }
         if media_type != STREAM_MEDIA_TYPE {
@@ -152,8 +153,10 @@ impl UpstreamEngine {
                     return answer.end();
                 }
                 let said = dialect::read_chunk(data.as_bytes(), job.choices)?;
-                if !answer.pass(said, events, cancel).await {
-                    return Ok(Finish::Cancelled);
+                match answer.pass(said, events, cancel).await {
+                    Passed::On => {}
+                    Passed::Unwanted => return Ok(Finish::Cancelled),
+                    Passed::Beyond => return Ok(Finish::Length),
                 }
             }
         }
