@@ -2,15 +2,24 @@
 //! again is answered by what its earlier attempt brought forth.
 
 use crate::answers::Sealer;
+use crate::archive::ArchiveError;
 use crate::call::{Accepted, CallError, CallRequest, ReceiptId};
 use crate::certificate::Opened;
 use crate::gateway::Inner;
 use crate::pending::{Entry, UnderWay};
-use crate::repeats::{self, unkeyed};
+use crate::repeats::{self, REPEAT_MS_MAX, REPEATS_MAX, unkeyed};
 use crate::replay::replay;
-use ambar_base::{Digest, ErrorCode};
+use ambar_base::{Digest, ErrorCode, Moment};
 
 impl Inner {
+    /// Calls of an earlier process that are final: their clients may not have heard of it.
+    pub(crate) fn remember_final(&self) -> Result<(), ArchiveError> {
+        let since = Moment((self.clock)().0.saturating_sub(REPEAT_MS_MAX));
+        let lately = self.archive.lately(since, REPEATS_MAX)?;
+        lately.iter().for_each(|metered| self.repeats.remember(metered));
+        Ok(())
+    }
+
     /// The answer to an earlier attempt of a request that is sent again without a key.
     pub(crate) async fn again(
         &self,

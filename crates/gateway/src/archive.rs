@@ -8,7 +8,7 @@ use crate::call::ReceiptId;
 use crate::record::{Batched, Metered};
 use crate::settled::Settled;
 use ambar_base::codec::{self, Decode};
-use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Price, record};
+use ambar_base::{Coded, Digest, Encode, ErrorCode, Height, Moment, Price, record};
 use ambar_licence::decision::Spent;
 use ambar_receipt::Leaf;
 use ambar_tables::Tables;
@@ -187,6 +187,33 @@ impl Archive {
             let rows = read.open_table(RECEIPTS)?.range(start..)?.take(most);
             rows.map(|row| object(row?.1.value())).collect()
         })
+    }
+
+    /// Calls of the batches that settled since then, in the order of their admission; the
+    /// newest batches, as soon as there are `most`.
+    pub fn lately(&self, since: Moment, most: usize) -> Result<Vec<Metered>, ArchiveError> {
+        let mut found = self.read(|read| {
+            let (settled, batches) = (read.open_table(SETTLED)?, read.open_table(BATCHES)?);
+            let (receipts, mut found) = (read.open_table(RECEIPTS)?, Vec::new());
+            for row in settled.iter()?.rev() {
+                let (number, value) = row?;
+                let settled: Settled = object(value.value())?;
+                if settled.proof.block.header.time < since || found.len() >= most {
+                    break;
+                }
+                let Some(batch) = batches.get(number.value())? else { continue };
+                let batch: ArchivedBatch = object(batch.value())?;
+                for place in &batch.batched.members {
+                    if let Some(value) = receipts.get(*place)? {
+                        let archived: Archived = object(value.value())?;
+                        found.push(archived.metered);
+                    }
+                }
+            }
+            Ok(found)
+        })?;
+        found.sort_by_key(|metered| metered.leaf.time);
+        Ok(found)
     }
 
     /// What was spent under each block.

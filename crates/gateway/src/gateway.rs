@@ -351,6 +351,7 @@ impl Inner {
         for (block, spent) in self.archive.spent()? {
             self.books.remember(block, spent);
         }
+        self.remember_final()?;
         for (channel, next) in recovered.next {
             self.books.advance(channel, next);
         }
