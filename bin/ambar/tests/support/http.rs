@@ -43,6 +43,10 @@ impl Request {
         request.header("Content-Type", "application/json")
     }
 
+    pub fn put(path: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        Self { method: "PUT", ..Self::post(path, body) }
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
