@@ -43,6 +43,7 @@ fn chunks_do_not_wait_for_acknowledgements() {
     for round in 1..=ROUNDS {
         let first = round * STREAMS;
         let round = (first..first + STREAMS).filter(|id| stalls(&stand, *id)).count();
+        println!("{round} of {STREAMS} streams stall");
         stalled.push(round);
         if round <= STALLED_MAX {
             return;
