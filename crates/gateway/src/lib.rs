@@ -64,6 +64,6 @@ pub use call::{
 };
 pub use errand::Errands;
 pub use gateway::{Gateway, GatewayError, GatewaySettings, StoredReceipt};
-pub use peers::{NoPeers, Peer, PeerBody, PeerFailure, Peers};
+pub use peers::{Peer, PeerBody, PeerFailure, Peers};
 pub use serving::{Offer, Serving};
 pub use supply::Supply;

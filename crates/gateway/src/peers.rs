@@ -36,18 +36,3 @@ pub trait Peers: Send + Sync + 'static {
         body: Bytes,
     ) -> BoxFuture<'_, Result<PeerBody, PeerFailure>>;
 }
-
-/// Nobody: a gateway that calls no other node.
-pub struct NoPeers;
-
-impl Peers for NoPeers {
-    fn post(
-        &self,
-        _: &Peer,
-        _: &'static str,
-        _: Bytes,
-    ) -> BoxFuture<'_, Result<PeerBody, PeerFailure>> {
-        let message = "this gateway calls no other nodes".to_owned();
-        Box::pin(std::future::ready(Err(PeerFailure { message })))
-    }
-}

@@ -171,11 +171,11 @@ pub struct Router<'a> {
     pub elsewhere: bool,
 }
 
-fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, CallError> {
+pub(crate) fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, CallError> {
     Err(CallError::new(code, message))
 }
 
-fn ledger(error: ambar_ledger::Refusal) -> CallError {
+pub(crate) fn ledger(error: ambar_ledger::Refusal) -> CallError {
     CallError::new(error.code, error.message)
 }
 

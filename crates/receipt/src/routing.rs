@@ -53,8 +53,6 @@ choice! {
         TooDear = 4,
         /// It failed lately and is left alone for a while.
         Resting = 5,
-        /// It was asked beside another, which was faster.
-        Slower = 6,
     }
 }
 
@@ -79,7 +77,6 @@ mod tests {
             candidates: vec![
                 candidate(1, Verdict::Failed("bad_gateway".into())),
                 candidate(2, Verdict::Served),
-                candidate(3, Verdict::Slower),
                 candidate(4, Verdict::Spare),
                 candidate(5, Verdict::Resting),
                 Candidate { first_ms: None, ..candidate(6, Verdict::TooDear) },

@@ -63,7 +63,7 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 let (find, target) = (Arc::clone(&find), at.read().unwrap().clone());
                 let links = Arc::clone(&of_all);
-                thread::spawn(move || serve(client, &target, &*find, &links));
+                thread::spawn(move || serve(&client, &target, &*find, &links));
             }
         });
         Self { url, target, links }
@@ -127,7 +127,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Came> {
     Some(Came { bytes, head })
 }
 
-fn serve(client: TcpStream, target: &str, look: &Find, links: &Links) {
+fn serve(client: &TcpStream, target: &str, look: &Find, links: &Links) {
     let _ = client.set_nodelay(true);
     let mut first = true;
     let mut link: Option<Arc<Link>> = None;
@@ -137,14 +137,14 @@ fn serve(client: TcpStream, target: &str, look: &Find, links: &Links) {
         let fault = look(&came.bytes);
         if first && let Some(Fault { place: Place::Connect, act }) = fault {
             match act {
-                Act::Reset => return reset(&client),
+                Act::Reset => return reset(client),
                 Act::Delay => thread::sleep(DELAY),
                 _ => return,
             }
         }
         first = false;
         if link.is_none() {
-            link = open(&client, target);
+            link = open(client, target);
             let mut links = links.lock().unwrap();
             links.retain(|link| link.strong_count() > 0);
             links.extend(link.as_ref().map(Arc::downgrade));

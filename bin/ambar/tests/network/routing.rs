@@ -6,6 +6,7 @@ use super::common::{Person, text};
 use super::support::market::until;
 use super::{TERMS, funded};
 use serde_json::Value;
+use std::fs;
 
 /// The nodes that serve; the first is the owner's own.
 const SERVERS: [usize; 2] = [1, 2];
@@ -144,4 +145,43 @@ fn a_node_that_is_away_delays_only_what_it_served() {
     let settled = grid.settled(&last);
     assert_eq!(text(&settled["lines"][0], "node"), by);
     assert_eq!(settled["outcome"], "full", "{settled:#}");
+}
+
+#[test]
+fn records_are_searched_where_they_are() {
+    let cluster = Cluster::start(4);
+    let owner = Person::new(&cluster.home(1), cluster.url(1));
+    owner.json(&["key", "new", "owner"]);
+    owner.json(&["account", "fund", "100", "--as", "owner"]);
+    let records = cluster.path("records");
+    fs::create_dir(&records).unwrap();
+    let said = "The lighthouse keeper counted forty seven ships before the storm began.";
+    fs::write(records.join("log.txt"), said).unwrap();
+    fs::write(records.join("other.txt"), "Nothing here is about the sea at all.").unwrap();
+    let (records, terms) = (records.to_str().unwrap(), cluster.write("t.toml", TERMS));
+    let publish = ["publish", records, "--kind", "dataset", "--name", "Log", "--terms", &terms];
+    let dataset = text(&owner.json(&[&publish[..], &["--as", "owner"]].concat()), "id");
+    cluster.agree();
+    let app = funded(&cluster, "app", GATEWAY);
+    let gateway = node(&cluster, GATEWAY, "did");
+    let license = ["license", &dataset, "--gateway", &gateway, "--fund", "5", "--yes"];
+    let channel = text(&app.json(&license), "channel");
+    let certificate = text(&app.json(&["cert", "mint", "--channel", &channel]), "cert");
+    let certificate = cluster.write("app.cert", certificate);
+    let question = "How many ships did the lighthouse keeper count?";
+    let called = app.json(&["call", &dataset, "--cert", &certificate, question]);
+    assert!(text(&called, "text").contains(said), "{called}");
+    let receipt = until("the call is settled", || {
+        let show = ["receipt", "show", &text(&called, "receipt"), "--cert", &certificate];
+        let receipt = app.json(&show);
+        receipt["settled"].is_u64().then_some(receipt)
+    });
+    assert_eq!(text(&receipt["lines"][0], "node"), node(&cluster, 1, "number"), "{receipt:#}");
+    let bytes = receipt["lines"][0]["counters"]["retrieved_bytes"].as_u64();
+    assert!(bytes >= Some(said.len() as u64), "{receipt:#}");
+    // What was found, and what the answer quotes, is paid for by evidence of that node.
+    let paid = receipt["payments"].as_array().unwrap();
+    let methods: Vec<&str> = paid.iter().filter_map(|paid| paid["method"].as_str()).collect();
+    let all = methods.join(" ");
+    assert!(all.contains("retrieval") && all.contains("verbatim"), "{receipt:#}");
 }

@@ -101,11 +101,8 @@ impl ServedLog {
         value.map(|value| decoded(value.value())).transpose()
     }
 
-    /// How many lines are kept.
-    ///
-    /// # Errors
-    /// What the file's tables fail with.
-    pub fn lines(&self) -> Result<u64, ArchiveError> {
+    #[cfg(test)]
+    fn lines(&self) -> Result<u64, ArchiveError> {
         use redb::ReadableTableMetadata as _;
         Ok(self.tables.begin_read()?.open_table(SERVED)?.len()?)
     }

@@ -6,7 +6,7 @@ use super::wire::{Cancel, Done, Errand, Work};
 use super::work::refusal;
 use crate::archive::ArchiveError;
 use crate::call::CallError;
-use crate::route::{Part, Router};
+use crate::route::{Part, Router, ledger, refuse};
 use crate::serving::Serving;
 use crate::supply::Answers;
 use crate::view::LedgerView;
@@ -79,14 +79,6 @@ fn place(call: &OneCall) -> LinePlace {
     (call.channel, call.n, call.line)
 }
 
-fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, CallError> {
-    Err(CallError::new(code, message))
-}
-
-fn ledger(error: ambar_ledger::Refusal) -> CallError {
-    CallError::new(error.code, error.message)
-}
-
 impl Errands {
     /// Opens what this node keeps of errands, in the gateway's directory.
     ///
@@ -120,12 +112,6 @@ impl Errands {
 
     pub(super) fn key(&self) -> &SecretKey {
         &self.0.settings.key
-    }
-
-    /// Errands under way.
-    #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.lock().len()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LinePlace, CancellationToken>> {
@@ -227,7 +213,7 @@ impl Errands {
             return refuse(ErrorCode::ChannelClosed, "the channel is closing");
         }
         if channel.remaining() < call.price_max.into() {
-            return refuse(ErrorCode::BalanceTooLow, "the channel cannot pay for the errand");
+            return refuse(ErrorCode::ChannelEmpty, "the channel cannot pay for the errand");
         }
         let version: Version =
             view.must("capsule", call.version, &Key::Version(call.version)).map_err(ledger)?;

@@ -10,6 +10,7 @@ use crate::counted::{Counted, counted};
 use crate::enter::refused;
 use crate::flow::{Priority, Turn};
 use crate::local::{embed, failed, generate, party};
+use crate::route::refuse;
 use crate::serving::Offer;
 use crate::supply::{Answers, Supply};
 use crate::transcript::Product;
@@ -25,10 +26,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Pieces that wait between an engine and the frames.
 const PIECES_MAX: usize = 256;
-
-fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, CallError> {
-    Err(CallError::new(code, message))
-}
 
 /// What a gateway is told of a failure.
 pub(super) fn refusal(error: &CallError, used: Done) -> Frame {

@@ -3,7 +3,6 @@
 use super::metrics::Metrics;
 use crate::custody::Custody;
 use crate::home::Home;
-use crate::peers::{PeerLimits, Peers};
 use crate::progress::Gauge;
 use crate::server::Figures;
 use crate::server::certificate::Shown;
@@ -41,8 +40,6 @@ pub struct App {
     pub gateway: Gateway,
     /// Whether it takes requests.
     pub ready: AtomicBool,
-    /// Other nodes, as this one asks them.
-    pub peers: Peers,
     /// What the port did.
     pub figures: Arc<Figures>,
     /// The certificate that the port shows, if it shows one.
@@ -78,7 +75,6 @@ impl App {
         gateway: Gateway,
     ) -> Self {
         let network = home.genesis.network();
-        let peers = Peers::new(home.node_key.clone(), PeerLimits::default());
         Self {
             home,
             custody,
@@ -91,7 +87,6 @@ impl App {
             engines,
             gateway,
             ready: AtomicBool::new(false),
-            peers,
             figures: Arc::default(),
             shown: None,
             log_contents: false,

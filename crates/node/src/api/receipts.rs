@@ -172,7 +172,6 @@ fn routing(known: &Known) -> Vec<PartRouting> {
             Verdict::Spare => ("spare", None),
             Verdict::TooDear => ("too_dear", None),
             Verdict::Resting => ("resting", None),
-            Verdict::Slower => ("slower", None),
         };
         RoutingCandidate {
             node: candidate.node.to_string(),

@@ -8,11 +8,13 @@ use super::fake::{
 };
 use crate::authorisation::fingerprint;
 use crate::call::{CallError, CallEvent, Job};
+use crate::flow::Priority;
 use ambar_base::ErrorCode;
 use ambar_compute::{Finish, Prompt};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode};
 use serde_json::json;
+use std::time::Duration;
 
 const A_CHAT: &str = r#"{"model":"lab/poet","messages":[{"role":"user","content":"hi"}]}"#;
 const A_TEXT: &str = r#"{"model":"m","prompt":"hi"}"#;
@@ -133,8 +135,34 @@ async fn headers_that_are_refused() {
     check(&[bearer.clone(), (key, long.parse().unwrap())], bad, Some(key)).await;
     check(&[bearer.clone(), (key, value("a")), (key, value("a"))], bad, Some(key)).await;
     let purpose = ("Ambar-Purpose", HeaderValue::from_bytes(b"\xc3\xa9").unwrap());
-    check(&[bearer, purpose], bad, Some("Ambar-Purpose")).await;
+    check(&[bearer.clone(), purpose], bad, Some("Ambar-Purpose")).await;
+    for wrong in ["0", "-1", "86401", "soon", "NaN"] {
+        check(&[bearer.clone(), ("Ambar-Timeout", value(wrong))], bad, Some("Ambar-Timeout")).await;
+    }
+    for wrong in ["urgent", "High", "1"] {
+        let priority = ("Ambar-Priority", value(wrong));
+        check(&[bearer.clone(), priority], bad, Some("Ambar-Priority")).await;
+    }
     assert!(fake.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn how_long_and_how_urgent_is_handed_on() {
+    let check = async |headers: &[(&str, &str)], patience, urgency| {
+        let fake = Fake::new(saying(&["x"], Finish::Stop));
+        let mut request = Request::builder().method("POST").uri(CHAT);
+        request = request.header("authorization", "Bearer CERT");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        fake.send(request.body(Body::from(A_CHAT)).unwrap()).await;
+        let asked = &fake.asked.lock().unwrap()[0];
+        assert_eq!((asked.patience, asked.urgency), (patience, urgency), "{headers:?}");
+    };
+    check(&[], None, Priority::Normal).await;
+    let (timeout, soon) = (("Ambar-Timeout", "1.5"), Some(Duration::from_millis(1_500)));
+    check(&[timeout, ("Ambar-Priority", "high")], soon, Priority::High).await;
+    check(&[("Ambar-Priority", "low")], None, Priority::Low).await;
 }
 
 #[tokio::test]
