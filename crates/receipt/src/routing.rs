@@ -85,7 +85,7 @@ mod tests {
         let bytes = routing.to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "b176bda6720ce999438f70a1bad7bf51828428546fe10d4d7798027446052dbf"
+            "a06ffd298be309c1c12ba4e0ac0ee4ca2e46032939d02f3bb75cefcc0efc0810"
         );
         assert_eq!(codec::decode(&bytes), Ok(routing));
     }
