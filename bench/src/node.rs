@@ -80,13 +80,15 @@ impl Node {
     /// a file.
     pub fn start_on(cores: Cores, home: &Path, more: &[&str], log: &Path) -> Result<Self> {
         let plain = ambar()?;
-        let mut command = cores.gateway(plain.get_program());
+        let mut command = cores.node(plain.get_program());
         for variable in VARIABLES {
             command.env_remove(variable);
         }
         command.stderr(File::create(log)?);
         let started = Self::start_by(command, home, more);
-        started.with_context(|| format!("it says: {}", last_lines(log)))
+        let node = started.with_context(|| format!("it says: {}", last_lines(log)))?;
+        cores.divide(node.pid())?;
+        Ok(node)
     }
 
     fn start_by(mut command: Command, home: &Path, more: &[&str]) -> Result<Self> {

@@ -7,7 +7,7 @@ use super::script::MODEL;
 use crate::http::{Connection, Request};
 use crate::node::{Node, command, person, text};
 use crate::server::free_address;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
@@ -129,12 +129,22 @@ fn found(directory: &Path) -> Result<(Node, PathBuf)> {
     let founded = command(&nobody, None, &[&init[..], &["--out", &out]].concat())?;
     let key = text(&founded["homes"][0], "validator")?;
     let home = homes.join("1");
-    let validator = Node::start(&home)?;
     let (genesis, peer) = (home.join("network/genesis"), format!("{key}@{peers}"));
     let (genesis, out) = (genesis.to_string_lossy(), joining.to_string_lossy());
     let join = ["network", "join", &genesis, "--peer", &peer, "--host", &own, "--out", &out];
-    command(&nobody, None, &join)?;
+    let joined = command(&nobody, None, &join)?;
+    admit(&home, &text(&joined, "validator")?, &own)?;
+    let validator = Node::start(&home)?;
     let fund = ["account", "fund", OPERATOR_CREDITS, "--as", "operator"];
     command(&joining, Some(validator.url()), &fund)?;
     Ok((validator, joining))
+}
+
+/// Has a validator accept the connections of a node without a seat.
+fn admit(home: &Path, key: &str, address: &str) -> Result<()> {
+    let file = home.join("node.toml");
+    let (alone, present) = ("peers = []", fs::read_to_string(&file)?);
+    ensure!(present.contains(alone), "the validator has other peers than was thought");
+    let peers = format!("peers = [{{ key = \"{key}\", address = \"{address}\" }}]");
+    Ok(fs::write(file, present.replace(alone, &peers))?)
 }

@@ -6,6 +6,7 @@
 
 use anyhow::{Result, ensure};
 use std::ffi::OsStr;
+use std::fs;
 use std::fmt::{self, Display, Formatter};
 use std::process::{Command, Stdio};
 
@@ -13,6 +14,9 @@ use std::process::{Command, Stdio};
 const GATEWAY: usize = 1;
 /// The core of everything else.
 const REST: usize = 0;
+
+/// Threads of a node that callers wait for; the others follow the ledger and settle.
+const CALLING: [&str; 2] = ["calls", "journal"];
 
 /// Who runs where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,34 @@ impl Cores {
         command.arg("-c").arg(GATEWAY.to_string()).arg(program);
         command
     }
+
+    /// A command that runs a node, whose threads [`Self::divide`] puts in their places: one
+    /// thread answers calls, because it has one core.
+    pub fn node(self, program: impl AsRef<OsStr>) -> Command {
+        if self == Self::Anywhere {
+            return Command::new(program);
+        }
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(format!("{REST},{GATEWAY}")).arg(program);
+        command.env("TOKIO_WORKER_THREADS", "1");
+        command
+    }
+
+    /// Puts the threads of a node that answer calls where gateways run, and those that settle
+    /// where everything else does. What a thread starts later is where that thread is.
+    pub fn divide(self, node: u32) -> Result<()> {
+        if self == Self::Anywhere {
+            return Ok(());
+        }
+        for task in fs::read_dir(format!("/proc/{node}/task"))? {
+            let task = task?;
+            let name = fs::read_to_string(task.path().join("comm"))?;
+            let core = if CALLING.contains(&name.trim()) { GATEWAY } else { REST };
+            let number = task.file_name().to_string_lossy().parse()?;
+            bind(&["-p"], number, core)?;
+        }
+        Ok(())
+    }
 }
 
 impl Display for Cores {
@@ -47,8 +79,10 @@ impl Display for Cores {
         match self {
             Self::Apart => write!(
                 f,
-                "core {GATEWAY}: the gateway under test, alone. Core {REST}: load generator, mock, \
-                 and the validator that settles"
+                "core {GATEWAY}: the gateway under test, alone; of Ambar the threads {}. Core \
+                 {REST}: load generator, mock, the validator, and what of Ambar follows the \
+                 ledger and settles",
+                CALLING.join(" and ")
             ),
             Self::Anywhere => {
                 f.write_str("no core could be set apart: the kernel decided who ran where")
@@ -57,9 +91,14 @@ impl Display for Cores {
     }
 }
 
+/// A process with all its threads.
 fn pin(pid: u32, core: usize) -> Result<()> {
+    bind(&["-a", "-p"], pid, core)
+}
+
+fn bind(what: &[&str], number: u32, core: usize) -> Result<()> {
     let mut command = Command::new("taskset");
-    command.args(["-a", "-p", "-c", &core.to_string(), &pid.to_string()]);
+    command.args(what).args(["-c", &core.to_string(), &number.to_string()]);
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     ensure!(status.success(), "taskset refused");
     Ok(())

@@ -38,6 +38,7 @@ use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +74,8 @@ pub struct GatewaySettings {
     pub clock: Clock,
     /// Other nodes.
     pub peers: Arc<dyn Peers>,
+    /// Where settling runs: apart from calls, which must not wait for it.
+    pub settling: Handle,
 }
 
 /// What calls share.
@@ -135,7 +138,8 @@ impl Gateway {
         consensus: Arc<dyn Consensus>,
         serving: Arc<Serving>,
     ) -> Result<Self, GatewayError> {
-        let GatewaySettings { directory, network, node, key, clock, peers } = settings;
+        let GatewaySettings { directory, network, node, key, clock, peers, settling: place } =
+            settings;
         std::fs::create_dir_all(&directory)
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
@@ -185,7 +189,7 @@ impl Gateway {
         let open = std::mem::take(&mut recovered.open);
         inner.take_up(recovered).await?;
         let settler = inner.settler(key, open);
-        let settler = tokio::spawn(settler.run(waiting, asks, inner.stop.clone()));
+        let settler = place.spawn(settler.run(waiting, asks, inner.stop.clone()));
         let recalls = inner.recalls.clone();
         tokio::spawn(recalls.watch(Arc::clone(&inner.consensus), inner.stop.clone()));
         tokio::spawn(inner.lessee.clone().keep(inner.stop.clone()));

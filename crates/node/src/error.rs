@@ -74,6 +74,9 @@ pub enum NodeError {
         #[source]
         error: io::Error,
     },
+    /// The system gives no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(#[source] io::Error),
     /// The port cannot speak TLS.
     #[error("the port cannot speak TLS: {0}")]
     Tls(#[from] TlsError),
@@ -143,6 +146,7 @@ impl Coded for NodeError {
             Self::AddressInUse(_) | Self::PeerAddressInUse(_) => ErrorCode::AddressInUse,
             Self::EngineMissing(_) => ErrorCode::HomeMismatch,
             Self::Listen { .. } => ErrorCode::RequestInvalid,
+            Self::Thread(_) => ErrorCode::Internal,
             Self::File { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
                 ErrorCode::DiskFull
             }

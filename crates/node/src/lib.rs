@@ -10,6 +10,7 @@
 mod accuse;
 pub mod api;
 pub mod audit;
+mod background;
 pub mod chain_file;
 pub mod client;
 pub mod config;

@@ -5,6 +5,7 @@
 
 use crate::accuse;
 use crate::api::{self, App, Door};
+use crate::background::Background;
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::endpoint;
@@ -74,6 +75,7 @@ pub struct Running {
     stop: CancellationToken,
     server: JoinHandle<()>,
     follower: JoinHandle<()>,
+    background: Background,
 }
 
 impl Node {
@@ -103,6 +105,7 @@ impl Node {
             listener.local_addr().map_err(|error| NodeError::Listen { address: listen, error })?;
         let exposure = exposure(&config, address);
         let tls = open_tls(&home, &config, address)?;
+        let background = Background::start()?;
         let consensus = ledger::open(&home, &config, given.resume)?;
         let (door, peer_door) = (Door::new(gauge), Door::new(gauge));
         let (stop, figures) = (CancellationToken::new(), Arc::new(Figures::default()));
@@ -115,7 +118,7 @@ impl Node {
             figures: Arc::clone(&figures),
         };
         let server = tokio::spawn(port.serve(listener, stop.clone()));
-        let app = match open_app(home, Arc::clone(&consensus), gauge).await {
+        let app = match open_app(home, Arc::clone(&consensus), gauge, &background).await {
             Ok(app) => Arc::new(App {
                 figures,
                 shown: Some(Arc::clone(tls.shown())),
@@ -130,7 +133,7 @@ impl Node {
         };
         let follower =
             follow::follow(Arc::clone(&app.index), Arc::clone(&app.consensus), stop.clone());
-        let follower = tokio::spawn(follower);
+        let follower = background.handle().spawn(follower);
         let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
         tokio::spawn(accusing);
         tokio::spawn(tls.clone().follow(RELOAD_INTERVAL, stop.clone()));
@@ -140,7 +143,7 @@ impl Node {
         app.ready.store(true, std::sync::atomic::Ordering::Release);
         let base_url = format!("{}://{address}", exposure.scheme());
         tracing::info!(%base_url, network = %app.network, "the node is ready");
-        Ok(Running { address, base_url, app, tls, stop, server, follower })
+        Ok(Running { address, base_url, app, tls, stop, server, follower, background })
     }
 }
 
@@ -168,6 +171,7 @@ async fn open_app(
     home: Home,
     consensus: Arc<dyn Consensus>,
     gauge: &Gauge,
+    background: &Background,
 ) -> Result<App, NodeError> {
     let node = node_number(&home, &*consensus, gauge).await?;
     for name in ["blobs", "journal", "index"] {
@@ -186,6 +190,7 @@ async fn open_app(
         key: home.node_key.clone(),
         clock: system_clock(),
         peers: Arc::new(Peers::new(home.node_key.clone(), PeerLimits::default())),
+        settling: background.handle(),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, custody, node, consensus, store, index, serving, engines, gateway))
@@ -281,5 +286,6 @@ impl Running {
             tracing::warn!(%error, "the index is not durable");
         }
         self.app.consensus.shutdown().await;
+        drop(self.background);
     }
 }

@@ -18,9 +18,6 @@ use ambar_ledger::transaction::{Operation, RegisterNode, Transfer};
 /// What a development network's faucet gives a new operator besides the bond.
 const OPERATOR_CREDITS: Price = Price(1_000 * Price::CREDIT.0);
 
-/// How old the newest block may be where blocks are made, ms.
-const FRESH_MS: u64 = 5_000;
-
 /// The node's number, after registering it if need be and possible.
 pub(crate) async fn node_number(
     home: &Home,
@@ -52,11 +49,12 @@ fn registered(home: &Home, consensus: &dyn Consensus) -> Result<Option<u64>, Nod
     Ok(LedgerView::latest(consensus)?.object(&key)?)
 }
 
-/// Waits for a block of now.
+/// Waits for a block that was made after the node began to wait: whatever its operator did at
+/// other nodes before the start is in it. Networks make blocks while nothing happens too.
 async fn wait_for_blocks(consensus: &dyn Consensus) {
-    let (mut head, clock) = (consensus.watch(), system_clock());
+    let (mut head, now) = (consensus.watch(), system_clock()());
     // The engine lives as long as its caller waits.
-    let _ = head.wait_for(|head| head.time.after(FRESH_MS) >= clock()).await;
+    let _ = head.wait_for(|head| head.time >= now).await;
 }
 
 /// Makes sure that the operator has an account that can pay the node's bond.

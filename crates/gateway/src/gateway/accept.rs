@@ -17,6 +17,7 @@ use crate::telemetry::CallSpan;
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Moment};
 use ambar_receipt::leaf::{IDEMPOTENCY_KEY_BYTES_MAX, call_id};
+use futures::FutureExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -136,7 +137,8 @@ impl Inner {
             }),
         };
         self.figures.accepted();
-        self.tasks.spawn(running.run(Arc::clone(self), place, client));
+        // Boxed, because a task's future is moved whole when it is made and when it ends.
+        self.tasks.spawn(running.run(Arc::clone(self), place, client).boxed());
         Ok(Accepted { receipt, capsule, admitted_ms: now.0, replayed: false, events })
     }
 

@@ -10,7 +10,7 @@ use super::settings::{Settings, Sync};
 use super::writer::{Writer, check_record, frames_bytes};
 use super::{Position, lock};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -29,8 +29,19 @@ struct State {
     waiting: VecDeque<Commit>,
     records: usize,
     bytes: usize,
+    /// How many commits must wait before the thread wants to be woken; 0 while it does not wait.
+    /// To wake it for each would cost a call more than to write its record.
+    wanted: usize,
     /// Nothing is accepted any more.
     closed: bool,
+}
+
+impl State {
+    /// Whether the thread waits for what is there now.
+    fn wakes(&self, group_records_max: usize) -> bool {
+        let enough = self.waiting.len() >= self.wanted || self.records >= group_records_max;
+        self.wanted > 0 && enough
+    }
 }
 
 /// The queue of commits.
@@ -90,6 +101,11 @@ impl Queue {
             state.records += count;
             state.bytes += bytes;
             state.waiting.push_back(Commit { records, bytes, answer });
+        }
+        let wakes = state.wakes(self.group_records_max);
+        // Before it is woken, or it would begin by waiting for the lock.
+        drop(state);
+        if wakes {
             self.changed.notify_one();
         }
         Ok(receiver)
@@ -122,15 +138,19 @@ impl Queue {
 
     fn wait_for_one(&self) -> MutexGuard<'_, State> {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
-        let waited = self.changed.wait_while(lock(&self.state), idle);
-        waited.unwrap_or_else(std::sync::PoisonError::into_inner)
+        let mut state = lock(&self.state);
+        state.wanted = 1;
+        let waited = self.changed.wait_while(state, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.wanted = 0;
+        state
     }
 
     /// Those whose commits the last sync answered often come again at once. Without waiting for
     /// them, the first one would have a sync to itself, and all others would wait for it.
     fn wait_for_companions<'a>(
         &self,
-        state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, State>,
         last: &Last,
     ) -> MutexGuard<'a, State> {
         let fewer = |state: &mut State| {
@@ -138,8 +158,11 @@ impl Queue {
             !enough && state.records < self.group_records_max && !state.closed
         };
         let left = self.delay.saturating_sub(last.at.elapsed());
+        state.wanted = last.commits;
         let waited = self.changed.wait_timeout_while(state, left, fewer);
-        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.wanted = 0;
+        state
     }
 
     /// Closes the queue and drops what waits, whose receivers then fail.

@@ -52,7 +52,7 @@ fn closed(door: &Door, path: &str) -> Response {
     let phase = door.gauge.work().phase;
     let failure = Failure::new(ErrorCode::LedgerStale, format!("the node starts: {}", why(phase)));
     let help = match phase {
-        Phase::Network => "start the other validators of the network",
+        Phase::Network => "start the other validators, and name this node among their `peers`",
         _ => "try again in a moment",
     };
     Failure { help: Some(help.to_owned()), ..failure }.into_response()
@@ -60,7 +60,7 @@ fn closed(door: &Door, path: &str) -> Response {
 
 fn why(phase: Phase) -> &'static str {
     match phase {
-        Phase::Network => "too few validators run to make blocks",
+        Phase::Network => "no new block comes: too few validators run, or none knows this node",
         Phase::Index => "the index takes in the blocks",
         _ => "its parts are opened",
     }

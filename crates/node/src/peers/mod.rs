@@ -30,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// Largest head of an answer, bytes.
@@ -79,6 +80,8 @@ pub struct Peers {
     own: SecretKey,
     limits: PeerLimits,
     lines: Arc<Mutex<Lines>>,
+    /// Connections are driven where they were made, whoever asks first.
+    runtime: Handle,
 }
 
 type Place = (String, PublicKey);
@@ -124,9 +127,12 @@ impl Line {
 
 impl Peers {
     /// Dials other nodes as the holder of `own`.
+    ///
+    /// # Panics
+    /// Outside a runtime.
     #[must_use]
     pub fn new(own: SecretKey, limits: PeerLimits) -> Self {
-        Self { own, limits, lines: Arc::default() }
+        Self { own, limits, lines: Arc::default(), runtime: Handle::current() }
     }
 
     /// Asks the node with `key` at `address`, a host and a port such as `192.0.2.7:7700`.
@@ -197,7 +203,7 @@ impl Peers {
     /// Begins to open a connection: whoever waits for it may leave, others may come.
     fn open(&self, address: String, key: PublicKey) -> Opening {
         let opening = Link::open(self.own.clone(), address.clone(), key, self.limits);
-        let opening = tokio::spawn(opening);
+        let opening = self.runtime.spawn(opening);
         let opened = async move {
             let stopped = |_| PeerError::Refused { address, reason: "this node stops".into() };
             opening.await.map_err(stopped)?

@@ -79,10 +79,14 @@ fn describe(genesis: &Genesis, founded: &Founded) -> String {
     let home = founded.home.display();
     format!(
         "{home}: a home on the network {} ({})\n\n\
+         let its peers know it, in [network] of their node.toml:\n  \
+         peers = [{{ key = \"{}\", address = \"{}\" }}]\n\
          fund its operator at another node, then start it:\n  \
          ambar account fund 100 --as operator --home {home} --node URL\n  \
          ambar start --home {home}\n",
         genesis.name,
-        genesis.network()
+        genesis.network(),
+        founded.validator.did(),
+        founded.site.advertise,
     )
 }
