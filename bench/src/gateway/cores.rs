@@ -6,8 +6,8 @@
 
 use anyhow::{Result, ensure};
 use std::ffi::OsStr;
-use std::fs;
 use std::fmt::{self, Display, Formatter};
+use std::fs;
 use std::process::{Command, Stdio};
 
 /// The core of the gateway under test.

@@ -36,15 +36,10 @@ use clap::Parser;
 use cli::Cli;
 use context::Context;
 use failure::Failure;
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
 
 /// The name of the threads that answer, by which a node's CPU time is told from other work.
 const CALLS: &str = "calls";
-
-/// Calls allocate much that is short-lived, on several threads: ADR 0038.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

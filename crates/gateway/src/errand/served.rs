@@ -19,7 +19,7 @@ const SERVED: TableDefinition<'_, (u64, u64, u64), &[u8]> = TableDefinition::new
 /// (admission height, channel, number, line): what can be forgotten by height.
 const HEIGHTS: TableDefinition<'_, (u64, u64, u64, u64), ()> = TableDefinition::new("heights");
 /// Memory for the page cache, bytes.
-const CACHE_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 1 << 20;
 /// Records that wait to be written.
 const WAITING_MAX: usize = 4_096;
 /// Records of one write.
