@@ -43,14 +43,6 @@ record! {
 }
 
 record! {
-    /// An [`AnswerBody`] of before answers had choices.
-    struct TextBody {
-        text: String,
-        vectors: Vec<Vec<u8>>,
-    }
-}
-
-record! {
     /// An answer's body that its caller can ask for again.
     pub struct SealedAnswer {
         /// The UTC day of the secret, counted from 1970-01-01.
@@ -145,13 +137,6 @@ impl AnswerBody {
             return Ok(Transcript::of(&self.text));
         }
         serde_json::from_slice(&self.choices).map_err(|_| AnswerError::Damaged)
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode(bytes).or_else(|error| match codec::decode(bytes) {
-            Ok(TextBody { text, vectors }) => Ok(Self { text, vectors, choices: Vec::new() }),
-            Err(_) => Err(error),
-        })
     }
 
     /// The vectors as numbers.
@@ -254,7 +239,7 @@ impl Answers {
         let payload = Payload { msg: &sealed.bytes, aad: &sealed.day.to_be_bytes() };
         let plain = cipher.decrypt(&Nonce::default(), payload);
         let plain = Zeroizing::new(plain.map_err(|_| AnswerError::Damaged)?);
-        Ok(AnswerBody::read(&plain)?)
+        Ok(codec::decode(&plain)?)
     }
 
     /// Erases the secrets of days that are over.
@@ -349,15 +334,6 @@ mod tests {
     fn sealed(answers: &Answers, day: u64) -> SealedAnswer {
         let sealer = answers.sealer(Moment(day * DAY), opener("holder", "key")).unwrap();
         sealer.seal(RECEIPT, &body()).unwrap()
-    }
-
-    #[test]
-    fn answers_of_before_choices_are_read() {
-        let old = TextBody { text: "Zoë".into(), vectors: vec![vec![1, 2, 3, 4]] };
-        let read = AnswerBody::read(&old.to_bytes()).unwrap();
-        assert_eq!((read.text.as_str(), &read.vectors), ("Zoë", &old.vectors));
-        assert_eq!(read.transcript().unwrap(), Transcript::of("Zoë"));
-        assert!(AnswerBody::read(b"\x7f").is_err());
     }
 
     #[test]
