@@ -49,6 +49,7 @@ def tools():
     )
     assert again.choices[0].message.content == "It says 21 degrees.", again
     assert again.usage.prompt_tokens == 7 and again.usage.completion_tokens == 3, again
+    assert again.usage.prompt_tokens_details is None, again
     count(2)
     with chat.stream(model=MODEL, messages=USER, tools=TOOLS) as stream:
         final = stream.get_final_completion()
@@ -97,6 +98,9 @@ def responses():
     answer = api.create(model=MODEL, input="Hello", instructions="Be brief")
     assert answer.output_text == "choice 0", answer
     assert answer.status == "completed" and answer.usage.total_tokens == 10, answer
+    assert answer.usage.input_tokens_details.cached_tokens == 0, answer
+    known = api.create(model=MODEL, input="Hello", prompt_cache_key="known")
+    assert known.usage.input_tokens_details.cached_tokens == 4, known
     flat = [{"type": "function", **FUNCTION}]
     called = api.create(model=MODEL, input=USER, tools=flat)
     call = called.output[0]
@@ -111,7 +115,7 @@ def responses():
         final = stream.get_final_response()
     assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
     assert final.output_text == "choice 0", final
-    count(5)
+    count(6)
 
 
 def lost():

@@ -214,6 +214,9 @@ pub struct Summary {
     pub finish: Finish,
     /// Prompt tokens.
     pub tokens_in: u64,
+    /// Of these, those that the engine had read for an earlier call and did not read again, never
+    /// more than all; nothing if it does not say. They cost the same.
+    pub tokens_cached: Option<u64>,
     /// Answer tokens.
     pub tokens_out: u64,
     /// The work of all lines.

@@ -73,6 +73,8 @@ record! {
         pub finish: u16,
         /// Prompt tokens.
         pub tokens_in: u64,
+        /// Of these, those that an engine had read for an earlier call, if it says so.
+        pub tokens_cached: Option<u64>,
         /// Answer tokens.
         pub tokens_out: u64,
     }

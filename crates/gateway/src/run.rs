@@ -18,7 +18,7 @@ use crate::telemetry::{self, CallSpan, Stage};
 use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
 use ambar_base::{Digest, Encode, ErrorCode, Price};
-use ambar_compute::Finish;
+use ambar_compute::{Finish, Usage};
 use ambar_licence::{DecisionRecord, Purpose, Territory};
 use ambar_receipt::{CountCheck, Counter, Counters, Details, Leaf, Voucher, opening};
 use std::pin::Pin;
@@ -265,10 +265,12 @@ impl Running {
         let body = self.sealer.as_ref().and_then(|sealer| {
             sealer.seal(self.receipt(), &AnswerBody::of(&product.transcript, &product.vectors))
         });
+        let tokens_in = sum(Counter::TokensIn) + sum(Counter::EmbeddingTokens);
         Answer {
             body,
             finish: Answer::finish_number(product.finish.unwrap_or(Finish::Cancelled)),
-            tokens_in: sum(Counter::TokensIn) + sum(Counter::EmbeddingTokens),
+            tokens_in,
+            tokens_cached: cached(&product.usage, tokens_in),
             tokens_out: sum(Counter::TokensOut),
         }
     }
@@ -296,7 +298,7 @@ impl Running {
         let written = keep(gateway, metered, client).await;
         durable.stop();
         drop(under_way);
-        tell(told, &summary, &product, error.as_ref());
+        tell(told, &summary, error.as_ref());
         if !written {
             return;
         }
@@ -327,6 +329,7 @@ impl Running {
             None => CallEvent::Done(Summary {
                 finish: product.finish.unwrap_or(Finish::Cancelled),
                 tokens_in: product.usage.tokens_in.unwrap_or_default(),
+                tokens_cached: cached(&product.usage, product.usage.tokens_in.unwrap_or_default()),
                 tokens_out: product.usage.tokens_out.unwrap_or_default(),
                 mu: ambar_base::Mu::ZERO,
                 price: Price::ZERO,
@@ -344,12 +347,12 @@ impl Running {
 }
 
 /// Tells of a call that is over.
-fn tell(told: Option<CallSpan>, summary: &Summary, product: &Product, error: Option<&CallError>) {
+fn tell(told: Option<CallSpan>, summary: &Summary, error: Option<&CallError>) {
     let Some(told) = told else { return };
     let usage = telemetry::Usage {
         input_tokens: summary.tokens_in,
         output_tokens: summary.tokens_out,
-        cached_tokens: product.usage.tokens_cached,
+        cached_tokens: summary.tokens_cached,
         finish_reason: Some(summary.finish.label()),
         price: summary.price,
     };
@@ -359,10 +362,17 @@ fn tell(told: Option<CallSpan>, summary: &Summary, product: &Product, error: Opt
     }
 }
 
+/// What an engine says that it had read before, unless it is more than the prompt as it is charged:
+/// then the two were not counted alike, and it says nothing.
+fn cached(usage: &Usage, tokens_in: u64) -> Option<u64> {
+    usage.tokens_cached.filter(|cached| *cached <= tokens_in)
+}
+
 fn summary(metered: &Metered, receipt: ReceiptId, price: Price) -> Summary {
     Summary {
         finish: metered.answer.finish(),
         tokens_in: metered.answer.tokens_in,
+        tokens_cached: metered.answer.tokens_cached,
         tokens_out: metered.answer.tokens_out,
         mu: metered.leaf.mu().unwrap_or_default(),
         price,

@@ -13,14 +13,14 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
-use serde_json::json;
-use server::{SECRET, losing, upstream};
+use serde_json::{Value, json};
+use server::{CACHED, SECRET, losing, upstream};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use support::http::Request;
-use support::market::Market;
+use support::http::{Answer, Request};
+use support::market::{Market, chat};
 
 /// Whether a file below a directory holds these bytes.
 fn holds(directory: &Path, needle: &[u8]) -> bool {
@@ -167,6 +167,46 @@ fn llama_cpp_s_own_server_is_sold_by_the_grid() {
     let shaped = market.call(&certificate, &body).ok();
     let content = shaped["choices"][0]["message"]["content"].as_str().unwrap();
     assert!(content.trim_start().starts_with("{"), "{shaped}");
+    market.audit(3);
+}
+
+#[test]
+fn what_an_upstream_had_read_before_is_told_again_and_costs_the_same() {
+    let (url, asked) = upstream();
+    let mut market = Market::open();
+    let model = served(&market, &url);
+    let certificate = market.mint(&market.license(&model, "5"), &[]);
+    let call = |market: &Market, key: &str, more: &Value| -> Answer {
+        let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let request = chat(&body).bearer(&certificate).header("Idempotency-Key", key);
+        request.send(market.url()).unwrap()
+    };
+    let details = |answer: &Answer| answer.ok()["usage"].get("prompt_tokens_details").cloned();
+    let known = json!({ "prompt_cache_key": CACHED });
+    let (new, old) = (call(&market, "new", &json!({})), call(&market, "old", &known));
+    assert_eq!((details(&new), details(&old)), (None, Some(json!({"cached_tokens": 4}))));
+    assert!(new.header("ambar-price").is_some(), "{new:?}");
+    assert_eq!(new.header("ambar-price"), old.header("ambar-price"));
+    let more = json!({"prompt_cache_key": CACHED, "stream": true,
+        "stream_options": {"include_usage": true}});
+    let streamed = call(&market, "streamed", &more);
+    assert!(
+        streamed.text.contains("\"prompt_tokens_details\":{\"cached_tokens\":4}"),
+        "{streamed:?}"
+    );
+    // Whoever comes back is told what was said the first time, after a restart too.
+    market.audit(3);
+    for _ in 0..2 {
+        for (key, more, first) in [("new", &json!({}), &new), ("old", &known, &old)] {
+            let again = call(&market, key, more);
+            assert_eq!(again.header("ambar-replayed"), Some("true"), "{again:?}");
+            assert_eq!(again.text, first.text);
+        }
+        market.kill();
+        market.start();
+    }
+    assert_eq!(asked.lock().unwrap().len(), 3);
     market.audit(3);
 }
 

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The secret that the server wants.
 pub const SECRET: &str = "s3cret-of-the-upstream";
 
+/// By this key the server has read a part of the prompt before.
+pub const CACHED: &str = "known";
+
 /// What came in one request.
 pub struct Came {
     pub path: String,
@@ -97,7 +100,11 @@ fn answer(stream: &mut TcpStream, body: &Value) {
         return respond(stream, "200 OK", "application/json", &answer.to_string());
     }
     let choices = body["n"].as_u64().unwrap_or(1);
-    let usage = json!({"prompt_tokens": 7, "completion_tokens": 3 * choices, "total_tokens": 9});
+    let mut usage = json!({"prompt_tokens": 7, "completion_tokens": 3 * choices});
+    usage["total_tokens"] = 9.into();
+    if body["prompt_cache_key"] == CACHED {
+        usage["prompt_tokens_details"] = json!({"cached_tokens": 4});
+    }
     if body["stream"] != true {
         let choice = |index| {
             let (message, reason) = said(body, index);

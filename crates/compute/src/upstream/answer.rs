@@ -75,7 +75,11 @@ impl Answer {
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
     ) -> Passed {
-        self.usage.tokens_in = said.tokens_in.or(self.usage.tokens_in);
+        if said.tokens_in.is_some() {
+            // The two belong together: an older number may be above the newer one.
+            self.usage.tokens_in = said.tokens_in;
+            self.usage.tokens_cached = said.tokens_cached;
+        }
         self.usage.tokens_out = said.tokens_out.or(self.usage.tokens_out);
         for piece in said.pieces {
             let (bytes, delivers) = (piece.bytes(), !piece.is_empty());

@@ -59,6 +59,8 @@ pub struct Delta {
     pub pieces: Vec<Piece>,
     /// Prompt tokens, where the upstream says so.
     pub tokens_in: Option<u64>,
+    /// Of these, the tokens that it had read for an earlier request, where it says so.
+    pub tokens_cached: Option<u64>,
     /// Answer tokens, where the upstream says so.
     pub tokens_out: Option<u64>,
 }
@@ -85,6 +87,15 @@ struct Choice {
 struct WireUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<Value>,
+}
+
+impl WireUsage {
+    /// Of the prompt's tokens those that were not read again. Nobody is paid by it, so that what
+    /// makes no sense ends no answer: it is as if nothing were said.
+    fn cached(&self) -> Option<u64> {
+        self.prompt_tokens_details.as_ref()?.get("cached_tokens")?.as_u64()
+    }
 }
 
 /// What llama.cpp's server says of every answer, also where usage is missing: prompt tokens that
@@ -109,8 +120,11 @@ pub fn read_chunk(data: &[u8], choices_max: u32) -> Result<Delta, Failure> {
     let (usage, timings) = (chunk.usage.unwrap_or_default(), chunk.timings.unwrap_or_default());
     let read = timings.prompt_n.map(|read| read.saturating_add(timings.cache_n.unwrap_or(0)));
     let pieces = chunk.choices.unwrap_or_default().into_iter();
+    let tokens_in = usage.prompt_tokens.or(read);
+    let cached = usage.cached().or(timings.cache_n);
     Ok(Delta {
-        tokens_in: usage.prompt_tokens.or(read),
+        tokens_in,
+        tokens_cached: cached.filter(|cached| tokens_in.is_some_and(|all| *cached <= all)),
         tokens_out: usage.completion_tokens.or(timings.predicted_n),
         pieces: pieces.map(|choice| piece(choice, choices_max)).collect::<Result<_, _>>()?,
     })

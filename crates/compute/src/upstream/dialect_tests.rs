@@ -61,8 +61,9 @@ fn what_is_beyond_text_goes_on_and_replaces_nothing_of_ours() {
 #[test]
 fn chunks_are_taken_apart() {
     let check = |data: &str, expect: Vec<Piece>, tokens_in, tokens_out| {
-        let expect = Delta { pieces: expect, tokens_in, tokens_out };
-        assert_eq!(read_chunk(data.as_bytes(), 2).unwrap(), expect, "{data}");
+        let expect = Delta { pieces: expect, tokens_in, tokens_cached: None, tokens_out };
+        let said = Delta { tokens_cached: None, ..read_chunk(data.as_bytes(), 2).unwrap() };
+        assert_eq!(said, expect, "{data}");
     };
     let text = |text: &str| vec![Piece::text(0, text)];
     let ended =
@@ -97,6 +98,32 @@ fn chunks_are_taken_apart() {
         ..Piece::text(1, "")
     };
     check(&said.to_string(), vec![piece], None, None);
+}
+
+#[test]
+fn what_an_upstream_had_read_before_is_believed_within_its_prompt() {
+    let check = |usage: Value, expect| {
+        let said = read_chunk(usage.to_string().as_bytes(), 1).unwrap();
+        assert_eq!(said.tokens_cached, expect, "{usage}");
+    };
+    let usage = |prompt: Value, details: Value| {
+        json!({"usage": {"prompt_tokens": prompt, "prompt_tokens_details": details}})
+    };
+    let cached = |tokens: Value| json!({ "cached_tokens": tokens });
+    check(usage(json!(7), cached(json!(4))), Some(4));
+    check(usage(json!(7), cached(json!(7))), Some(7));
+    check(usage(json!(7), cached(json!(0))), Some(0));
+    check(usage(json!(7), json!({"audio_tokens": 0})), None);
+    check(usage(json!(7), Value::Null), None);
+    // Nonsense is nothing, and no reason to lose an answer.
+    check(usage(json!(7), cached(json!(8))), None);
+    check(usage(json!(7), cached(json!(-1))), None);
+    check(usage(json!(7), cached(json!(1.5))), None);
+    check(usage(json!(7), cached(json!("4"))), None);
+    check(usage(json!(7), json!([4])), None);
+    check(usage(Value::Null, cached(json!(4))), None);
+    check(json!({"timings": {"prompt_n": 3, "cache_n": 4, "predicted_n": 5}}), Some(4));
+    check(json!({"timings": {"cache_n": 4}}), None);
 }
 
 #[test]

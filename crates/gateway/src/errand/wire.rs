@@ -149,6 +149,8 @@ record! {
     pub struct Done {
         /// Prompt tokens, if they are known.
         pub tokens_in: Option<u64>,
+        /// Of these, those that were not read again, if that is known.
+        pub tokens_cached: Option<u64>,
         /// Answer tokens, if they are known.
         pub tokens_out: Option<u64>,
         /// Prompt tokens by the node's own tokenizer, beside an upstream's claim.
@@ -304,6 +306,7 @@ impl Done {
     pub fn of(usage: &Usage, finish: Finish) -> Self {
         Self {
             tokens_in: usage.tokens_in,
+            tokens_cached: usage.tokens_cached,
             tokens_out: usage.tokens_out,
             counted_in: usage.counted_in,
             counted_out: usage.counted_out,
@@ -317,6 +320,7 @@ impl Done {
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage {
+            tokens_cached: self.tokens_cached,
             counted_in: self.counted_in,
             counted_out: self.counted_out,
             template_in: self.template_in,
@@ -411,6 +415,20 @@ mod tests {
         let mut bad = Generate::of(&GenerateJob::greedy(Prompt::Text("a".into()), 7));
         bad.fields = "[".into();
         assert_eq!(bad.job(), None);
+    }
+
+    #[test]
+    fn what_was_used_comes_over_whole() {
+        let usage = Usage {
+            tokens_cached: Some(4),
+            counted_in: Some(6),
+            counted_out: Some(2),
+            template_in: 9,
+            pieces_out: 3,
+            ..Usage::told(Some(7), Some(3), 0)
+        };
+        let done = Done::of(&usage, Finish::Length);
+        assert_eq!((done.usage(), done.finish()), (usage, Finish::Length));
     }
 
     #[test]

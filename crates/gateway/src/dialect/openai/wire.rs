@@ -254,6 +254,14 @@ struct Usage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+}
+
+/// What is said of prompt tokens besides, where an engine knows.
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
 }
 
 impl Usage {
@@ -262,6 +270,9 @@ impl Usage {
             prompt_tokens: summary.tokens_in,
             completion_tokens: summary.tokens_out,
             total_tokens: summary.tokens_in.saturating_add(summary.tokens_out),
+            prompt_tokens_details: summary
+                .tokens_cached
+                .map(|cached_tokens| PromptDetails { cached_tokens }),
         }
     }
 }

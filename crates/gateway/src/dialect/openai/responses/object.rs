@@ -58,9 +58,11 @@ pub fn reason_of(said: Option<&str>, finish: Finish) -> String {
 }
 
 fn used(summary: &Summary) -> Value {
-    let Summary { tokens_in, tokens_out, .. } = summary;
+    let Summary { tokens_in, tokens_cached, tokens_out, .. } = summary;
+    // This route's clients want a number.
+    let cached = tokens_cached.unwrap_or_default();
     json!({
-        "input_tokens": tokens_in, "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens": tokens_in, "input_tokens_details": {"cached_tokens": cached},
         "output_tokens": tokens_out, "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": tokens_in.saturating_add(*tokens_out),
     })

@@ -121,6 +121,7 @@ pub fn summary(finish: Finish) -> Summary {
     Summary {
         finish,
         tokens_in: 5,
+        tokens_cached: None,
         tokens_out: 2,
         mu: Mu(1_500_000_000),
         price: Price(120_000),

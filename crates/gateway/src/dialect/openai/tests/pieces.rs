@@ -4,7 +4,7 @@ use super::super::read::{piece_of, transcript_of};
 use super::super::request::input_of;
 use super::super::{CHAT, RESPONSES};
 use super::fake::{Fake, Script, body, done, error, header_of, json, summary, text};
-use crate::call::{CallError, CallEvent, Job, Piece};
+use crate::call::{CallError, CallEvent, Job, Piece, Summary};
 use crate::transcript::Transcript;
 use ambar_base::ErrorCode;
 use ambar_compute::Finish;
@@ -198,6 +198,29 @@ async fn a_plain_response() {
     assert_eq!(answer["usage"]["total_tokens"], 7);
     let Job::Generate(options) = fake.last().job else { panic!("a generation was asked for") };
     assert_eq!(options.prompt.bytes(), "be brief".len() + "hi".len());
+}
+
+#[tokio::test]
+async fn what_an_engine_had_read_before_is_said_by_every_route() {
+    let script = |cached| {
+        let done = Summary { tokens_cached: cached, ..summary(Finish::Stop) };
+        Script::Play(vec![text("x"), CallEvent::Done(done)])
+    };
+    let last = |chunks: String| events(&chunks).last().unwrap()["usage"].clone();
+    let usage = async |cached, path: &str, asked: &str| -> Value {
+        json(Fake::new(script(cached)).post(path, asked).await).await["usage"].clone()
+    };
+    let details = object!({"cached_tokens": 4});
+    let (chat, response) = (a_chat(&object!({})), a_response(&object!({})));
+    assert_eq!(usage(Some(4), CHAT, &chat).await["prompt_tokens_details"], details);
+    assert_eq!(usage(Some(4), RESPONSES, &response).await["input_tokens_details"], details);
+    let streams = a_chat(&object!({"stream": true, "stream_options": {"include_usage": true}}));
+    let streamed = Fake::new(script(Some(4))).post(CHAT, &streams).await;
+    assert_eq!(last(body(streamed).await)["prompt_tokens_details"], details);
+    // What is not known is left out, but for the route whose clients want a number.
+    assert_eq!(usage(None, CHAT, &chat).await.get("prompt_tokens_details"), None);
+    let zero = object!({"cached_tokens": 0});
+    assert_eq!(usage(None, RESPONSES, &response).await["input_tokens_details"], zero);
 }
 
 #[tokio::test]
