@@ -35,14 +35,21 @@ struct Mock {
 }
 
 async fn mock(packets: Vec<Vec<u8>>, then: Then) -> Mock {
+    mock_in_turn(vec![packets], then).await
+}
+
+/// The same with an answer for each connection in turn, the last one for all that follow.
+async fn mock_in_turn(answers: Vec<Vec<Vec<u8>>>, then: Then) -> Mock {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
     let (closing, closed) = mpsc::channel(8);
     let seen = Arc::clone(&requests);
     tokio::spawn(async move {
+        let mut turn = 0;
         while let Ok((stream, _)) = listener.accept().await {
-            serve(stream, &packets, then, &seen).await;
+            serve(stream, &answers[turn], then, &seen).await;
+            turn = (turn + 1).min(answers.len() - 1);
             closing.send(()).await.unwrap();
         }
     });
@@ -212,6 +219,69 @@ async fn bad_answers_are_typed_errors_that_say_what_was_delivered() {
     .await;
     let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     check_failure(&[moved], "", |f| matches!(f, Failure::UpstreamStatus { status: 302, .. })).await;
+}
+
+/// A refusal in the words of a service that has dropped the older name, or of one that does not
+/// know the newer one.
+fn refusal(message: &str, param: &str) -> Vec<Vec<u8>> {
+    let body = serde_json::json!({"error": {"message": message, "param": param}});
+    let head = "HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    vec![format!("{head}{body}").into_bytes()]
+}
+
+/// By which names a request says how long its answer may become.
+fn limits(request: &str) -> Vec<(String, u64)> {
+    let (_, body) = request.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let members = body.as_object().unwrap().iter();
+    let limits = members.filter(|(name, _)| name.starts_with("max_"));
+    limits.map(|(name, value)| (name.clone(), value.as_u64().unwrap())).collect()
+}
+
+const INSISTS: &str = "'max_tokens' is not supported. Use 'max_completion_tokens' instead.";
+
+#[tokio::test]
+async fn a_service_that_insists_on_the_newer_limit_is_asked_by_it_from_then_on() {
+    let (older, newer) = (("max_tokens".to_owned(), 9), ("max_completion_tokens".to_owned(), 9));
+    let answers =
+        vec![refusal(INSISTS, "max_tokens"), vec![whole_answer().into_bytes()]];
+    let server = mock_in_turn(answers, Then::Close).await;
+    let engine = engine(&server.url);
+    let job = || GenerateJob::greedy(Prompt::user("hi"), 9);
+    for _ in 0..2 {
+        let (events, mut incoming) = mpsc::channel(64);
+        let generation = engine.generate(job(), events, CancellationToken::new()).await.unwrap();
+        let mut text = String::new();
+        while let Some(Event::Text(piece)) = incoming.recv().await {
+            text.push_str(&piece);
+        }
+        assert_eq!(text, "Olá, mundo 😀");
+        // What is used is that of one answer.
+        let usage = Usage::told(Some(5), Some(4), text.len() as u64);
+        assert_eq!(told(generation), (usage, Finish::Length));
+    }
+    let asked: Vec<_> = server.requests.lock().unwrap().iter().map(|one| limits(one)).collect();
+    assert_eq!(asked, [vec![older], vec![newer.clone()], vec![newer]]);
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_both_limits_is_asked_twice_and_says_why() {
+    let unknown = "unknown field max_completion_tokens";
+    let answers = vec![refusal(INSISTS, "max_tokens"), refusal(unknown, "max_completion_tokens")];
+    let server = mock_in_turn(answers, Then::Close).await;
+    let (text, result) = run(&server.url, usize::MAX).await;
+    assert_eq!(text, "");
+    let error = result.unwrap_err();
+    assert!(
+        matches!(&error.failure, Failure::UpstreamRefused { message, .. } if message == unknown),
+        "{error:?}"
+    );
+    assert_eq!(numbers(error.usage), Usage::default());
+    assert_eq!(server.requests.lock().unwrap().len(), 2);
+    // Another refusal is one.
+    let server = mock(refusal("max_tokens is too large", "max_tokens"), Then::Close).await;
+    assert!(run(&server.url, usize::MAX).await.1.is_err());
+    assert_eq!(server.requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -146,13 +146,19 @@ impl Shared {
             script.manner = Manner::Well;
         }
         let error = |status: &str, more: &str| {
-            let body = json!({"error": {"message": "as the script says", "param": "script"}});
+            let message = match script.manner {
+                Manner::Newer => "say max_completion_tokens in place of max_tokens",
+                _ => "as the script says",
+            };
+            let body = json!({"error": {"message": message, "param": "script"}});
             whole(stream, status, &format!("application/json\r\n{more}"), &body.to_string())
         };
         match script.manner {
             Manner::Broken if first => error("500 Broken", "x: y"),
             Manner::Busy if first => error("429 Busy", "retry-after-ms: 20"),
             Manner::Refuse => error("400 Refused", "x: y"),
+            // Both names at once are as wrong as the older one.
+            Manner::Newer if !body["max_tokens"].is_null() => error("400 Refused", "x: y"),
             Manner::Html if first => whole(stream, "200 OK", "text/html", "<html>Hello</html>"),
             _ if streams => self.stream(stream, &script),
             _ => self.plain(stream, &script),

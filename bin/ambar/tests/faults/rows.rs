@@ -73,6 +73,7 @@ fn what_an_upstream_does_is_charged_as_the_table_says() {
         (Manner::Well, true, Becomes::Answer((TOKENS_IN, all))),
         (Manner::Split, true, Becomes::Answer((TOKENS_IN, all))),
         (Manner::NoDone, true, Becomes::Answer((TOKENS_IN, all))),
+        (Manner::Newer, true, Becomes::Answer((TOKENS_IN, all))),
         (Manner::NoUsage, true, Becomes::Answer((0, all))),
         (Manner::ZeroUsage, true, Becomes::Answer((0, 0))),
         (Manner::MuchUsage, true, Becomes::Answer((held_in, most))),
@@ -100,6 +101,21 @@ fn what_an_upstream_does_is_charged_as_the_table_says() {
         charged += u64::from(!matches!(becomes, Becomes::Nothing(..)));
     }
     stand.market.audit(charged);
+}
+
+#[test]
+fn an_upstream_that_wants_the_newer_name_of_a_limit_is_asked_again_and_charged_once() {
+    let stand = Stand::open();
+    let asked = |id, stream| {
+        let script = Script::new(id, TOKENS, Manner::Newer);
+        let came = stand.ask(&script, stream);
+        assert_eq!(came.ending, Ending::Whole, "{came:?}");
+        assert_eq!(came.heard.tokens, Some((TOKENS_IN, u64::from(TOKENS))), "{came:?}");
+        assert_eq!(stand.receipt(&script).1.tokens, (TOKENS_IN, u64::from(TOKENS)));
+        stand.mock.seen(id).asked
+    };
+    assert_eq!((asked(1, true), asked(2, true), asked(3, false)), (2, 1, 1));
+    stand.market.audit(3);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub enum Manner {
     Refuse,
     /// With a page for people.
     Html,
+    /// With a 400, unless it is told under its newer name how long the answer may become.
+    Newer,
     /// Without usage.
     NoUsage,
     /// With a usage of zero.
@@ -39,12 +41,13 @@ pub enum Manner {
     Silent,
 }
 
-pub const MANNERS: [Manner; 15] = [
+pub const MANNERS: [Manner; 16] = [
     Manner::Well,
     Manner::Broken,
     Manner::Busy,
     Manner::Refuse,
     Manner::Html,
+    Manner::Newer,
     Manner::NoUsage,
     Manner::ZeroUsage,
     Manner::MuchUsage,

@@ -13,22 +13,61 @@ use crate::limits::UPSTREAM_ERROR_CHARS_MAX;
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
 
+/// Under which name a service is told how long an answer may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The name that every server knows.
+    Older,
+    /// The name that took its place for conversations; some services refuse the older one.
+    Newer,
+}
+
+impl Limit {
+    const ALL: [Self; 2] = [Self::Older, Self::Newer];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Older => "max_tokens",
+            Self::Newer => "max_completion_tokens",
+        }
+    }
+}
+
+/// Whether a service refuses a request because it wants the limit under its newer name.
+pub fn wants_newer(failure: &Failure) -> bool {
+    let name = Limit::Newer.name();
+    match failure {
+        Failure::UpstreamRefused { message, param } => {
+            message.contains(name) || param.as_deref() == Some(name)
+        }
+        _ => false,
+    }
+}
+
 /// Path of the request below the base URL, and its body. What is ours (model, limits, stream)
-/// stands last, so that nothing a caller wrote replaces it. Usage is always asked for.
-pub fn generate_request(job: &GenerateJob, model: &str) -> (&'static str, Map<String, Value>) {
+/// stands last, so that nothing a caller wrote replaces it. Usage is always asked for. The limit has
+/// one name in it, of texts to continue the older one.
+pub fn generate_request(
+    job: &GenerateJob,
+    model: &str,
+    limit: Limit,
+) -> (&'static str, Map<String, Value>) {
     let mut body = job.extras.hints.clone();
     body.extend(job.extras.fields.clone());
-    let path = match &job.prompt {
+    for limit in Limit::ALL {
+        body.remove(limit.name());
+    }
+    let (path, limit) = match &job.prompt {
         Prompt::Text(text) => {
             body.insert("prompt".into(), text.as_str().into());
-            "completions"
+            ("completions", Limit::Older)
         }
         Prompt::Chat(messages) => {
             let turn = |m: &crate::Message| json!({"role": m.role.as_str(), "content": m.content});
             let written = job.extras.messages.clone();
             let messages = written.unwrap_or_else(|| messages.iter().map(turn).collect());
             body.insert("messages".into(), messages.into());
-            "chat/completions"
+            ("chat/completions", limit)
         }
     };
     let optional = [
@@ -43,7 +82,7 @@ pub fn generate_request(job: &GenerateJob, model: &str) -> (&'static str, Map<St
     }
     let ours = [
         ("model", json!(model)),
-        ("max_tokens", json!(job.max_tokens)),
+        (limit.name(), json!(job.max_tokens)),
         ("temperature", json!(job.temperature)),
         ("top_p", json!(job.top_p)),
         ("stream", json!(job.stream)),

@@ -12,7 +12,7 @@ fn requests_say_what_the_job_says() {
         Prompt::Chat(vec![Message::new(Role::System, "be brief"), Message::new(Role::User, "hi")]),
         7,
     );
-    let (path, body) = generate_request(&job, "m");
+    let (path, body) = generate_request(&job, "m", Limit::Older);
     assert_eq!(path, "chat/completions");
     let messages = json!([
         {"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}
@@ -26,15 +26,47 @@ fn requests_say_what_the_job_says() {
     job.stream = false;
     expect["stream"] = json!(false);
     expect.as_object_mut().unwrap().remove("stream_options");
-    assert_eq!(Value::Object(generate_request(&job, "m").1), expect);
+    assert_eq!(Value::Object(generate_request(&job, "m", Limit::Older).1), expect);
     job.prompt = Prompt::Text("Once".into());
     (job.seed, job.stop, job.choices) = (Some(3), vec!["\n".into()], 2);
-    let (path, body) = generate_request(&job, "m");
+    let (path, body) = generate_request(&job, "m", Limit::Older);
     assert_eq!(path, "completions");
     assert_eq!(
         (&body["prompt"], &body["seed"], &body["stop"], &body["n"]),
         (&json!("Once"), &json!(3), &json!(["\n"]), &json!(2))
     );
+}
+
+#[test]
+fn the_limit_has_one_name_whatever_a_caller_wrote() {
+    let check = |prompt: Prompt, limit, expect: &str| {
+        let mut job = GenerateJob::greedy(prompt, 7);
+        job.extras.fields = object(&json!({"max_tokens": 9999, "max_completion_tokens": 9999}));
+        let (_, body) = generate_request(&job, "m", limit);
+        let names = body.keys().map(String::as_str).filter(|name| name.starts_with("max_"));
+        assert_eq!((names.collect::<Vec<_>>(), &body[expect]), (vec![expect], &json!(7)));
+    };
+    check(Prompt::user("hi"), Limit::Older, "max_tokens");
+    check(Prompt::user("hi"), Limit::Newer, "max_completion_tokens");
+    check(Prompt::Text("hi".into()), Limit::Older, "max_tokens");
+    check(Prompt::Text("hi".into()), Limit::Newer, "max_tokens");
+}
+
+#[test]
+fn who_wants_the_newer_name_says_it() {
+    let check = |message: &str, param: Option<&str>, expect| {
+        let (message, param) = (message.to_owned(), param.map(str::to_owned));
+        let refused = Failure::UpstreamRefused { message, param };
+        assert_eq!(wants_newer(&refused), expect, "{refused}");
+    };
+    let said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
+        'max_completion_tokens' instead.";
+    check(said, Some("max_tokens"), true);
+    check("bad request", Some("max_completion_tokens"), true);
+    check("max_tokens is too large", Some("max_tokens"), false);
+    check("too hot", None, false);
+    let message = said.to_owned();
+    assert!(!wants_newer(&Failure::UpstreamStatus { status: 404, message }));
 }
 
 #[test]
@@ -49,7 +81,7 @@ fn what_is_beyond_text_goes_on_and_replaces_nothing_of_ours() {
         "top_k": 3,
     }));
     job.extras.hints = object(&json!({"user": "u"}));
-    let (_, body) = generate_request(&job, "m");
+    let (_, body) = generate_request(&job, "m", Limit::Older);
     assert_eq!(body["messages"], json!([written]));
     assert_eq!((&body["top_k"], &body["user"]), (&json!(3), &json!("u")));
     assert_eq!(body["tools"], json!([{"type": "function"}]));

@@ -3,8 +3,10 @@
 //! wants a stream, and embeddings.
 //!
 //! Usage is what the upstream reports, and `None` where it reports nothing; beside
-//! it stands what the model's own tokenizer counts, if it is at hand. It never retries; whether a job may run twice is
-//! not for an engine to decide.
+//! it stands what the model's own tokenizer counts, if it is at hand. It never retries what may
+//! have run: whether a job may run twice is not for an engine to decide. One refusal it answers
+//! itself: a service that wants the limit of an answer under its newer name is asked once more,
+//! and by that name from then on.
 //!
 //! **Invariant**: an answer is complete only if the upstream said why it ended.
 
@@ -15,6 +17,7 @@ mod sse;
 mod tokens;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 use serde_json::json;
@@ -34,7 +37,7 @@ use crate::limits::{
 };
 use answer::{Answer, Passed};
 use client::Client;
-use dialect::DONE;
+use dialect::{DONE, Limit};
 use tokens::Tokens;
 
 const KIND: &str = "upstream";
@@ -77,6 +80,8 @@ pub struct UpstreamEngine {
     client: Client,
     model: OnceCell<String>,
     tokenizer: Option<Tokens>,
+    /// The service has refused the limit's older name, and taken the newer one.
+    newer_limit: AtomicBool,
 }
 
 impl UpstreamEngine {
@@ -87,7 +92,8 @@ impl UpstreamEngine {
     pub fn new(options: UpstreamOptions) -> Result<Self, Failure> {
         let client = Client::new(&options.url, options.bearer.as_ref())?;
         let tokenizer = options.tokenizer.as_deref().map(Tokens::open).transpose()?;
-        Ok(Self { client, model: OnceCell::new_with(options.model), tokenizer })
+        let (model, newer_limit) = (OnceCell::new_with(options.model), AtomicBool::new(false));
+        Ok(Self { client, model, tokenizer, newer_limit })
     }
 
     async fn model(&self) -> Result<&str, Failure> {
@@ -123,9 +129,7 @@ impl UpstreamEngine {
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
     ) -> Result<Finish, Failure> {
-        let (path, body) = dialect::generate_request(job, self.model().await?);
-        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
-        let mut response = self.client.post(path, body).await?;
+        let mut response = self.ask(job).await?;
         let media_type = client::media_type(&response);
         if media_type == JSON_MEDIA_TYPE {
             // Asked for or not: some servers answer whole where a stream was asked for.
@@ -162,6 +166,29 @@ impl UpstreamEngine {
         }
         // Some servers close without the last event; a reason to end is enough.
         answer.end()
+    }
+
+    /// Asks for an answer; its head. Who is refused has not been answered, so that asking again
+    /// runs nothing twice.
+    async fn ask(&self, job: &GenerateJob) -> Result<client::Answer, Failure> {
+        // Texts to continue have one name for it.
+        let chat = matches!(job.prompt, Prompt::Chat(_));
+        let newer = chat && self.newer_limit.load(Ordering::Relaxed);
+        let limit = if newer { Limit::Newer } else { Limit::Older };
+        match self.ask_by(job, limit).await {
+            Err(failure) if chat && !newer && dialect::wants_newer(&failure) => {
+                let response = self.ask_by(job, Limit::Newer).await?;
+                self.newer_limit.store(true, Ordering::Relaxed);
+                Ok(response)
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_by(&self, job: &GenerateJob, limit: Limit) -> Result<client::Answer, Failure> {
+        let (path, body) = dialect::generate_request(job, self.model().await?, limit);
+        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
+        self.client.post(path, body).await
     }
 
     /// What was used, with what this side counts itself where it has the model's tokenizer.
