@@ -162,6 +162,12 @@ def errors(client):
         refused(openai.BadRequestError, "invalid_request", call, param)
     empty = lambda: client.openai.embeddings.create(model=client.model, input=[])
     refused(openai.BadRequestError, "invalid_request", empty, "input")
+    for param, value in [("dimensions", 3), ("task", "query")]:
+        field = {param: value}
+        call = lambda field=field: client.openai.embeddings.create(
+            model=client.model, input="one", extra_body=field
+        )
+        refused(openai.BadRequestError, "invalid_request", call, param)
 
 
 def idempotency(client):

@@ -58,7 +58,18 @@ async function toolsAndStructure() {
 async function embeddings() {
   const answer = await own.embeddings.create({ model, input: ["one", "two"] });
   assert.deepEqual(answer.data.map((datum) => datum.embedding), [[1, 0], [1, 0]]);
-  charged += 1;
+  const more = { dimensions: 3, encoding_format: "float", task: "query", user: "u" };
+  const wide = await own.embeddings.create({ model, input: ["one"], ...more });
+  assert.deepEqual(wide.data[0].embedding, [1, 0, 1]);
+  more.encoding_format = "base64";
+  const packed = await own.embeddings.create({ model, input: "one", ...more });
+  const bytes = Buffer.from(packed.data[0].embedding, "base64");
+  assert.deepEqual([0, 4, 8].map((at) => bytes.readFloatLE(at)), [1, 0, 1]);
+  await assert.rejects(own.embeddings.create({ model, input: "one", task: "none" }), (error) => {
+    assert.deepEqual([error.status, error.code, error.param], [400, "invalid_request", "task"]);
+    return true;
+  });
+  charged += 3;
 }
 
 async function responses() {

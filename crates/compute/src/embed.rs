@@ -20,11 +20,10 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{
-    Count, Embeddings, Engine, EngineInfo, Event, GenerateJob, Generation, Prompt, validate_inputs,
-};
+use crate::engine::{Count, Engine, EngineInfo, Event, GenerateJob, Generation, Prompt};
 use crate::error::{EngineError, Failure};
 use crate::limits::{EMBED_INPUT_TOKENS_MAX, EMBED_JOBS_QUEUED_MAX};
+use crate::vectors::{EmbedJob, Embeddings};
 use files::Config;
 use model::Model;
 
@@ -67,12 +66,9 @@ impl EmbedEngine {
         model.await.cloned()
     }
 
-    async fn run(
-        &self,
-        inputs: Vec<String>,
-        cancel: CancellationToken,
-    ) -> Result<Embeddings, Failure> {
-        validate_inputs(&inputs)?;
+    async fn run(&self, job: EmbedJob, cancel: CancellationToken) -> Result<Embeddings, Failure> {
+        job.validate()?;
+        self.check_embed(&job)?;
         let busy = |_| Failure::Busy { queued_max: EMBED_JOBS_QUEUED_MAX };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
         let model = self.loaded().await?;
@@ -82,7 +78,7 @@ impl EmbedEngine {
         let _guard = cancel.clone().drop_guard();
         blocking(move || {
             let _held = (place, turn);
-            model.embed(&inputs, &cancel)
+            model.embed(&job.inputs, &cancel)
         })
         .await
     }
@@ -144,10 +140,10 @@ impl Engine for EmbedEngine {
 
     fn embed(
         &self,
-        inputs: Vec<String>,
+        job: EmbedJob,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
-        async move { Ok(self.run(inputs, cancel).await?) }.boxed()
+        async move { Ok(self.run(job, cancel).await?) }.boxed()
     }
 }
 

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{EngineError, Failure};
 use crate::extras::{Extras, Piece};
 use crate::limits::{
-    CHOICES_MAX, EMBED_INPUTS_BYTES_MAX, EMBED_INPUTS_MAX, PROMPT_BYTES_MAX, PROMPT_MESSAGES_MAX,
-    STOP_STRING_BYTES_MAX, STOP_STRINGS_MAX, TEMPERATURE_MAX,
+    CHOICES_MAX, PROMPT_BYTES_MAX, PROMPT_MESSAGES_MAX, STOP_STRING_BYTES_MAX, STOP_STRINGS_MAX,
+    TEMPERATURE_MAX,
 };
+use crate::vectors::{EmbedJob, Embeddings};
 
 /// Who speaks in a chat turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -197,20 +198,6 @@ fn validate_stop(stop: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks the inputs of an embedding request.
-pub fn validate_inputs(inputs: &[String]) -> Result<(), Failure> {
-    if inputs.is_empty() || inputs.len() > EMBED_INPUTS_MAX {
-        return Err(Failure::invalid(format!("{} inputs, 1 to {EMBED_INPUTS_MAX}", inputs.len())));
-    }
-    let bytes: usize = inputs.iter().map(String::len).sum();
-    if bytes > EMBED_INPUTS_BYTES_MAX {
-        return Err(Failure::invalid(format!(
-            "the inputs have {bytes} bytes, at most {EMBED_INPUTS_BYTES_MAX}"
-        )));
-    }
-    Ok(())
-}
-
 /// What an engine reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -324,15 +311,6 @@ impl Count {
     }
 }
 
-/// Vectors for a list of texts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Embeddings {
-    /// One vector per input, in the order of the inputs, all of one width.
-    pub vectors: Vec<Vec<f32>>,
-    /// Tokens that the model read; `None` if nobody counted them.
-    pub tokens: Option<u64>,
-}
-
 /// What an engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineInfo {
@@ -391,11 +369,22 @@ pub trait Engine: Send + Sync + 'static {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Generation, EngineError>>;
 
+    /// Whether this engine can carry all that a job to embed says; as [`Engine::check`].
+    ///
+    /// # Errors
+    /// [`Failure::UnsupportedField`], by name. Unless an engine says otherwise, it carries texts
+    /// and the width that its vectors have anyway.
+    fn check_embed(&self, job: &EmbedJob) -> Result<(), Failure> {
+        let EngineInfo { kind, embedding_width, .. } = self.describe();
+        let beyond = job.beyond_text(embedding_width);
+        beyond.map_or(Ok(()), |field| Err(Failure::UnsupportedField { kind, field }))
+    }
+
     /// Embeds each input. Cancelling is a failure, [`Failure::Cancelled`]:
     /// there is no half of a vector.
     fn embed(
         &self,
-        inputs: Vec<String>,
+        job: EmbedJob,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Embeddings, EngineError>>;
 }

@@ -23,11 +23,12 @@ pub mod null;
 pub mod spec;
 pub mod text;
 pub mod upstream;
+pub mod vectors;
 
 pub use engine::{
-    Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Message, Prompt,
-    Role, Usage, validate_inputs,
+    Count, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Message, Prompt, Role, Usage,
 };
 pub use error::{EngineError, Failure};
 pub use extras::{Extras, Piece};
 pub use spec::{EngineOptions, EngineSpec, SpecError};
+pub use vectors::{EmbedJob, Embeddings};

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::deliver::deliver;
 use crate::engine::{
-    Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
-    validate_inputs,
+    Count, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
 };
 use crate::error::{EngineError, Failure};
 use crate::text::StopFilter;
+use crate::vectors::{EmbedJob, Embeddings};
 
 /// Numbers in an embedding of the null engine.
 pub const NULL_EMBEDDING_WIDTH: u32 = 64;
@@ -145,14 +145,16 @@ impl Engine for NullEngine {
 
     fn embed(
         &self,
-        inputs: Vec<String>,
+        job: EmbedJob,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
         async move {
-            validate_inputs(&inputs)?;
+            job.validate()?;
+            self.check_embed(&job)?;
             if cancel.is_cancelled() {
                 return Err(Failure::Cancelled.into());
             }
+            let EmbedJob { inputs, .. } = job;
             let tokens = inputs.iter().map(|i| i.split_whitespace().count() as u64).sum();
             let vectors = inputs.iter().map(|input| hash_vector(input)).collect();
             Ok(Embeddings { vectors, tokens: Some(tokens) })

@@ -67,7 +67,8 @@ async fn a_gone_receiver_is_a_cancellation() {
 async fn embeddings_are_unit_vectors_of_the_text_alone() {
     let embed = |inputs: Vec<&str>| {
         let inputs = inputs.into_iter().map(str::to_owned).collect();
-        async move { NullEngine::default().embed(inputs, CancellationToken::new()).await }
+        let job = EmbedJob::of(inputs);
+        async move { NullEngine::default().embed(job, CancellationToken::new()).await }
     };
     let both = embed(vec!["a b", "c"]).await.unwrap();
     assert_eq!(both.tokens, Some(3));
@@ -77,6 +78,14 @@ async fn embeddings_are_unit_vectors_of_the_text_alone() {
         assert_eq!(vector.len(), NULL_EMBEDDING_WIDTH as usize);
         assert!((vector.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     }
+    let mut job = EmbedJob::of(vec!["c".into()]);
+    job.extras.fields.insert("dimensions".into(), NULL_EMBEDDING_WIDTH.into());
+    let engine = NullEngine::default();
+    let same = engine.embed(job.clone(), CancellationToken::new()).await.unwrap();
+    assert_eq!(same.vectors[0], both.vectors[1]);
+    job.extras.fields.insert("task".into(), "query".into());
+    let refused = engine.embed(job, CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(refused.failure, Failure::UnsupportedField { field, .. } if field == "task"));
     for count in [0, EMBED_INPUTS_MAX + 1] {
         let refused = embed(vec!["x"; count]).await.unwrap_err();
         assert!(matches!(refused.failure, Failure::InvalidJob { .. }));

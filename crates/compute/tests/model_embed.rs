@@ -5,7 +5,7 @@
 
 use ambar_compute::embed::EmbedEngine;
 use ambar_compute::limits::EMBED_INPUT_TOKENS_MAX;
-use ambar_compute::{Count, Embeddings, Engine, Failure, GenerateJob, Prompt};
+use ambar_compute::{Count, EmbedJob, Embeddings, Engine, Failure, GenerateJob, Prompt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ fn engine() -> EmbedEngine {
 
 async fn embed(engine: &EmbedEngine, inputs: &[&str]) -> Embeddings {
     let inputs = inputs.iter().map(ToString::to_string).collect();
-    engine.embed(inputs, CancellationToken::new()).await.unwrap()
+    engine.embed(EmbedJob::of(inputs), CancellationToken::new()).await.unwrap()
 }
 
 /// Cosine of two vectors of length one.
@@ -77,10 +77,19 @@ async fn what_cannot_be_done_is_refused() {
     let engine = engine();
     let cancelled = CancellationToken::new();
     cancelled.cancel();
-    let refused = engine.embed(vec!["x".into()], cancelled).await.unwrap_err();
+    let mut job = EmbedJob::of(vec!["x".into()]);
+    let refused = engine.embed(job.clone(), cancelled).await.unwrap_err();
     assert!(matches!(refused.failure, Failure::Cancelled));
-    let refused = engine.embed(vec![], CancellationToken::new()).await.unwrap_err();
+    let empty = EmbedJob::of(vec![]);
+    let refused = engine.embed(empty, CancellationToken::new()).await.unwrap_err();
     assert!(matches!(refused.failure, Failure::InvalidJob { .. }));
+    job.extras.fields.insert("dimensions".into(), 384.into());
+    assert!(engine.check_embed(&job).is_ok());
+    job.extras.fields.insert("input_type".into(), "query".into());
+    let refused = engine.embed(job, CancellationToken::new()).await.unwrap_err();
+    assert!(
+        matches!(refused.failure, Failure::UnsupportedField { field, .. } if field == "input_type")
+    );
     let (events, _incoming) = mpsc::channel(1);
     let job = GenerateJob::greedy(Prompt::user("x"), 1);
     let refused = engine.generate(job, events, CancellationToken::new()).await.unwrap_err();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use ambar_compute::gguf::{GgufEngine, GgufOptions};
 use ambar_compute::limits::GENERATE_JOBS_QUEUED_MAX;
 use ambar_compute::{
-    Count, Engine, EngineError, Event, Failure, Finish, GenerateJob, Generation, Message, Prompt,
-    Role,
+    Count, EmbedJob, Engine, EngineError, Event, Failure, Finish, GenerateJob, Generation, Message,
+    Prompt, Role,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +145,8 @@ async fn jobs_beyond_the_limits_are_refused() {
     let refused = engine.count(&nul).await.unwrap_err();
     assert!(matches!(refused.failure, Failure::InvalidJob { .. }), "{refused:?}");
 
-    let refused = engine.embed(vec!["x".into()], CancellationToken::new()).await.unwrap_err();
+    let refused =
+        engine.embed(EmbedJob::of(vec!["x".into()]), CancellationToken::new()).await.unwrap_err();
     assert!(matches!(refused.failure, Failure::Unsupported { operation: "embed", .. }));
 }
 

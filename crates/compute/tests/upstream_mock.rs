@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use ambar_compute::upstream::{Secret, UpstreamEngine, UpstreamOptions};
 use ambar_compute::{
-    Count, Engine, EngineError, Event, Failure, Finish, GenerateJob, Generation, Prompt, Usage,
+    Count, EmbedJob, Engine, EngineError, Event, Failure, Finish, GenerateJob, Generation, Prompt,
+    Usage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -243,8 +244,7 @@ const INSISTS: &str = "'max_tokens' is not supported. Use 'max_completion_tokens
 #[tokio::test]
 async fn a_service_that_insists_on_the_newer_limit_is_asked_by_it_from_then_on() {
     let (older, newer) = (("max_tokens".to_owned(), 9), ("max_completion_tokens".to_owned(), 9));
-    let answers =
-        vec![refusal(INSISTS, "max_tokens"), vec![whole_answer().into_bytes()]];
+    let answers = vec![refusal(INSISTS, "max_tokens"), vec![whole_answer().into_bytes()]];
     let server = mock_in_turn(answers, Then::Close).await;
     let engine = engine(&server.url);
     let job = || GenerateJob::greedy(Prompt::user("hi"), 9);
@@ -424,12 +424,16 @@ async fn embeddings_and_the_models_name_are_fetched() {
     let url = server.url.clone();
     let options = UpstreamOptions { url, model: None, bearer: None, tokenizer: None };
     let engine = UpstreamEngine::new(options).unwrap();
-    let result = engine.embed(vec!["x".into()], CancellationToken::new()).await.unwrap();
+    let mut job = EmbedJob::of(vec!["x".into()]);
+    job.extras.fields.insert("dimensions".into(), 2.into());
+    assert!(engine.check_embed(&job).is_ok());
+    let result = engine.embed(job, CancellationToken::new()).await.unwrap();
     assert_eq!((result.vectors, result.tokens), (vec![vec![0.5, -1.0]], Some(2)));
     assert_eq!(engine.describe().model, "served");
     let requests = server.requests.lock().unwrap();
     assert!(requests[0].starts_with("GET /v1/models HTTP/1.1\r\n"), "{}", requests[0]);
     assert!(requests[1].contains(r#""model":"served""#), "{}", requests[1]);
+    assert!(requests[1].contains(r#""dimensions":2"#), "{}", requests[1]);
     assert!(!requests[1].to_lowercase().contains("authorization"), "{}", requests[1]);
 }
 

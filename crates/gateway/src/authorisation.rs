@@ -133,6 +133,7 @@ mod tests {
     use super::*;
     use crate::call::Job;
     use ambar_base::codec;
+    use ambar_compute::EmbedJob;
 
     const NETWORK: NetworkId = NetworkId(Digest([3; 32]));
     const NOW: Moment = Moment(1_000_000);
@@ -180,7 +181,7 @@ mod tests {
             patience: None,
             urgency: crate::flow::Priority::Normal,
             fingerprint: fingerprint("/v1/chat/completions", b"{}"),
-            job: Job::Embed { inputs: Vec::new(), width: None },
+            job: Job::Embed(EmbedJob::default()),
         }
     }
 

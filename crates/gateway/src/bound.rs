@@ -12,7 +12,8 @@ use ambar_base::ErrorCode;
 use ambar_compute::limits::{
     UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
 };
-use ambar_compute::{EngineError, GenerateJob, Prompt};
+use ambar_compute::vectors::DIMENSIONS;
+use ambar_compute::{EmbedJob, EngineError, Failure, GenerateJob, Prompt};
 use ambar_receipt::{Counter, Counters};
 
 /// The longest answer that a job may get, tokens.
@@ -95,28 +96,31 @@ pub async fn bound(
             let tokens_in = counted.saturating_add(work.context_bytes_max());
             Ok(work.bound(route, tokens_in, job.tokens_out_max()))
         }
-        Job::Embed { inputs, width } => {
+        Job::Embed(job) => {
             let Work::Model { part } = work else {
                 let message = "only an embedding model embeds";
                 return Err(CallError::new(ErrorCode::RequestInvalid, message).at("model"));
             };
-            check_width(&route.parts[*part], *width)?;
-            // A token has at least one byte, and each text two markers.
-            let bytes = inputs.iter().map(|text| text.len() as u64 + 2).sum();
+            check_texts(&route.parts[*part], job)?;
             let mut bound = vec![Counters::default(); route.parts.len()];
-            bound[*part] = Counters::new([(Counter::EmbeddingTokens, bytes)]);
+            bound[*part] = Counters::new([(Counter::EmbeddingTokens, job.tokens_max())]);
             Ok(bound)
         }
     }
 }
 
-fn check_width(part: &Part, asked: Option<usize>) -> Result<(), CallError> {
-    let own = own(part).and_then(|supply| supply.describe().embedding_width);
-    if let (Some(asked), Some(own)) = (asked, own)
-        && u32::try_from(asked) != Ok(own)
-    {
-        let message = format!("this model has {own} dimensions, which cannot be changed");
-        return Err(CallError::new(ErrorCode::RequestInvalid, message).at("dimensions"));
-    }
-    Ok(())
+/// Whether this node's engine, if it may serve, can embed what is asked; other nodes look for
+/// themselves.
+fn check_texts(part: &Part, job: &EmbedJob) -> Result<(), CallError> {
+    job.validate().map_err(|failure| failed(&failure))?;
+    let Some(supply) = own(part) else { return Ok(()) };
+    let refused = supply.check_embed(job);
+    let width = supply.describe().embedding_width;
+    refused.map_err(|failure| match (&failure, width) {
+        (Failure::UnsupportedField { field, .. }, Some(width)) if field == DIMENSIONS => {
+            let message = format!("this model has {width} dimensions, which cannot be changed");
+            CallError::new(ErrorCode::RequestInvalid, message).at(DIMENSIONS)
+        }
+        _ => failed(&failure),
+    })
 }

@@ -8,8 +8,8 @@ use crate::flow::Priority;
 use crate::telemetry::Operation;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Coded, Digest, ErrorCode, Mu, Price};
+use ambar_compute::{EmbedJob, Finish, GenerateJob, Message, Prompt};
 pub use ambar_compute::{Extras, Piece};
-use ambar_compute::{Finish, GenerateJob, Message, Prompt};
 pub use ambar_receipt::ReceiptId;
 use serde_json::json;
 use std::borrow::Cow;
@@ -57,12 +57,7 @@ pub enum Job {
     /// Answer a prompt.
     Generate(GenerateOptions),
     /// Turn texts into vectors.
-    Embed {
-        /// The texts.
-        inputs: Vec<String>,
-        /// Numbers that each vector must have; nothing: the model's own.
-        width: Option<usize>,
-    },
+    Embed(EmbedJob),
 }
 
 impl Job {
@@ -74,20 +69,23 @@ impl Job {
                 Prompt::Chat(_) => (Operation::Chat, options.stream),
                 Prompt::Text(_) => (Operation::TextCompletion, options.stream),
             },
-            Self::Embed { .. } => (Operation::Embeddings, false),
+            Self::Embed(_) => (Operation::Embeddings, false),
         }
     }
 
     /// The input as the receipt hashes it: the question, or the texts with a line end between
     /// each two. What is asked beyond text: JSON without spaces, members in the order of their
-    /// names' bytes, `{"fields", "messages"}` or `{"fields", "prompt"}`, messages as they were
-    /// written.
+    /// names' bytes, `{"fields", "messages"}`, `{"fields", "prompt"}` or, of texts that become
+    /// vectors, `{"fields", "input"}`; messages as they were written.
     #[must_use]
     pub fn input(&self) -> String {
         match self {
             Self::Generate(options) if options.extras.is_empty() => self.question().into_owned(),
             Self::Generate(options) => options.input(),
-            Self::Embed { .. } => self.question().into_owned(),
+            Self::Embed(job) if job.extras.is_empty() => self.question().into_owned(),
+            Self::Embed(EmbedJob { inputs, extras }) => {
+                json!({"fields": extras.fields, "input": inputs}).to_string()
+            }
         }
     }
 
@@ -96,7 +94,7 @@ impl Job {
     pub fn question(&self) -> Cow<'_, str> {
         match self {
             Self::Generate(options) => question(&options.prompt).into(),
-            Self::Embed { inputs, .. } => inputs.join("\n").into(),
+            Self::Embed(job) => job.inputs.join("\n").into(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::call::{CallError, CallEvent};
 use crate::transcript::{Product, Transcript};
 use ambar_base::ErrorCode;
-use ambar_compute::{Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
+use ambar_compute::{EmbedJob, Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -69,13 +69,13 @@ pub(crate) async fn generate(
 /// Lets an engine embed. A vector that nobody took was not delivered.
 pub(crate) async fn embed(
     engine: &Arc<dyn Engine>,
-    inputs: Vec<String>,
+    job: EmbedJob,
     client: &mpsc::Sender<CallEvent>,
     cancel: &CancellationToken,
 ) -> Product {
     // Each text is a token at least.
-    let least = inputs.len() as u64;
-    let embedded = until_left(engine.embed(inputs, cancel.clone()), client, cancel).await;
+    let least = job.inputs.len() as u64;
+    let embedded = until_left(engine.embed(job, cancel.clone()), client, cancel).await;
     match embedded {
         Ok(embeddings) => {
             let vectors = embeddings.vectors;

@@ -160,9 +160,7 @@ impl Running {
                 job.party = party(self.route.channel.payer);
                 dispatch.generate(part, job, client).await
             }
-            (Job::Embed { inputs, .. }, Some(part)) => {
-                dispatch.embed(part, inputs.clone(), client).await
-            }
+            (Job::Embed(job), Some(part)) => dispatch.embed(part, job.clone(), client).await,
             (_, None) => {
                 let passages = retrieved.map(|retrieved| retrieved.passages.join("\n\n"));
                 let text = passages.unwrap_or_default();
@@ -180,7 +178,7 @@ impl Running {
         if let Some(part) = self.work.model() {
             let Counted { tokens_in, tokens_out } = counted(&product.usage);
             counters[part] = match self.job {
-                Job::Embed { .. } => Counters::new([(Counter::EmbeddingTokens, tokens_in)]),
+                Job::Embed(_) => Counters::new([(Counter::EmbeddingTokens, tokens_in)]),
                 Job::Generate(_) => Counters::new([
                     (Counter::TokensIn, tokens_in),
                     (Counter::TokensOut, tokens_out),
@@ -201,7 +199,7 @@ impl Running {
     fn count_check(&self, product: &Product) -> Option<CountCheck> {
         let held = &self.bound[self.work.model()?];
         match self.job {
-            Job::Embed { .. } => None,
+            Job::Embed(_) => None,
             Job::Generate(_) => {
                 let held = (held.get(Counter::TokensIn), held.get(Counter::TokensOut));
                 check(&product.usage, held)

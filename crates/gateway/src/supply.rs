@@ -5,7 +5,9 @@
 //! passthrough can let an engine work for free, because it does not compile.
 
 use crate::flow::Turnstile;
-use ambar_compute::{Count, Engine, EngineError, EngineInfo, Failure, GenerateJob, Prompt};
+use ambar_compute::{
+    Count, EmbedJob, Engine, EngineError, EngineInfo, Failure, GenerateJob, Prompt,
+};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -64,6 +66,14 @@ impl Supply {
     /// What it would refuse for good.
     pub fn check(&self, job: &GenerateJob) -> Result<(), Failure> {
         self.engine.check(job)
+    }
+
+    /// Whether it can carry all that a job to embed says.
+    ///
+    /// # Errors
+    /// What it would refuse for good.
+    pub fn check_embed(&self, job: &EmbedJob) -> Result<(), Failure> {
+        self.engine.check_embed(job)
     }
 
     /// Counts a prompt's tokens.

@@ -94,7 +94,16 @@ fn answer(stream: &mut TcpStream, body: &Value) {
         return respond(stream, "400 Bad", "application/json", &error.to_string());
     }
     if let Some(inputs) = body["input"].as_array() {
-        let datum = |index| json!({"index": index, "embedding": [1.0, 0.0]});
+        if body["task"] == "none" {
+            let error = json!({"error": {"message": "no such task", "param": "task"}});
+            return respond(stream, "400 Bad", "application/json", &error.to_string());
+        }
+        // As wide as was asked for, with how many tasks were named at its end.
+        let width = body["dimensions"].as_u64().unwrap_or(2) as usize;
+        let mut vector = vec![0.0; width];
+        vector[0] = 1.0;
+        vector[width - 1] += f32::from(u8::from(body["task"].is_string()));
+        let datum = |index| json!({"index": index, "embedding": vector});
         let data: Vec<Value> = (0..inputs.len()).map(datum).collect();
         let answer = json!({"data": data, "usage": {"prompt_tokens": 2, "total_tokens": 2}});
         return respond(stream, "200 OK", "application/json", &answer.to_string());

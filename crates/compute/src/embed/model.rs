@@ -8,11 +8,11 @@ use candle_transformers::models::bert::BertModel;
 use tokenizers::{Encoding, Tokenizer, TruncationParams};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Embeddings;
 use crate::error::Failure;
 use crate::limits::{
     EMBED_BATCH_INPUTS_MAX, EMBED_INPUT_TOKENS_MAX, EMBED_JSON_BYTES_MAX, EMBED_MODEL_BYTES_MAX,
 };
+use crate::vectors::Embeddings;
 
 use super::files::{self, Config};
 

@@ -49,9 +49,10 @@ pub use pool::{Pool, PoolUse};
 
 use crate::deliver::deliver;
 use crate::engine::{
-    Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
+    Count, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
 };
 use crate::error::{EngineError, Failure};
+use crate::vectors::{EmbedJob, Embeddings};
 use lane::Lane;
 use places::Places;
 use pool::{Lease, Member, blocking};
@@ -329,7 +330,7 @@ impl Engine for GgufEngine {
 
     fn embed(
         &self,
-        _inputs: Vec<String>,
+        _job: EmbedJob,
         _cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
         async { Err(Failure::Unsupported { kind: KIND, operation: "embed" }.into()) }.boxed()

@@ -5,10 +5,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::engine::{Embeddings, Finish, GenerateJob, Prompt};
+use crate::engine::{Finish, GenerateJob, Prompt};
 use crate::error::Failure;
 use crate::extras::Piece;
 use crate::limits::UPSTREAM_ERROR_CHARS_MAX;
+use crate::vectors::{EmbedJob, Embeddings};
 
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
@@ -89,6 +90,19 @@ pub fn generate_request(
     ];
     body.extend(ours.map(|(name, value)| (name.to_owned(), value)));
     (path, body)
+}
+
+/// The body of a request for vectors. They are asked for as numbers, which is what a server writes
+/// unless it is told otherwise, and at once.
+pub fn embed_request(job: &EmbedJob, model: &str) -> Map<String, Value> {
+    let mut body = job.extras.hints.clone();
+    body.extend(job.extras.fields.clone());
+    for name in ["encoding_format", "stream"] {
+        body.remove(name);
+    }
+    let ours = [("model", json!(model)), ("input", json!(job.inputs))];
+    body.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    body
 }
 
 /// What one event of a stream, or a whole answer, says.

@@ -139,7 +139,8 @@ fn what_an_upstream_had_read_before_is_believed_within_its_prompt() {
         assert_eq!(said.tokens_cached, expect, "{usage}");
     };
     let usage = |prompt: Value, details: Value| {
-        json!({"usage": {"prompt_tokens": prompt, "prompt_tokens_details": details}})
+        let usage = json!({"prompt_tokens": prompt, "prompt_tokens_details": details});
+        json!({ "usage": usage })
     };
     let cached = |tokens: Value| json!({ "cached_tokens": tokens });
     check(usage(json!(7), cached(json!(4))), Some(4));
@@ -173,6 +174,22 @@ fn what_is_no_chunk_is_an_error() {
     check(r#"{"choices":[{"delta":{"content":7}}]}"#, "upstream answered in an unexpected form");
     check(r#"{"usage":{"prompt_tokens":-1}}"#, "upstream answered in an unexpected form");
     check(r#"{"choices":[{"index":1,"delta":{}}]}"#, "upstream answered in an unexpected form");
+}
+
+#[test]
+fn vectors_are_asked_for_with_all_that_a_job_says() {
+    let mut job = EmbedJob::of(vec!["a".into(), "b".into()]);
+    let plain = json!({"model": "m", "input": ["a", "b"]});
+    assert_eq!(Value::Object(embed_request(&job, "m")), plain);
+    job.extras.fields = object(&json!({
+        "dimensions": 2, "input_type": "query", "model": "other", "input": "c",
+        "encoding_format": "base64", "stream": true,
+    }));
+    job.extras.hints = object(&json!({"user": "u"}));
+    let expect = json!({
+        "model": "m", "input": ["a", "b"], "dimensions": 2, "input_type": "query", "user": "u",
+    });
+    assert_eq!(Value::Object(embed_request(&job, "m")), expect);
 }
 
 #[test]

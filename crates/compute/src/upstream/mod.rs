@@ -20,21 +20,20 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
-use serde_json::json;
 use tokio::sync::{OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 
 pub use sse::SseDecoder;
 
 use crate::engine::{
-    Count, Embeddings, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
-    validate_inputs,
+    Count, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
 };
 use crate::error::{EngineError, Failure};
 use crate::limits::{
     UPSTREAM_BODY_BYTES_MAX, UPSTREAM_BYTES_PER_TOKEN_MAX, UPSTREAM_FRAME_BYTES_MAX,
     UPSTREAM_TEMPLATE_TOKENS_MAX, UPSTREAM_TEMPLATE_TOKENS_PER_MESSAGE_MAX,
 };
+use crate::vectors::{EmbedJob, Embeddings};
 use answer::{Answer, Passed};
 use client::Client;
 use dialect::{DONE, Limit};
@@ -200,11 +199,12 @@ impl UpstreamEngine {
         Usage { counted_in, counted_out, ..answer.usage }
     }
 
-    async fn embed_inputs(&self, inputs: &[String]) -> Result<Embeddings, Failure> {
-        let body = json!({ "model": self.model().await?, "input": inputs });
-        let response = self.client.post("embeddings", body.to_string().into_bytes()).await?;
+    async fn embed_inputs(&self, job: &EmbedJob) -> Result<Embeddings, Failure> {
+        let body = dialect::embed_request(job, self.model().await?);
+        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
+        let response = self.client.post("embeddings", body).await?;
         let body = client::read_body(response, UPSTREAM_BODY_BYTES_MAX).await?;
-        dialect::read_embeddings(&body, inputs.len())
+        dialect::read_embeddings(&body, job.inputs.len())
     }
 }
 
@@ -261,6 +261,11 @@ impl Engine for UpstreamEngine {
         Ok(())
     }
 
+    /// As for what it writes.
+    fn check_embed(&self, _job: &EmbedJob) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn generate(
         &self,
         job: GenerateJob,
@@ -272,15 +277,15 @@ impl Engine for UpstreamEngine {
 
     fn embed(
         &self,
-        inputs: Vec<String>,
+        job: EmbedJob,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
         async move {
-            validate_inputs(&inputs)?;
+            job.validate()?;
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(Failure::Cancelled.into()),
-                result = self.embed_inputs(&inputs) => Ok(result?),
+                result = self.embed_inputs(&job) => Ok(result?),
             }
         }
         .boxed()

@@ -4,7 +4,9 @@
 //! **Invariant**: whatever ends the answer, the counts that are billed are within what the node
 //! has counted itself, so that it signs them.
 
-use super::wire::{Cancel, Done, Errand, Failed, Frame, Frames, Generate, Retrieve, Trace, Work};
+use super::wire::{
+    Cancel, Done, Embed, Errand, Failed, Frame, Frames, Generate, Retrieve, Trace, Work,
+};
 use super::{CANCEL_PATH, WORK_PATH};
 use crate::answers::AnswerBody;
 use crate::call::{CallError, CallEvent};
@@ -12,7 +14,7 @@ use crate::peers::{Peer, PeerBody, Peers};
 use crate::transcript::{Product, Transcript};
 use ambar_attribution::Evidence;
 use ambar_base::{Digest, Encode, ErrorCode, NetworkId, SecretKey};
-use ambar_compute::{Finish, GenerateJob, Usage};
+use ambar_compute::{EmbedJob, Finish, GenerateJob, Usage};
 use ambar_receipt::OneCall;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -113,11 +115,11 @@ impl Remote<'_> {
     /// Lets the node embed.
     pub(crate) async fn embed(
         &self,
-        inputs: Vec<String>,
+        job: &EmbedJob,
         client: &mpsc::Sender<CallEvent>,
         cancel: &CancellationToken,
     ) -> (Product, bool) {
-        self.run(Work::Embed(inputs), client, cancel).await
+        self.run(Work::Embed(Embed::of(job)), client, cancel).await
     }
 
     /// What the node brought forth, and whether another could do better if it is nothing.

@@ -8,7 +8,7 @@
 
 use ambar_base::codec::{self, DecodeError};
 use ambar_base::{Digest, Encode, choice, record};
-use ambar_compute::{Extras, Finish, GenerateJob, Message, Piece, Prompt, Role, Usage};
+use ambar_compute::{EmbedJob, Extras, Finish, GenerateJob, Message, Piece, Prompt, Role, Usage};
 use ambar_receipt::SignedOneCall;
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ choice! {
         /// Answer a prompt.
         Generate(Generate) = 1,
         /// Turn texts into vectors.
-        Embed(Vec<String>) = 2,
+        Embed(Embed) = 2,
         /// Find passages for a question.
         Retrieve(Retrieve) = 3,
         /// Find what an answer quotes.
@@ -65,6 +65,18 @@ record! {
         /// Messages as they were written: JSON.
         pub messages: Option<String>,
         /// Other fields that change the answer: JSON.
+        pub fields: String,
+        /// Fields that do not: JSON.
+        pub hints: String,
+    }
+}
+
+record! {
+    /// An [`EmbedJob`] as it is sent.
+    pub struct Embed {
+        /// The texts.
+        pub inputs: Vec<String>,
+        /// Fields that change the vectors: JSON.
         pub fields: String,
         /// Fields that do not: JSON.
         pub hints: String,
@@ -270,6 +282,22 @@ impl Generate {
     }
 }
 
+impl Embed {
+    /// A job as it is sent.
+    #[must_use]
+    pub fn of(job: &EmbedJob) -> Self {
+        let Extras { fields, hints, .. } = &job.extras;
+        Self { inputs: job.inputs.clone(), fields: json(fields), hints: json(hints) }
+    }
+
+    /// The job; nothing if it is none.
+    #[must_use]
+    pub fn job(self) -> Option<EmbedJob> {
+        let (fields, hints) = (object(&self.fields)?, object(&self.hints)?);
+        Some(EmbedJob { inputs: self.inputs, extras: Extras { messages: None, fields, hints } })
+    }
+}
+
 impl WirePiece {
     /// A piece as it is sent.
     #[must_use]
@@ -414,6 +442,12 @@ mod tests {
         check(job);
         let mut bad = Generate::of(&GenerateJob::greedy(Prompt::Text("a".into()), 7));
         bad.fields = "[".into();
+        assert_eq!(bad.job(), None);
+        let mut texts = EmbedJob::of(vec!["é".into(), String::new()]);
+        texts.extras.fields.insert("dimensions".into(), json!(2));
+        texts.extras.hints.insert("user".into(), json!("u"));
+        assert_eq!(Embed::of(&texts).job(), Some(texts.clone()));
+        let bad = Embed { hints: "[".into(), ..Embed::of(&texts) };
         assert_eq!(bad.job(), None);
     }
 

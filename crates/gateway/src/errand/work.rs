@@ -16,7 +16,7 @@ use crate::supply::{Answers, Supply};
 use crate::transcript::Product;
 use ambar_attribution::{Evidence, RetrievalParameters, SpanParameters};
 use ambar_base::ErrorCode;
-use ambar_compute::{Finish, GenerateJob, Prompt};
+use ambar_compute::{EmbedJob, Finish, GenerateJob, Prompt};
 use ambar_corpus::Corpus;
 use ambar_receipt::{Counter, Counters};
 use bytes::Bytes;
@@ -64,9 +64,10 @@ impl Admitted {
                 }
                 None => Err(unread()),
             },
-            (Work::Embed(inputs), Some(Offer::Engine(supply))) => {
-                self.embed(&supply, inputs, frames).await
-            }
+            (Work::Embed(job), Some(Offer::Engine(supply))) => match job.job() {
+                Some(job) => self.embed(&supply, job, frames).await,
+                None => Err(unread()),
+            },
             (Work::Retrieve(asked), Some(Offer::Datanet(corpus))) => {
                 self.retrieve(corpus, asked, frames).await
             }
@@ -134,13 +135,14 @@ impl Admitted {
     async fn embed(
         &self,
         supply: &Supply,
-        inputs: Vec<String>,
+        job: EmbedJob,
         frames: &mpsc::Sender<Bytes>,
     ) -> Result<Frame, CallError> {
+        supply.check_embed(&job).map_err(|failure| failed(&failure))?;
         let _turn = self.turn(supply).await?;
         let engine = Arc::clone(supply.engine(self.permit()));
         let product = forwarded(frames, &self.cancel, |client, cancel| async move {
-            embed(&engine, inputs, &client, &cancel).await
+            embed(&engine, job, &client, &cancel).await
         });
         let product = product.await;
         let tokens = product.usage.tokens_in.unwrap_or_default();

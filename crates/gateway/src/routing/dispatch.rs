@@ -23,7 +23,7 @@ use crate::transcript::Product;
 use ambar_attribution::retrieval::RetrievalParameters;
 use ambar_attribution::{Evidence, SpanEvidence, SpanParameters};
 use ambar_base::{Digest, ErrorCode, Price};
-use ambar_compute::GenerateJob;
+use ambar_compute::{EmbedJob, GenerateJob};
 use ambar_receipt::routing::{CANDIDATES_MAX, REASON_BYTES_MAX};
 use ambar_receipt::{Candidate, Counters, OneCall, Routing, Verdict, bill};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,7 @@ struct Chosen {
 /// The work of a model.
 enum Asked {
     Generate(GenerateJob),
-    Embed(Vec<String>),
+    Embed(EmbedJob),
 }
 
 /// One work on a part: who is asked in which order, and what became of them.
@@ -186,10 +186,10 @@ impl<'a> Dispatch<'a> {
     pub(crate) async fn embed(
         &self,
         part: usize,
-        inputs: Vec<String>,
+        job: EmbedJob,
         client: &mpsc::Sender<CallEvent>,
     ) -> Product {
-        self.produce(part, &Asked::Embed(inputs), client).await
+        self.produce(part, &Asked::Embed(job), client).await
     }
 
     /// Asks one node; what came of it, and whether another could do better if it is nothing.
@@ -212,7 +212,7 @@ impl<'a> Dispatch<'a> {
                 let engine = supply.engine(self.reservation.permit());
                 let product = match asked {
                     Asked::Generate(job) => generate(engine, job.clone(), client, cancel).await,
-                    Asked::Embed(inputs) => embed(engine, inputs.clone(), client, cancel).await,
+                    Asked::Embed(job) => embed(engine, job.clone(), client, cancel).await,
                 };
                 let elsewhere = is_own_trouble(product.failure.as_ref());
                 (product, elsewhere)
@@ -221,8 +221,8 @@ impl<'a> Dispatch<'a> {
             (Place::There(peer), Asked::Generate(job)) => {
                 self.remote(part, server, peer).generate(job, client, cancel).await
             }
-            (Place::There(peer), Asked::Embed(inputs)) => {
-                self.remote(part, server, peer).embed(inputs.clone(), client, cancel).await
+            (Place::There(peer), Asked::Embed(job)) => {
+                self.remote(part, server, peer).embed(job, client, cancel).await
             }
         }
     }

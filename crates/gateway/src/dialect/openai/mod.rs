@@ -9,15 +9,15 @@
 //!   and everything by which other servers limit answers: the price is held for it, so engines
 //!   get it from us, and other names for it are refused (`OWNED` of `request::options`).
 //! * **Carried by every engine**: messages of text, `prompt` (one text), `input` (texts),
-//!   `temperature`, `top_p`, `seed`, `stop`, `encoding_format`, `dimensions` (only the model's
-//!   own).
+//!   `temperature`, `top_p`, `seed`, `stop`, `encoding_format`, and the `dimensions` that the
+//!   model has anyway.
 //! * **Hints**, which do not change the answer and go on where an engine takes them: `HARMLESS`
 //!   of `request::fields`.
 //! * **Everything else changes the answer**: tools, structured output, penalties, log
 //!   probabilities, images, fields that this dialect does not know. It goes on as it was
 //!   written, unless it has its neutral value (the lists `NEUTRAL`); an engine that cannot carry
 //!   it refuses it with `invalid_request` and the field's name in `param`, and nothing is
-//!   charged. `/v1/embeddings` and `/v1/responses` refuse what they do not know themselves.
+//!   charged. `/v1/responses` refuses what it does not know itself.
 //!
 //! Headers: `Authorization: Bearer CERTIFICATE`, `Idempotency-Key`, `Ambar-Purpose`,
 //! `Ambar-Price-Max` (credits: the call is refused if it may cost more), and an agent's

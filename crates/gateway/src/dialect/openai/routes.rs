@@ -89,10 +89,8 @@ pub async fn responses(State(calls): Gateway, request: Request) -> Reply {
 /// `POST /v1/embeddings`
 pub async fn embeddings(State(calls): Gateway, request: Request) -> Reply {
     let mut incoming = Incoming::read(EMBEDDINGS, request).await?;
-    let embedding::Embedding { model, inputs, wanted } = embedding::parse(incoming.take_fields())?;
-    let accepted = calls
-        .call(incoming.into_call(model, Job::Embed { inputs, width: wanted.dimensions }))
-        .await?;
+    let embedding::Embedding { model, job, wanted } = embedding::parse(incoming.take_fields())?;
+    let accepted = calls.call(incoming.into_call(model, Job::Embed(job))).await?;
     Ok(answer::embedded(accepted, &wanted).await?)
 }
 

@@ -1,21 +1,23 @@
 //! `/v1/embeddings`: texts to turn into vectors.
+//!
+//! Texts, and how numbers are written, are ours; all else that changes the vectors goes on to the
+//! engine, which carries it or refuses it by name.
 
-use super::fields::{Fields, HARMLESS, Neutral};
+use super::fields::{Fields, HARMLESS, Rest};
 use super::options::texts;
 use crate::call::CallError;
 use ambar_compute::limits::EMBED_INPUTS_MAX;
+use ambar_compute::vectors::DIMENSIONS;
+use ambar_compute::{EmbedJob, Extras};
 use serde_json::Value;
-
-/// There is nothing to stream in a vector.
-const NEUTRAL: &[Neutral] = &[("stream", &["false"])];
 
 /// What is asked for.
 #[derive(Debug)]
 pub struct Embedding {
     /// The capsule.
     pub model: String,
-    /// The texts.
-    pub inputs: Vec<String>,
+    /// The texts, and what is asked of their vectors.
+    pub job: EmbedJob,
     /// What the answer has to be like.
     pub wanted: Wanted,
 }
@@ -46,12 +48,16 @@ pub enum Encoding {
 /// [`ErrorCode::RequestInvalid`](ambar_base::ErrorCode::RequestInvalid), with the field.
 pub fn parse(mut fields: Fields) -> Result<Embedding, CallError> {
     let inputs = inputs(&mut fields)?;
-    let dimensions = dimensions(&mut fields)?;
+    let dimensions = dimensions(&fields)?;
     let encoding = encoding(&mut fields)?;
     let wanted = Wanted { inputs: inputs.len(), dimensions, encoding };
     let model = fields.required_text("model")?;
-    fields.finish(HARMLESS, NEUTRAL)?;
-    Ok(Embedding { model, inputs, wanted })
+    if fields.flag("stream")? {
+        return Err(fields.refuse("stream", "has no meaning for vectors"));
+    }
+    let Rest { fields, hints } = fields.rest(HARMLESS, &[]);
+    let job = EmbedJob { inputs, extras: Extras { messages: None, fields, hints } };
+    Ok(Embedding { model, job, wanted })
 }
 
 fn inputs(fields: &mut Fields) -> Result<Vec<String>, CallError> {
@@ -75,11 +81,12 @@ pub fn is_tokens(value: &Value) -> bool {
     value.is_number() || value.is_array()
 }
 
-fn dimensions(fields: &mut Fields) -> Result<Option<usize>, CallError> {
-    let Some(dimensions) = fields.natural("dimensions")? else { return Ok(None) };
-    match usize::try_from(dimensions) {
-        Ok(dimensions @ 1..) => Ok(Some(dimensions)),
-        _ => Err(fields.refuse("dimensions", "is not a positive number")),
+/// The width that vectors must have. It stays among the fields: the engine is told, too.
+fn dimensions(fields: &Fields) -> Result<Option<usize>, CallError> {
+    let Some(value) = fields.get(DIMENSIONS) else { return Ok(None) };
+    match value.as_u64().map(usize::try_from) {
+        Some(Ok(dimensions @ 1..)) => Ok(Some(dimensions)),
+        _ => Err(fields.refuse(DIMENSIONS, "is not a positive number")),
     }
 }
 

@@ -131,8 +131,8 @@ pub fn input_of(path: &str, body: &[u8]) -> Option<(String, bool)> {
         COMPLETIONS => completion::parse(fields).ok()?,
         RESPONSES => responses::request::parse(fields).ok()?.0,
         EMBEDDINGS => {
-            let embedding::Embedding { inputs, wanted, .. } = embedding::parse(fields).ok()?;
-            return Some((Job::Embed { inputs, width: wanted.dimensions }.input(), false));
+            let embedding::Embedding { job, .. } = embedding::parse(fields).ok()?;
+            return Some((Job::Embed(job).input(), false));
         }
         _ => return None,
     };

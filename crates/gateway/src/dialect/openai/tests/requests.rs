@@ -274,13 +274,17 @@ fn text_completions() {
 fn embeddings() {
     let check = |more: Value, inputs: &[&str], dimensions, encoding| {
         let asked = embedding::parse(fields(&an_embedding(&more))).unwrap();
-        assert_eq!(asked.inputs, inputs);
+        assert_eq!(asked.job.inputs, inputs);
         assert_eq!(asked.wanted, Wanted { inputs: inputs.len(), dimensions, encoding });
     };
     check(json!({}), &["hi"], None, Encoding::Float);
     check(json!({"encoding_format": "base64"}), &["hi"], None, Encoding::Base64);
     let more = json!({"input": ["a", ""], "encoding_format": "float", "dimensions": 2});
     check(more, &["a", ""], Some(2), Encoding::Float);
+    let more = json!({"dimensions": 2, "task": "query", "user": "u", "encoding_format": "base64"});
+    let extras = embedding::parse(fields(&an_embedding(&more))).unwrap().job.extras;
+    assert_eq!(Value::Object(extras.fields), json!({"dimensions": 2, "task": "query"}));
+    assert_eq!(Value::Object(extras.hints), json!({"user": "u"}));
     let check = |param, more: Value| {
         refused(embedding::parse(fields(&an_embedding(&more))), param, &more);
     };
@@ -293,6 +297,7 @@ fn embeddings() {
     check("input[1]", json!({"input": ["a", {}]}));
     check("input", json!({"input": vec!["a"; EMBED_INPUTS_MAX + 1]}));
     check("dimensions", json!({"dimensions": 0}));
+    check("dimensions", json!({"dimensions": 1.5}));
     check("encoding_format", json!({"encoding_format": "int8"}));
     check("stream", json!({"stream": true}));
 }

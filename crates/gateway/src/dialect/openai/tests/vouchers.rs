@@ -59,6 +59,12 @@ fn inputs_are_what_receipts_hash() {
     check(CHAT, body, Some(("a", true)));
     check(COMPLETIONS, json!({"model": "m", "prompt": ["once"]}), Some(("once", false)));
     check(EMBEDDINGS, json!({"model": "m", "input": ["a", "b"]}), Some(("a\nb", false)));
+    let fields = json!({"dimensions": 2, "task": "q"});
+    let mut body =
+        json!({"model": "m", "input": ["a", "b"], "user": "u", "encoding_format": "float"});
+    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let hashed = r#"{"fields":{"dimensions":2,"task":"q"},"input":["a","b"]}"#;
+    check(EMBEDDINGS, body, Some((hashed, false)));
     check(CHAT, json!({"model": "m"}), None);
     check("/v1/models", json!({"model": "m", "prompt": "once"}), None);
 }
