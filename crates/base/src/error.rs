@@ -80,7 +80,7 @@ codes! {
     ChannelEmpty "channel_empty" 402 3 "add credits with `ambar channel fund`";
     ChannelExpired "channel_expired" 403 3 "open a new channel with `ambar license`";
     ChannelUnknown "channel_unknown" 404 4 "list channels with `ambar channel list`";
-    ClockSkew "clock_skew" 503 6 "set the machine's clock";
+    ClockSkew "clock_skew" 400 2 "set the clock of the machine that signed the request";
     ContentKeyMissing "content_key_missing" 404 4 "ask the owner's node for the key: name it with --key-node";
     ContentKeyWrong "content_key_wrong" 502 5 "this is not the key of the content; ask the owner's node";
     ContextTooLong "context_length_exceeded" 400 2 "send a shorter prompt";

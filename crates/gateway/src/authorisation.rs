@@ -113,8 +113,11 @@ pub(crate) fn agent_of(
     }
     let away = time.distance_ms(now);
     if away > AUTHORISATION_AGE_MS_MAX {
-        let message = format!("the agent signed {away} ms away from this gateway's time");
-        return Err(CallError::new(ErrorCode::ClockSkew, message));
+        let message = format!(
+            "the agent signed {away} ms away from this gateway's time, at most \
+             {AUTHORISATION_AGE_MS_MAX}: set the clock of the machine that signs"
+        );
+        return Err(CallError::new(ErrorCode::ClockSkew, message).at("Ambar-Agent-Time"));
     }
     Ok(Some(agent))
 }
@@ -233,7 +236,10 @@ mod tests {
         assert!(at(NOW.0 + AUTHORISATION_AGE_MS_MAX).is_ok());
         let beyond = AUTHORISATION_AGE_MS_MAX + 1;
         for time in [NOW.0 + beyond, NOW.0 - beyond] {
-            assert_eq!(at(time).unwrap_err().code, ErrorCode::ClockSkew);
+            let refused = at(time).unwrap_err();
+            assert_eq!((refused.code, refused.retry), (ErrorCode::ClockSkew, false));
+            assert_eq!(refused.param.as_deref(), Some("Ambar-Agent-Time"));
+            assert!(refused.message.contains("the machine that signs"), "{refused}");
         }
     }
 }

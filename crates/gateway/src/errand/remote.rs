@@ -76,9 +76,12 @@ impl From<CallError> for Trouble {
     }
 }
 
+/// What the caller is told of a node's refusal. An errand that comes too late, or from a clock
+/// that differs, is the two nodes' affair: the caller's own time is not wrong.
 fn trouble(failed: Failed) -> Trouble {
     let Failed { code, message, param, retry, elsewhere, .. } = failed;
     let code = ErrorCode::ALL.iter().copied().find(|known| known.text() == code);
+    let code = code.filter(|code| *code != ErrorCode::ClockSkew);
     let error = CallError {
         param,
         retry: retry.is_some(),
@@ -295,5 +298,31 @@ impl Taken {
             failure,
             first: self.first,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_node_says_is_told_but_for_clocks_that_differ() {
+        let check = |code: &str, expect| {
+            let failed = Failed {
+                code: code.to_owned(),
+                message: "no".into(),
+                param: None,
+                retry: Some(20),
+                elsewhere: true,
+                used: Done::default(),
+            };
+            let Trouble { error, elsewhere } = trouble(failed);
+            assert_eq!((error.code, error.retry_after_ms), (expect, Some(20)), "{code}");
+            assert!(elsewhere);
+        };
+        check("engine_busy", ErrorCode::EngineBusy);
+        check("context_length_exceeded", ErrorCode::ContextTooLong);
+        check("clock_skew", ErrorCode::BadGateway);
+        check("from_a_later_version", ErrorCode::BadGateway);
     }
 }
