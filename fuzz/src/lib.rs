@@ -2,8 +2,8 @@
 //!
 //! A [`Target`] is a plain function over bytes that panics when a promise is broken. The
 //! same functions are driven by [`run`] on any toolchain, and by libFuzzer through
-//! `fuzz_targets/`. This workspace knows no disk format of the wiring crates, except the
-//! frames of the call journal, whose source it compiles for itself.
+//! `fuzz_targets/`. The wiring crates are too large for this workspace. Of the gateway it compiles
+//! two files for itself: the frames of the call journal, and the words between nodes.
 //!
 //! **Invariant**: a target is one file in `targets/` and one row of [`TARGETS`]; its seeds
 //! are made by the project's own encoders, so that they follow every change of a format.
@@ -14,6 +14,8 @@ pub mod random;
 pub mod run;
 pub mod sample;
 pub mod targets;
+#[path = "../../crates/gateway/src/errand/wire.rs"]
+pub mod wire;
 
 pub use targets::TARGETS;
 

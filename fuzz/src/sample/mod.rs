@@ -1,6 +1,7 @@
 //! Values to begin with, made by the project's own types.
 
 pub mod dispute;
+pub mod errand;
 pub mod ledger;
 pub mod manifest;
 pub mod terms;

@@ -6,17 +6,22 @@ mod chunk_proof;
 mod conflict;
 mod contributors;
 mod decision;
+mod errand;
 mod evidence;
 mod fact;
+mod frame;
 mod journal;
 mod leaf;
 mod manifest;
+mod one_call;
 mod outcome;
 mod plan;
 mod receipt_document;
 mod receipt_file;
 mod receipt_leaf;
 mod sealing;
+mod served_line;
+mod sign_request;
 mod state;
 mod tariff;
 mod terms_document;
@@ -34,17 +39,22 @@ pub const TARGETS: &[Target] = &[
     conflict::TARGET,
     contributors::TARGET,
     decision::TARGET,
+    errand::TARGET,
     evidence::TARGET,
     fact::TARGET,
+    frame::TARGET,
     journal::TARGET,
     leaf::TARGET,
     manifest::TARGET,
+    one_call::TARGET,
     outcome::TARGET,
     plan::TARGET,
     receipt_document::TARGET,
     receipt_file::TARGET,
     receipt_leaf::TARGET,
     sealing::TARGET,
+    served_line::TARGET,
+    sign_request::TARGET,
     state::TARGET,
     tariff::TARGET,
     terms_document::TARGET,

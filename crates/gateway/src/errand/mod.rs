@@ -9,11 +9,14 @@
 //! **Invariants**: the caller's certificate never leaves its gateway. What a node serves is
 //! durable there before it says that it is done, and it signs no line that says more.
 
+mod convert;
 pub mod remote;
 pub mod served;
 pub mod service;
 pub mod sign;
 pub mod wire;
+#[cfg(test)]
+mod wire_tests;
 mod work;
 
 pub use service::{Errands, ErrandsSettings};

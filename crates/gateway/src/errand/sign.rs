@@ -5,14 +5,15 @@
 //! gateway, with no more counted than it counted itself.
 
 use super::served::{Served, ServedLog};
+use super::wire::{SignAnswer, SignRequest};
 use super::{Errands, SIGN_PATH};
 use crate::archive::ArchiveError;
 use crate::peers::{Peer, Peers};
 use ambar_base::codec;
-use ambar_base::{Encode, PublicKey, Signature, choice, record, tree};
+use ambar_base::{Encode, PublicKey, Signature, tree};
+use ambar_receipt::ServedLine;
 use ambar_receipt::batch::BATCH_LEAVES_MAX;
 use ambar_receipt::leaf::LINES_MAX;
-use ambar_receipt::{NodeLines, ServedLine};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::time::Duration;
@@ -21,32 +22,6 @@ use std::time::Duration;
 pub const SIGN_WAIT: Duration = Duration::from_secs(2);
 /// Longest answer, bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-
-record! {
-    /// What a gateway wants signed.
-    pub struct SignRequest {
-        /// The gateway, by node number.
-        pub gateway: u64,
-        /// Its batch.
-        pub batch: u64,
-        /// The node, how many lines, and their root.
-        pub lines: NodeLines,
-        /// The lines in the order of their tree.
-        pub served: Vec<ServedLine>,
-    }
-}
-
-choice! {
-    /// What the node says.
-    pub enum SignAnswer {
-        /// Its signature.
-        Signed(Signature) = 1,
-        /// It does not know these lines, or served less: (channel, number).
-        Unknown(Vec<(u64, u64)>) = 2,
-        /// It does not sign, for another reason.
-        Refused(String) = 3,
-    }
-}
 
 /// Why a gateway has no signature.
 #[derive(Clone, Debug, PartialEq, Eq)]

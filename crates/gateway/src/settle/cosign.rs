@@ -5,7 +5,8 @@
 
 use super::{Settler, Trouble};
 use crate::call::ReceiptId;
-use crate::errand::sign::{SignRequest, Unsigned, signature_of};
+use crate::errand::sign::{Unsigned, signature_of};
+use crate::errand::wire::SignRequest;
 use crate::peers::Peer;
 use crate::record::Metered;
 use crate::view::LedgerView;
