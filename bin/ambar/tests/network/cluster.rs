@@ -18,6 +18,8 @@ const HEARTBEAT_MS: &str = "200";
 /// A network on this machine.
 pub struct Cluster {
     directory: TempDir,
+    /// The validators as others dial them.
+    peers: Vec<String>,
     nodes: Vec<Option<Node>>,
 }
 
@@ -50,8 +52,26 @@ impl Cluster {
 
     fn found(validators: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        init(&directory, &free_addresses(validators));
-        Self { directory, nodes: (0..validators).map(|_| None).collect() }
+        let hosts = free_addresses(validators);
+        let founded = init(&directory, &hosts);
+        let homes = founded["homes"].as_array().unwrap();
+        let peer = |(home, host): (&Value, _)| format!("{}@{host}", text(home, "validator"));
+        let peers = homes.iter().zip(&hosts).map(peer).collect();
+        Self { directory, peers, nodes: (0..validators).map(|_| None).collect() }
+    }
+
+    /// Makes the home of a further node, which has no seat; its place among the nodes.
+    pub fn join(&mut self) -> usize {
+        let node = self.nodes.len();
+        let (genesis, out) = (self.home(0).join("network/genesis"), self.home(node));
+        let (genesis, out) = (genesis.to_str().unwrap(), out.to_str().unwrap());
+        let mut arguments = vec!["network", "join", genesis, "--out", out];
+        let host = free_addresses(1).remove(0);
+        arguments.extend(["--host", &host, "--heartbeat", HEARTBEAT_MS]);
+        self.peers.iter().for_each(|peer| arguments.extend(["--peer", peer]));
+        Person::new(&self.path("nobody"), NOBODY).json(&arguments);
+        self.nodes.push(None);
+        node
     }
 
     /// The same, each writing all it has to say into `N.log` beside the homes.
