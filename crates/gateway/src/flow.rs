@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 /// Calls that wait for one engine, of all payers together.
 pub const WAITING_MAX: usize = 4_096;
-/// Calls of one payer that wait for one engine.
-pub const WAITING_PER_PAYER_MAX: usize = 1_024;
+/// Calls of one payer that wait for one engine, unless the operator says otherwise.
+pub const WAITING_PER_PAYER_DEFAULT: usize = 1_024;
 /// The shortest time after which a refused call is told to come back.
 pub const RETRY_AFTER_MIN: Duration = Duration::from_millis(500);
 /// The longest.
@@ -83,6 +83,8 @@ struct State {
 
 struct Inside {
     slots: usize,
+    /// Places of one payer at most.
+    per_payer: usize,
     state: Mutex<State>,
 }
 
@@ -130,10 +132,12 @@ impl State {
 }
 
 impl Turnstile {
-    /// A queue before an engine that does so many things at once, at least one.
+    /// A queue before an engine that does so many things at once, with so many places for each
+    /// payer, at least one of either.
     #[must_use]
-    pub fn new(slots: usize) -> Self {
-        Self(Arc::new(Inside { slots: slots.max(1), state: Mutex::default() }))
+    pub fn new(slots: usize, per_payer: usize) -> Self {
+        let (slots, per_payer) = (slots.max(1), per_payer.max(1));
+        Self(Arc::new(Inside { slots, per_payer, state: Mutex::default() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -155,9 +159,10 @@ impl Turnstile {
         let mut state = self.lock();
         let all = state.places.values().sum::<usize>();
         let own = state.places.get(&payer).copied().unwrap_or_default();
-        if all >= WAITING_MAX || own >= WAITING_PER_PAYER_MAX {
+        let own_full = own >= self.0.per_payer;
+        if all >= WAITING_MAX || own_full {
             let retry_after = self.expected(&state, all);
-            return Err(Full { own: own >= WAITING_PER_PAYER_MAX, retry_after });
+            return Err(Full { own: own_full, retry_after });
         }
         *state.places.entry(payer).or_default() += 1;
         Ok(Place { turnstile: self.clone(), payer, urgency })

@@ -3,6 +3,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
 
+fn turnstile(slots: usize) -> Turnstile {
+    Turnstile::new(slots, WAITING_PER_PAYER_DEFAULT)
+}
+
 fn waiting(turnstile: &Turnstile, payer: u64, urgency: Priority) -> BoxFuture<'static, Turn> {
     let mut turn = turnstile.place(payer, urgency).ok().unwrap().turn().boxed();
     // Polled once, so that it is in the queue.
@@ -14,7 +18,7 @@ fn waiting(turnstile: &Turnstile, payer: u64, urgency: Priority) -> BoxFuture<'s
 
 /// The order in which calls get the one slot.
 fn order(calls: &[(u64, Priority)]) -> Vec<usize> {
-    let turnstile = Turnstile::new(1);
+    let turnstile = turnstile(1);
     let busy = turnstile.place(99, Priority::Normal).ok().unwrap().turn().now_or_never().unwrap();
     let mut calls: Vec<_> = calls
         .iter()
@@ -52,7 +56,7 @@ fn urgency_counts_among_the_calls_of_one_payer() {
 
 #[test]
 fn whoever_leaves_is_passed_over() {
-    let turnstile = Turnstile::new(1);
+    let turnstile = turnstile(1);
     let first = waiting(&turnstile, 1, Priority::Normal).now_or_never().unwrap();
     let second = waiting(&turnstile, 2, Priority::Normal);
     let mut third = waiting(&turnstile, 3, Priority::Normal);
@@ -68,7 +72,7 @@ fn whoever_leaves_is_passed_over() {
 
 #[test]
 fn a_turn_that_nobody_takes_is_the_next_ones() {
-    let turnstile = Turnstile::new(1);
+    let turnstile = turnstile(1);
     let first = waiting(&turnstile, 1, Priority::Normal).now_or_never().unwrap();
     let second = waiting(&turnstile, 2, Priority::Normal);
     let mut third = waiting(&turnstile, 3, Priority::Normal);
@@ -80,18 +84,31 @@ fn a_turn_that_nobody_takes_is_the_next_ones() {
 
 #[test]
 fn queues_are_bounded() {
-    let turnstile = Turnstile::new(1);
+    let turnstile = turnstile(1);
     let _busy = waiting(&turnstile, 0, Priority::Normal).now_or_never().unwrap();
     let place = |payer| turnstile.place(payer, Priority::Normal);
-    let mut places: Vec<_> = (0..WAITING_PER_PAYER_MAX).map(|_| place(1).ok().unwrap()).collect();
+    let mut places: Vec<_> =
+        (0..WAITING_PER_PAYER_DEFAULT).map(|_| place(1).ok().unwrap()).collect();
     let full = place(1).err().unwrap();
     assert!(full.own && full.retry_after == RETRY_AFTER_MIN, "nothing is known yet: {full:?}");
-    let others = (2..).flat_map(|payer| std::iter::repeat_n(payer, WAITING_PER_PAYER_MAX));
+    let others = (2..).flat_map(|payer| std::iter::repeat_n(payer, WAITING_PER_PAYER_DEFAULT));
     places.extend(others.map_while(|payer| place(payer).ok()));
     assert_eq!(places.len(), WAITING_MAX);
     assert!(!place(1_000).err().unwrap().own);
     places.pop();
     assert!(place(1_000).is_ok());
+}
+
+#[test]
+fn a_payer_has_the_places_that_the_operator_gives_it() {
+    let turnstile = Turnstile::new(1, 2);
+    let _busy = waiting(&turnstile, 1, Priority::Normal).now_or_never().unwrap();
+    let place = |payer| turnstile.place(payer, Priority::Normal);
+    let places = [place(1), place(1), place(2)].map(|place| place.ok().unwrap());
+    assert!(place(1).err().unwrap().own, "its own calls fill it");
+    assert!(place(2).is_ok());
+    drop(places);
+    assert!(place(1).is_ok());
 }
 
 #[derive(Clone, Debug)]
@@ -116,7 +133,7 @@ proptest! {
         slots in 1usize..4,
         acts in proptest::collection::vec(act(), 0..60),
     ) {
-        let turnstile = Turnstile::new(slots);
+        let turnstile = turnstile(slots);
         let (mut queue, mut turns): (Vec<BoxFuture<'static, Turn>>, Vec<Turn>) = Default::default();
         for act in acts {
             match act {

@@ -66,4 +66,4 @@ pub use errand::Errands;
 pub use gateway::{Gateway, GatewayError, GatewaySettings, StoredReceipt};
 pub use peers::{Peer, PeerBody, PeerFailure, Peers};
 pub use serving::{Offer, Serving};
-pub use supply::Supply;
+pub use supply::{QueueLimits, Supply};

@@ -1,7 +1,7 @@
 //! What this node serves, and with what. Engines are the node's own configuration: a
 //! capsule never names one.
 
-use crate::supply::Supply;
+use crate::supply::{QueueLimits, Supply};
 use ambar_base::Cid;
 use ambar_corpus::Corpus;
 use std::collections::BTreeMap;
@@ -22,11 +22,24 @@ pub enum Offer {
 /// The versions that this node serves.
 #[derive(Default)]
 pub struct Serving {
+    limits: QueueLimits,
     changes: AtomicU64,
     offers: RwLock<BTreeMap<Cid, Offer>>,
 }
 
 impl Serving {
+    /// Nothing yet; what comes has queues of these lengths before it.
+    #[must_use]
+    pub fn with(limits: QueueLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// How long the queues before engines are.
+    #[must_use]
+    pub fn limits(&self) -> QueueLimits {
+        self.limits
+    }
+
     /// Serves a version from now on.
     pub fn insert(&self, version: Cid, offer: Offer) {
         self.write().insert(version, offer);

@@ -4,7 +4,7 @@
 //! of this gateway or an errand of another one makes permits: no route, no dialect and no
 //! passthrough can let an engine work for free, because it does not compile.
 
-use crate::flow::Turnstile;
+use crate::flow::{Turnstile, WAITING_PER_PAYER_DEFAULT};
 use ambar_compute::{
     Count, EmbedJob, Engine, EngineError, EngineInfo, Failure, GenerateJob, Prompt,
 };
@@ -14,8 +14,27 @@ use std::sync::Arc;
 /// Calls that an engine in this process works on or has in its own queue, which shares its cores
 /// between them.
 pub const SLOTS_HERE: usize = 32;
-/// Calls that are under way at an upstream, which has cores of its own.
-pub const SLOTS_UPSTREAM: usize = 1_024;
+/// Calls that are under way at an upstream, which has cores of its own, unless the operator says
+/// otherwise.
+pub const SLOTS_UPSTREAM_DEFAULT: usize = 1_024;
+
+/// How many calls an engine has at once, and how many wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Calls that are under way at an upstream; at least one.
+    pub upstream_calls: usize,
+    /// Calls of one payer that wait for one engine; at least one.
+    pub waiting_per_payer: usize,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            upstream_calls: SLOTS_UPSTREAM_DEFAULT,
+            waiting_per_payer: WAITING_PER_PAYER_DEFAULT,
+        }
+    }
+}
 
 /// An engine that this node has, what may be asked of it before anything is set aside, and the
 /// queue before it.
@@ -38,14 +57,14 @@ pub(crate) trait Answers {
 }
 
 impl Supply {
-    /// Keeps an engine.
+    /// Keeps an engine, with a queue before it.
     #[must_use]
-    pub fn new(engine: Arc<dyn Engine>) -> Self {
+    pub fn new(engine: Arc<dyn Engine>, limits: QueueLimits) -> Self {
         let slots = match engine.describe().kind {
             "gguf" | "embed" => SLOTS_HERE,
-            _ => SLOTS_UPSTREAM,
+            _ => limits.upstream_calls,
         };
-        Self { engine, turnstile: Turnstile::new(slots) }
+        Self { engine, turnstile: Turnstile::new(slots, limits.waiting_per_payer) }
     }
 
     /// The queue before the engine.

@@ -6,11 +6,13 @@
 pub mod engines;
 pub mod network;
 pub mod port;
+pub mod queues;
 pub mod retention;
 
 pub use engines::{Engines, EnginesError};
 pub use network::{NetworkConfig, NetworkConfigError, Peer};
 pub use port::{PortConfigError, TlsConfig};
+pub use queues::{Queues, QueuesError};
 pub use retention::{Retention, RetentionError};
 
 use crate::error::NodeError;
@@ -61,6 +63,8 @@ pub struct Config {
     pub retention: Retention,
     /// How it runs embedded language models.
     pub engines: Engines,
+    /// How many calls engines have, and how many wait.
+    pub queues: Queues,
     /// With what it serves which version.
     pub serving: BTreeMap<Cid, Served>,
 }
@@ -84,6 +88,8 @@ struct Written {
     ledger: Option<retention::Written>,
     #[serde(skip_serializing_if = "Option::is_none")]
     engines: Option<Engines>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<Queues>,
     #[serde(default)]
     serving: BTreeMap<String, String>,
 }
@@ -131,6 +137,7 @@ impl Config {
         let network = written.network.as_ref().map(NetworkConfig::read).transpose();
         let retention = Retention::read(written.ledger.as_ref());
         let engines = Engines::read(written.engines);
+        let queues = Queues::read(written.gateway);
         let limits = port::read_limits(written.limits.as_ref());
         Ok(Self {
             listen: written.listen,
@@ -141,6 +148,7 @@ impl Config {
             network: network.map_err(|error| format!("[network] {error}"))?,
             retention: retention.map_err(|error| format!("[ledger] {error}"))?,
             engines: engines.map_err(|error| format!("[engines] {error}"))?,
+            queues: queues.map_err(|error| format!("[gateway] {error}"))?,
             serving: serving.collect::<Result<_, String>>()?,
         })
     }
@@ -156,6 +164,7 @@ impl Config {
             network: self.network.as_ref().map(NetworkConfig::written),
             ledger: self.retention.written(),
             engines: self.engines.written(),
+            gateway: self.queues.written(),
             serving: self.serving.iter().map(|(id, s)| (id.to_string(), s.to_string())).collect(),
         };
         let text = toml::to_string(&written).map_err(|error| NodeError::Config {
@@ -201,6 +210,7 @@ mod tests {
                 memory_mib: NonZeroU64::new(512),
                 ..Engines::default()
             },
+            queues: Queues { upstream_calls: NonZeroU32::new(8), ..Queues::default() },
             serving: [
                 (id("a"), Served::Datanet),
                 (id("b"), Served::Template),
@@ -262,6 +272,10 @@ mod tests {
         check("[engines]\nstreams = 0", "streams");
         check("[engines]\nstreams = 65", "[engines] streams = 65 is too many");
         check("[engines]\nstream = 1", "stream");
+        check("[gateway]\nupstream_calls = 0", "upstream_calls");
+        check("[gateway]\nupstream_calls = 16385", "[gateway] upstream_calls = 16385 is too many");
+        check("[gateway]\nwaiting_per_payer = 4097", "[gateway] waiting_per_payer = 4097 is too");
+        check("[gateway]\nwaiting = 1", "waiting");
         check("[tls]\ncertificate = \"x\"", "[tls] certificate and key belong together");
         check("[tls]\nkeys = \"x\"", "keys");
         check("[limits]\nidle_seconds = 0", "[limits] idle_seconds = 0 is outside 1 to 86400");

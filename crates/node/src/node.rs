@@ -209,8 +209,8 @@ struct Prepared {
 fn prepare(home: Home, consensus: &dyn Consensus, gauge: &Gauge) -> Result<Prepared, NodeError> {
     let store = Store::open(&home.directory("blobs"))?;
     let index = follow::open(&home.directory("index"), &home.genesis, consensus, gauge)?;
-    let serving = Arc::new(Serving::default());
     let config = home.config()?;
+    let serving = Arc::new(Serving::with(config.queues.limits()));
     let view = LedgerView::latest(consensus)?;
     // The council may have widened the window since genesis.
     config.retention.check(view.governance()?.parameters.latest())?;

@@ -201,7 +201,7 @@ impl Kitchen<'_> {
         if let Some(key) = key {
             EngineKeys::of(self.home).keep(version, spec, key)?;
         }
-        Ok(Offer::Engine(Supply::new(engine)))
+        Ok(Offer::Engine(Supply::new(engine, self.serving.limits())))
     }
 
     /// The tokenizer among a model's files, as a file of its own. A capsule that has none, or

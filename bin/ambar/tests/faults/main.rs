@@ -15,6 +15,7 @@ mod mock;
 #[path = "../common/node.rs"]
 mod node;
 mod proxy;
+mod queue;
 mod rows;
 mod script;
 mod stalls;

@@ -1,0 +1,83 @@
+//! `[gateway]` of `node.toml`: how many calls an upstream gets at once, and how many of one payer
+//! wait for an engine.
+//!
+//! It deliberately knows no engine and no queue: what the numbers do is the gateway's.
+//!
+//! **Invariant**: what is not said here is left to the gateway, and every number that is read is
+//! above zero and within its limit.
+
+use ambar_gateway::QueueLimits;
+use ambar_gateway::flow::WAITING_MAX;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
+
+/// Most calls that are under way at one upstream: each takes a connection.
+pub const UPSTREAM_CALLS_MAX: u32 = 16_384;
+
+/// The queues before engines, as the operator wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queues {
+    /// Calls under way at one upstream; further ones wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_calls: Option<NonZeroU32>,
+    /// Calls of one payer that wait for one engine; further ones are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_per_payer: Option<NonZeroU32>,
+}
+
+/// Why `[gateway]` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} = {value} is too many: at most {max}")]
+pub struct QueuesError {
+    name: &'static str,
+    value: u32,
+    max: usize,
+}
+
+fn count(number: NonZeroU32) -> usize {
+    usize::try_from(number.get()).unwrap_or(usize::MAX)
+}
+
+impl Queues {
+    /// What engines are served with.
+    #[must_use]
+    pub fn limits(&self) -> QueueLimits {
+        let default = QueueLimits::default();
+        QueueLimits {
+            upstream_calls: self.upstream_calls.map_or(default.upstream_calls, count),
+            waiting_per_payer: self.waiting_per_payer.map_or(default.waiting_per_payer, count),
+        }
+    }
+
+    pub(super) fn read(written: Option<Self>) -> Result<Self, QueuesError> {
+        let queues = written.unwrap_or_default();
+        let limits = [
+            ("upstream_calls", queues.upstream_calls, UPSTREAM_CALLS_MAX as usize),
+            ("waiting_per_payer", queues.waiting_per_payer, WAITING_MAX),
+        ];
+        for (name, value, max) in limits {
+            if let Some(value) = value.filter(|value| count(*value) > max) {
+                return Err(QueuesError { name, value: value.get(), max });
+            }
+        }
+        Ok(queues)
+    }
+
+    pub(super) fn written(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_left_to_the_gateway() {
+        assert_eq!(Queues::default().limits(), QueueLimits::default());
+        let queues = Queues { waiting_per_payer: NonZeroU32::new(3), ..Queues::default() };
+        let expect = QueueLimits { waiting_per_payer: 3, ..QueueLimits::default() };
+        assert_eq!(queues.limits(), expect);
+    }
+}
