@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// An account by DID or id.
 #[utoipa::path(get, path = "/api/v1/accounts/{account}",
+    operation_id = "account", tag = "accounts",
     params(("account" = String, Path)), responses((status = 200, body = Account)))]
 pub(super) async fn account(
     State(app): State<Arc<App>>,
@@ -33,7 +34,9 @@ pub(super) struct Of {
 }
 
 /// The grants of an account.
-#[utoipa::path(get, path = "/api/v1/grants", params(("account" = String, Query)),
+#[utoipa::path(get, path = "/api/v1/grants",
+    operation_id = "list_grants", tag = "accounts",
+    params(("account" = String, Query)),
     responses((status = 200, body = Vec<Grant>)))]
 pub(super) async fn grants(
     State(app): State<Arc<App>>,
@@ -72,7 +75,9 @@ fn grant(app: &App, view: &LedgerView, number: u64) -> Result<Grant, Failure> {
 }
 
 /// The channels of an account that are not paid out.
-#[utoipa::path(get, path = "/api/v1/channels", params(("account" = String, Query)),
+#[utoipa::path(get, path = "/api/v1/channels",
+    operation_id = "list_channels", tag = "accounts",
+    params(("account" = String, Query)),
     responses((status = 200, body = Vec<Channel>)))]
 pub(super) async fn channels(
     State(app): State<Arc<App>>,
@@ -91,7 +96,9 @@ pub(super) async fn channels(
 }
 
 /// A channel.
-#[utoipa::path(get, path = "/api/v1/channels/{channel}", params(("channel" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/channels/{channel}",
+    operation_id = "channel", tag = "accounts",
+    params(("channel" = String, Path)),
     responses((status = 200, body = Channel)))]
 pub(super) async fn channel(
     State(app): State<Arc<App>>,

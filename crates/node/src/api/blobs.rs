@@ -15,6 +15,7 @@ use ambar_gateway::view::LedgerView;
 use ambar_ledger::Key;
 use ambar_ledger::object::{Grant, Version};
 use ambar_ledger::query::State as _;
+use ambar_store::StoreError;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -38,6 +39,7 @@ const PIPE_BYTES: usize = 1 << 20;
 
 /// Stores a blob. The request is signed by any account.
 #[utoipa::path(put, path = "/api/v1/blobs",
+    operation_id = "put_blob", tag = "content",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Blob)))]
 pub(super) async fn put(State(app): State<Arc<App>>, party: Party, body: Body) -> Answer<Blob> {
@@ -51,7 +53,16 @@ pub(super) async fn put(State(app): State<Arc<App>>, party: Party, body: Body) -
 
 fn store(app: &App, reader: Hashing<impl Read>, expected: Digest) -> Result<Blob, Failure> {
     let mut reader = reader;
-    let (root, bytes) = app.store.put(&mut reader)?;
+    let stored = app.store.put(&mut reader);
+    if reader.bytes > BLOB_BYTES_MAX {
+        let message = format!("a blob has at most {BLOB_BYTES_MAX} bytes");
+        return Err(Failure::new(ErrorCode::RequestTooLarge, message));
+    }
+    let (root, bytes) = match stored {
+        // The other side is the client.
+        Err(StoreError::Peer(error)) => return Err(Failure::invalid(format!("the body: {error}"))),
+        stored => stored?,
+    };
     if reader.digest() == expected {
         return Ok(Blob { root: root.to_string(), bytes });
     }
@@ -82,7 +93,7 @@ impl<R: Read> Read for Hashing<R> {
         self.hasher.update(&buffer[..count]);
         self.bytes += count as u64;
         if self.bytes > BLOB_BYTES_MAX {
-            return Err(io::Error::other(format!("a blob has at most {BLOB_BYTES_MAX} bytes")));
+            return Err(io::Error::other("the blob is too long"));
         }
         Ok(count)
     }
@@ -98,6 +109,7 @@ pub(super) struct Within {
 /// the form `bytes=N-` the rest from byte N on: for a fetch that broke off. If it did
 /// because the blob is damaged, asking for the rest is refused with `blob_corrupt`.
 #[utoipa::path(get, path = "/api/v1/blobs/{root}",
+    operation_id = "blob", tag = "content",
     params(("root" = String, Path), ("capsule" = String, Query), ("range" = Option<String>, Header)),
     responses(
         (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),

@@ -14,9 +14,6 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Most blocks of one answer.
-const BLOCKS_MAX: usize = 1_000;
-
 #[derive(Deserialize)]
 pub(super) struct Page {
     after: Option<u64>,
@@ -25,13 +22,14 @@ pub(super) struct Page {
 
 /// Blocks above a height, oldest first; without one the newest.
 #[utoipa::path(get, path = "/api/v1/blocks",
+    operation_id = "list_blocks", tag = "ledger",
     params(("after" = Option<u64>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Vec<BlockRow>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Asked(page): Asked<Page>,
 ) -> Answer<Vec<BlockRow>> {
-    let (head, limit) = (app.consensus.head().height.0, limit(page.limit).min(BLOCKS_MAX) as u64);
+    let (head, limit) = (app.consensus.head().height.0, limit(page.limit)? as u64);
     let oldest = app.consensus.oldest()?.0;
     let newest = head.saturating_sub(limit).max(oldest.saturating_sub(1));
     let after = page.after.unwrap_or(newest);
@@ -63,7 +61,9 @@ fn block_at(app: &App, height: u64) -> Result<ambar_consensus::Block, Failure> {
 }
 
 /// A block.
-#[utoipa::path(get, path = "/api/v1/blocks/{height}", params(("height" = u64, Path)),
+#[utoipa::path(get, path = "/api/v1/blocks/{height}",
+    operation_id = "block", tag = "ledger",
+    params(("height" = u64, Path)),
     responses((status = 200, body = Block)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Block> {
     let height = number("block", &text)?;
@@ -157,7 +157,9 @@ pub(super) struct How {
 
 /// Recomputes everything from the oldest block that is kept; with `archive` from genesis or not
 /// at all. One audit runs at a time.
-#[utoipa::path(get, path = "/api/v1/audit", params(("archive" = Option<bool>, Query)),
+#[utoipa::path(get, path = "/api/v1/audit",
+    operation_id = "audit", tag = "ledger",
+    params(("archive" = Option<bool>, Query)),
     responses((status = 200, body = AuditReport)))]
 pub(super) async fn audit(
     State(app): State<Arc<App>>,
@@ -182,6 +184,7 @@ pub(super) async fn audit(
 
 /// How far the audit under way is. The phase is `idle` if there is none.
 #[utoipa::path(get, path = "/api/v1/audit/progress",
+    operation_id = "audit_progress", tag = "ledger",
     responses((status = 200, body = Progress)))]
 pub(super) async fn audit_progress(State(app): State<Arc<App>>) -> Json<Progress> {
     Json(progress(app.audit_gauge.work()))

@@ -36,6 +36,7 @@ fn known_kind(kind: Option<&str>) -> Result<Option<&str>, Failure> {
 
 /// The latest versions of all lines, newest first.
 #[utoipa::path(get, path = "/api/v1/capsules",
+    operation_id = "list_capsules", tag = "catalogue",
     params(("kind" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Vec<CapsuleRow>)))]
 pub(super) async fn list(
@@ -43,12 +44,14 @@ pub(super) async fn list(
     Asked(listing): Asked<Listing>,
 ) -> Answer<Vec<CapsuleRow>> {
     let (view, kind) = (ledger(&app)?, known_kind(listing.kind.as_deref())?);
-    let rows = app.index.capsules(kind, limit(listing.limit))?;
+    let rows = app.index.capsules(kind, limit(listing.limit)?)?;
     rows.iter().map(|row| capsule_row(&view, row)).collect::<Result<_, _>>().map(Json)
 }
 
 /// A capsule by id or registered name.
-#[utoipa::path(get, path = "/api/v1/capsules/{capsule}", params(("capsule" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/capsules/{capsule}",
+    operation_id = "capsule", tag = "catalogue",
+    params(("capsule" = String, Path)),
     responses((status = 200, body = Capsule)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Capsule> {
     let view = ledger(&app)?;
@@ -163,6 +166,7 @@ fn plan(view: &LedgerView, version: &Version) -> Result<Vec<PlanEntry>, Failure>
 
 /// A capsule's signed manifest in the compact encoding.
 #[utoipa::path(get, path = "/api/v1/capsules/{capsule}/manifest",
+    operation_id = "manifest", tag = "catalogue",
     params(("capsule" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn octets(
@@ -183,6 +187,7 @@ pub(super) struct Search {
 
 /// Capsules whose name or description holds the words.
 #[utoipa::path(get, path = "/api/v1/search",
+    operation_id = "search", tag = "catalogue",
     params(("q" = String, Query), ("kind" = Option<String>, Query),
         ("limit" = Option<u32>, Query)),
     responses((status = 200, body = SearchAnswer)))]
@@ -191,7 +196,7 @@ pub(super) async fn search(
     Asked(search): Asked<Search>,
 ) -> Answer<SearchAnswer> {
     let (view, kind) = (ledger(&app)?, known_kind(search.kind.as_deref())?);
-    let found = app.index.search(&search.q, kind, limit(search.limit))?;
+    let found = app.index.search(&search.q, kind, limit(search.limit)?)?;
     let hits = found.into_iter().map(|hit| {
         let capsule = capsule_row(&view, &hit.row)?;
         Ok(SearchHit { capsule, description: hit.row.description, score: hit.score })
@@ -208,13 +213,14 @@ pub(super) struct Since {
 
 /// The catalogue's feed: every published version, oldest first.
 #[utoipa::path(get, path = "/api/v1/catalogue/changes",
+    operation_id = "catalogue_changes", tag = "catalogue",
     params(("since" = Option<u64>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Changes)))]
 pub(super) async fn changes(
     State(app): State<Arc<App>>,
     Asked(page): Asked<Since>,
 ) -> Answer<Changes> {
-    let (view, limit) = (ledger(&app)?, limit(page.limit));
+    let (view, limit) = (ledger(&app)?, limit(page.limit)?);
     let since = page.since.unwrap_or_default();
     let rows = app.index.changes(since, limit)?;
     let next = rows.last().map_or(since, |row| row.sequence);
@@ -227,7 +233,9 @@ pub(super) async fn changes(
 }
 
 /// Terms by id.
-#[utoipa::path(get, path = "/api/v1/terms/{id}", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/terms/{id}",
+    operation_id = "terms", tag = "catalogue",
+    params(("id" = String, Path)),
     responses((status = 200, body = TermsText)))]
 pub(super) async fn terms(
     State(app): State<Arc<App>>,

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 /// Revokes the last block of a certificate for this gateway, and with it every certificate
 /// narrowed from it. Whoever can show a certificate may end it.
-#[utoipa::path(post, path = "/api/v1/certificates/revoke", request_body = RevokeCertificate,
+#[utoipa::path(post, path = "/api/v1/certificates/revoke",
+    operation_id = "revoke_certificate", tag = "receipts",
+    request_body = RevokeCertificate,
     responses((status = 200, body = CertificateRevoked)))]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,

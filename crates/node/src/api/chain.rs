@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 /// Most blocks of one answer.
-const BLOCKS_MAX: usize = 1_000;
+const BLOCKS_MAX: u64 = 1_000;
 /// Bytes after which an answer takes no further block.
 const ANSWER_BYTES: usize = 4 << 20;
 
@@ -21,6 +21,7 @@ pub(super) struct From {
 
 /// The document that the network began with, encoded; its digest is the network's id.
 #[utoipa::path(get, path = "/api/v1/genesis",
+    operation_id = "genesis", tag = "ledger",
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn genesis(State(app): State<Arc<App>>) -> Vec<u8> {
     app.home.genesis.to_bytes()
@@ -28,7 +29,9 @@ pub(super) async fn genesis(State(app): State<Arc<App>>) -> Vec<u8> {
 
 /// Final blocks from a height on, as frames of a chain file; nothing above the newest. Those
 /// that are not kept any more are refused.
-#[utoipa::path(get, path = "/api/v1/chain", params(("from" = u64, Query)),
+#[utoipa::path(get, path = "/api/v1/chain",
+    operation_id = "chain", tag = "ledger",
+    params(("from" = u64, Query)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(super) async fn chain(
     State(app): State<Arc<App>>,
@@ -44,7 +47,7 @@ fn frames(app: &App, from: u64) -> Result<Vec<u8>, Failure> {
         return Err(Failure::new(ErrorCode::HistoryMissing, message));
     }
     let mut frames = Vec::new();
-    for height in (from..).take(BLOCKS_MAX) {
+    for height in from..=from.saturating_add(BLOCKS_MAX - 1) {
         if frames.len() >= ANSWER_BYTES {
             break;
         }

@@ -6,7 +6,9 @@ use super::dto::{
 };
 use super::extract::Sent;
 use super::failure::{Answer, Failure, blocking};
-use super::views::{self, account_id, account_name, capsule_row, did, ledger, limit, method_name};
+use super::views::{
+    self, LIMIT_DEFAULT, account_id, account_name, capsule_row, did, ledger, method_name,
+};
 use crate::serve::manifest;
 use ambar_attribution::{Evidence, Method, SpanEvidence, SpanParameters, shares};
 use ambar_base::{Cid, Digest, ErrorCode, Weight};
@@ -22,15 +24,19 @@ use axum::extract::{Path, State};
 use std::sync::Arc;
 
 /// Datanets, newest first.
-#[utoipa::path(get, path = "/api/v1/datanets", responses((status = 200, body = Vec<CapsuleRow>)))]
+#[utoipa::path(get, path = "/api/v1/datanets",
+    operation_id = "list_datanets", tag = "datanets",
+    responses((status = 200, body = Vec<CapsuleRow>)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer<Vec<CapsuleRow>> {
     let view = ledger(&app)?;
-    let rows = app.index.capsules(Some("dataset"), limit(None))?;
+    let rows = app.index.capsules(Some("dataset"), LIMIT_DEFAULT)?;
     rows.iter().map(|row| capsule_row(&view, row)).collect::<Result<_, _>>().map(Json)
 }
 
 /// A datanet by id or registered name.
-#[utoipa::path(get, path = "/api/v1/datanets/{datanet}", params(("datanet" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/datanets/{datanet}",
+    operation_id = "datanet", tag = "datanets",
+    params(("datanet" = String, Path)),
     responses((status = 200, body = Datanet)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Datanet> {
     let view = ledger(&app)?;
@@ -85,7 +91,9 @@ fn label(app: &App, view: &LedgerView, number: u64) -> Result<String, Failure> {
 }
 
 /// Where a text's words stand in a datanet's records, and whose they are.
-#[utoipa::path(post, path = "/api/v1/trace", request_body = TraceRequest,
+#[utoipa::path(post, path = "/api/v1/trace",
+    operation_id = "trace", tag = "datanets",
+    request_body = TraceRequest,
     responses((status = 200, body = TraceAnswer)))]
 pub(super) async fn trace(
     State(app): State<Arc<App>>,

@@ -32,6 +32,7 @@ pub(super) struct Listing {
 /// Disputes about a receipt, a grant or a node, or the network's latest, newest first; with
 /// `open` only those that nobody has decided.
 #[utoipa::path(get, path = "/api/v1/disputes",
+    operation_id = "list_disputes", tag = "receipts",
     params(("receipt" = Option<String>, Query), ("grant" = Option<String>, Query),
         ("node" = Option<String>, Query), ("open" = Option<bool>, Query),
         ("limit" = Option<u32>, Query)),
@@ -46,7 +47,7 @@ pub(super) async fn list(
         Some(subject) => app.index.disputes(subject, DISPUTES_SEEN_MAX)?,
         None => (0..book.next).rev().take(DISPUTES_SEEN_MAX).collect(),
     };
-    let (most, mut disputes) = (limit(listing.limit), Vec::new());
+    let (most, mut disputes) = (limit(listing.limit)?, Vec::new());
     for number in numbers {
         if disputes.len() == most {
             break;
@@ -79,7 +80,9 @@ impl Listing {
 }
 
 /// A dispute.
-#[utoipa::path(get, path = "/api/v1/disputes/{dispute}", params(("dispute" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/disputes/{dispute}",
+    operation_id = "dispute", tag = "receipts",
+    params(("dispute" = String, Path)),
     responses((status = 200, body = Dispute)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Dispute> {
     let (view, number) = (ledger(&app)?, number("dispute", &text)?);

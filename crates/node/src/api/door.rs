@@ -6,6 +6,7 @@
 use super::failure::Failure;
 use crate::progress::{Gauge, Phase};
 use ambar_base::ErrorCode;
+use ambar_gateway::dialect;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -50,7 +51,11 @@ fn closed(door: &Door, path: &str) -> Response {
         return "ok\n".into_response();
     }
     let phase = door.gauge.work().phase;
-    let failure = Failure::new(ErrorCode::LedgerStale, format!("the node starts: {}", why(phase)));
+    let message = format!("the node starts: {}", why(phase));
+    if dialect::covers(path) {
+        return dialect::refusal(ErrorCode::LedgerStale, &message);
+    }
+    let failure = Failure::new(ErrorCode::LedgerStale, message);
     let help = match phase {
         Phase::Network => "start the other validators, and name this node among their `peers`",
         _ => "try again in a moment",
@@ -92,6 +97,7 @@ mod tests {
         busy.at(Phase::Network, 0, 0);
         let (_, body) = ask(&door, "/v1/models").await;
         assert!(body.contains("too few validators") && body.contains("ledger_stale"), "{body}");
+        assert!(body.contains("\"type\":\"server_error\""), "the dialect's own shape: {body}");
         door.open(Router::new().route("/inside", get(|| async { "in" })));
         assert_eq!(ask(&door, "/inside").await, (200, "in".into()));
         assert_eq!(ask(&door, "/outside").await.0, 404);

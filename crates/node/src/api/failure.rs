@@ -4,12 +4,16 @@ use super::dto::{ErrorBody, ErrorView};
 use ambar_base::{Coded, ErrorCode};
 use axum::Json;
 use axum::body::to_bytes;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 /// Longest explanation that the HTTP library gives for a refusal, bytes.
 const EXPLANATION_BYTES_MAX: usize = 4096;
+/// How to say who asks (RFC 9110, section 11.6.1): by a certificate, or by a key's signature in
+/// headers of its own.
+const CHALLENGE: &str = "Bearer realm=\"ambar\", \
+    Ambar-Signature headers=\"ambar-key ambar-time ambar-digest ambar-signature\"";
 
 /// A failure on its way to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +52,12 @@ impl IntoResponse for Failure {
         let help = self.help.unwrap_or_else(|| self.code.help().to_owned());
         let code = self.code.text().to_owned();
         let body = ErrorBody { error: ErrorView { code, message: self.message, help } };
-        (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        response
     }
 }
 
@@ -67,11 +76,16 @@ pub(crate) async fn shaped(response: Response) -> Response {
         status if status.is_client_error() => ErrorCode::RequestInvalid,
         _ => ErrorCode::Internal,
     };
+    let allowed = response.headers().get(ALLOW).cloned();
     let text = to_bytes(response.into_body(), EXPLANATION_BYTES_MAX).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let reason =
         if text.is_empty() { status.canonical_reason().unwrap_or("refused") } else { &text };
-    Failure::new(code, reason).into_response()
+    let mut response = Failure::new(code, reason).into_response();
+    if let Some(allowed) = allowed {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
 }
 
 /// Runs what works on the disk or takes long off the runtime.

@@ -18,7 +18,9 @@ use std::sync::Arc;
 const FAUCET_CREDITS_MAX: Price = Price(1_000_000 * Price::CREDIT.0);
 
 /// Opens the account if need be and gives it credits.
-#[utoipa::path(post, path = "/api/v1/faucet", request_body = FaucetRequest,
+#[utoipa::path(post, path = "/api/v1/faucet",
+    operation_id = "faucet", tag = "accounts",
+    request_body = FaucetRequest,
     responses((status = 200, body = FaucetAnswer)))]
 pub(super) async fn faucet(
     State(app): State<Arc<App>>,

@@ -25,7 +25,9 @@ use std::sync::Arc;
 const SIGNATURES_MAX: usize = 32;
 
 /// For which key this node wants the key of a version, published or about to be.
-#[utoipa::path(get, path = "/api/v1/capsules/{capsule}/key", params(("capsule" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/capsules/{capsule}/key",
+    operation_id = "key_request", tag = "content",
+    params(("capsule" = String, Path)),
     responses((status = 200, body = KeyOffer)))]
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
@@ -37,7 +39,9 @@ pub(super) async fn offer(
 }
 
 /// Keeps the key of a version for its creator, whose key signed the request.
-#[utoipa::path(put, path = "/api/v1/capsules/{capsule}/key", params(("capsule" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/capsules/{capsule}/key",
+    operation_id = "keep_key", tag = "content",
+    params(("capsule" = String, Path)),
     request_body = KeepKey, responses((status = 200, body = KeyKept)))]
 pub(super) async fn keep(
     State(app): State<Arc<App>>,
@@ -66,6 +70,7 @@ pub(super) async fn keep(
 /// Releases the key of a version to its owner, or for a grant that includes `fetch`. The
 /// request is signed by the account that asks; the answer opens for that request alone.
 #[utoipa::path(post, path = "/api/v1/capsules/{capsule}/key",
+    operation_id = "release_key", tag = "content",
     params(("capsule" = String, Path)),
     request_body = ReleaseKey, responses((status = 200, body = KeyReleased)))]
 pub(super) async fn release(

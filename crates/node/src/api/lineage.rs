@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 /// What a capsule hangs on.
 #[utoipa::path(get, path = "/api/v1/capsules/{capsule}/lineage",
+    operation_id = "lineage", tag = "catalogue",
     params(("capsule" = String, Path)), responses((status = 200, body = LineageGraph)))]
 pub(super) async fn lineage(
     State(app): State<Arc<App>>,

@@ -24,6 +24,7 @@ pub(super) struct Which {
 /// Offers of terms, newest first: all those of a capsule, or all those to one account. With
 /// both, what the account may accept now of what is offered for the capsule.
 #[utoipa::path(get, path = "/api/v1/offers",
+    operation_id = "list_offers", tag = "catalogue",
     params(("capsule" = Option<String>, Query), ("to" = Option<String>, Query)),
     responses((status = 200, body = Vec<Offer>)))]
 pub(super) async fn list(

@@ -127,7 +127,9 @@ fn payments(app: &App, view: &LedgerView, known: &Known) -> Result<Vec<Payout>, 
 }
 
 /// A receipt.
-#[utoipa::path(get, path = "/api/v1/receipts/{receipt}", params(("receipt" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/receipts/{receipt}",
+    operation_id = "receipt", tag = "receipts",
+    params(("receipt" = String, Path)),
     responses((status = 200, body = Receipt)))]
 pub(super) async fn one(
     State(app): State<Arc<App>>,
@@ -245,6 +247,7 @@ pub(super) struct Listing {
 
 /// Receipts of a payer, of a channel, or of the call with an idempotency key.
 #[utoipa::path(get, path = "/api/v1/receipts",
+    operation_id = "list_receipts", tag = "receipts",
     params(("account" = Option<String>, Query), ("channel" = Option<String>, Query),
         ("idempotency_key" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Vec<ReceiptRow>)))]
@@ -253,7 +256,7 @@ pub(super) async fn list(
     Asked(listing): Asked<Listing>,
     party: Party,
 ) -> Answer<Vec<ReceiptRow>> {
-    let (view, limit) = (ledger(&app)?, limit(listing.limit));
+    let (view, limit) = (ledger(&app)?, limit(listing.limit)?);
     if let Some(key) = &listing.idempotency_key {
         return of_key(&app, &view, &party, key).map(Json);
     }

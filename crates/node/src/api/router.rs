@@ -1,9 +1,12 @@
 //! The routes of the one port: the own API, the foreign dialects, and what operators ask.
+//!
+//! **Invariant**: every route stands once, in [`routes`] or in those of a dialect, and the
+//! document describes each.
 
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, contents, datanets, disputes,
-    faucet, keys, lineage, metrics, offers, openapi, receipts, royalties, serving, statements,
+    document, faucet, keys, lineage, metrics, offers, receipts, royalties, serving, statements,
     status, transactions, validators,
 };
 use ambar_gateway::dialect;
@@ -12,11 +15,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use axum::routing::{any, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use std::sync::Arc;
 
 /// Largest body of a request without a limit of its own, bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+type Route = (&'static str, MethodRouter<Arc<App>>);
 
 /// Everything that the port answers.
 pub fn router(app: Arc<App>) -> Router {
@@ -27,64 +32,93 @@ pub fn router(app: Arc<App>) -> Router {
     own(&app).merge(dialects).layer(from_fn_with_state(app, metrics::measure))
 }
 
-fn own(app: &Arc<App>) -> Router {
-    let submit = post(transactions::submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX));
-    let routes = Router::new()
-        .route("/healthz", get(status::healthy))
-        .route("/readyz", get(status::ready))
-        .route("/metrics", get(status::metrics))
-        .route("/api/v1/openapi.json", get(openapi::serve))
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/checkpoint", get(status::checkpoint))
-        .route("/api/v1/validators", get(validators::list))
-        .route("/api/v1/genesis", get(chain::genesis))
-        .route("/api/v1/chain", get(chain::chain))
-        .route("/api/v1/transactions", submit)
-        .route("/api/v1/faucet", post(faucet::faucet))
-        .route("/api/v1/accounts/{account}", get(accounts::account))
-        .route("/api/v1/accounts/{account}/statement", get(statements::statement))
-        .route("/api/v1/grants", get(accounts::grants))
-        .route("/api/v1/disputes", get(disputes::list))
-        .route("/api/v1/disputes/{dispute}", get(disputes::one))
-        .route("/api/v1/royalties", get(royalties::list))
-        .route("/api/v1/royalties/{royalty}", get(royalties::one))
-        .route("/api/v1/channels", get(accounts::channels))
-        .route("/api/v1/channels/{channel}", get(accounts::channel))
-        .route("/api/v1/certificates/revoke", post(certificates::revoke))
-        .route("/api/v1/blocks", get(blocks::list))
-        .route("/api/v1/blocks/{height}", get(blocks::one))
-        .route("/api/v1/audit", get(blocks::audit))
-        .route("/api/v1/audit/progress", get(blocks::audit_progress));
-    let routes = with_content(routes).route("/api/{*rest}", any(unknown));
-    let routes = routes.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(map_response(shaped));
-    routes.with_state(Arc::clone(app))
+/// The paths of all routes, as the document writes them.
+pub fn paths() -> Vec<String> {
+    let own = routes().into_iter().map(|(path, _)| path);
+    let all = own.chain(dialect::routes().map(|(path, _)| path));
+    all.map(|path| path.replace("{*", "{")).collect()
 }
 
-fn with_content(routes: Router<Arc<App>>) -> Router<Arc<App>> {
+fn own(app: &Arc<App>) -> Router {
+    let known = routes().into_iter();
+    known
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .route("/api/{*rest}", any(unknown))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(shaped))
+        .with_state(Arc::clone(app))
+}
+
+/// The own routes, each once.
+fn routes() -> Vec<Route> {
+    [of_the_node(), of_the_ledger(), of_parties(), of_capsules()].into_iter().flatten().collect()
+}
+
+fn of_the_node() -> Vec<Route> {
+    vec![
+        ("/healthz", get(status::healthy)),
+        ("/readyz", get(status::ready)),
+        ("/metrics", get(status::metrics)),
+        ("/api/v1/openapi.json", get(document::serve)),
+        ("/api/v1/status", get(status::status)),
+        ("/api/v1/serving/{capsule}", put(serving::serve)),
+        ("/api/v1/capsules/{capsule}/build", get(serving::build)),
+    ]
+}
+
+fn of_the_ledger() -> Vec<Route> {
+    let submit = post(transactions::submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX));
+    vec![
+        ("/api/v1/checkpoint", get(status::checkpoint)),
+        ("/api/v1/validators", get(validators::list)),
+        ("/api/v1/genesis", get(chain::genesis)),
+        ("/api/v1/chain", get(chain::chain)),
+        ("/api/v1/transactions", submit),
+        ("/api/v1/blocks", get(blocks::list)),
+        ("/api/v1/blocks/{height}", get(blocks::one)),
+        ("/api/v1/audit", get(blocks::audit)),
+        ("/api/v1/audit/progress", get(blocks::audit_progress)),
+    ]
+}
+
+fn of_parties() -> Vec<Route> {
+    vec![
+        ("/api/v1/faucet", post(faucet::faucet)),
+        ("/api/v1/accounts/{account}", get(accounts::account)),
+        ("/api/v1/accounts/{account}/statement", get(statements::statement)),
+        ("/api/v1/grants", get(accounts::grants)),
+        ("/api/v1/disputes", get(disputes::list)),
+        ("/api/v1/disputes/{dispute}", get(disputes::one)),
+        ("/api/v1/royalties", get(royalties::list)),
+        ("/api/v1/royalties/{royalty}", get(royalties::one)),
+        ("/api/v1/channels", get(accounts::channels)),
+        ("/api/v1/channels/{channel}", get(accounts::channel)),
+        ("/api/v1/certificates/revoke", post(certificates::revoke)),
+        ("/api/v1/receipts", get(receipts::list)),
+        ("/api/v1/receipts/{receipt}", get(receipts::one)),
+        ("/api/v1/receipts/{receipt}/proof", get(receipts::proof::proof)),
+    ]
+}
+
+fn of_capsules() -> Vec<Route> {
     let upload = put(blobs::put).layer(DefaultBodyLimit::disable());
-    routes
-        .route("/api/v1/capsules", get(capsules::list))
-        .route("/api/v1/capsules/{capsule}", get(capsules::one))
-        .route("/api/v1/capsules/{capsule}/manifest", get(capsules::octets))
-        .route("/api/v1/capsules/{capsule}/lineage", get(lineage::lineage))
-        .route("/api/v1/capsules/{capsule}/build", get(serving::build))
-        .route(
-            "/api/v1/capsules/{capsule}/key",
-            get(keys::offer).put(keys::keep).post(keys::release),
-        )
-        .route("/api/v1/offers", get(offers::list))
-        .route("/api/v1/search", get(capsules::search))
-        .route("/api/v1/catalogue/changes", get(capsules::changes))
-        .route("/api/v1/terms/{id}", get(capsules::terms))
-        .route("/api/v1/blobs", upload)
-        .route("/api/v1/blobs/{root}", get(blobs::get))
-        .route("/api/v1/serving/{capsule}", put(serving::serve))
-        .route("/api/v1/receipts", get(receipts::list))
-        .route("/api/v1/receipts/{receipt}", get(receipts::one))
-        .route("/api/v1/receipts/{receipt}/proof", get(receipts::proof::proof))
-        .route("/api/v1/datanets", get(datanets::list))
-        .route("/api/v1/datanets/{datanet}", get(datanets::one))
-        .route("/api/v1/trace", post(datanets::trace))
+    let key = get(keys::offer).put(keys::keep).post(keys::release);
+    vec![
+        ("/api/v1/capsules", get(capsules::list)),
+        ("/api/v1/capsules/{capsule}", get(capsules::one)),
+        ("/api/v1/capsules/{capsule}/manifest", get(capsules::octets)),
+        ("/api/v1/capsules/{capsule}/lineage", get(lineage::lineage)),
+        ("/api/v1/capsules/{capsule}/key", key),
+        ("/api/v1/offers", get(offers::list)),
+        ("/api/v1/search", get(capsules::search)),
+        ("/api/v1/catalogue/changes", get(capsules::changes)),
+        ("/api/v1/terms/{id}", get(capsules::terms)),
+        ("/api/v1/blobs", upload),
+        ("/api/v1/blobs/{root}", get(blobs::get)),
+        ("/api/v1/datanets", get(datanets::list)),
+        ("/api/v1/datanets/{datanet}", get(datanets::one)),
+        ("/api/v1/trace", post(datanets::trace)),
+    ]
 }
 
 async fn unknown(uri: Uri) -> Failure {

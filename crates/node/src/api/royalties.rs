@@ -21,7 +21,9 @@ pub(super) struct Of {
 }
 
 /// The royalty lines that an account holds, newest first.
-#[utoipa::path(get, path = "/api/v1/royalties", params(("account" = String, Query)),
+#[utoipa::path(get, path = "/api/v1/royalties",
+    operation_id = "list_royalties", tag = "accounts",
+    params(("account" = String, Query)),
     responses((status = 200, body = Vec<Royalty>)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -42,7 +44,9 @@ pub(super) async fn list(
 }
 
 /// A royalty line.
-#[utoipa::path(get, path = "/api/v1/royalties/{royalty}", params(("royalty" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/royalties/{royalty}",
+    operation_id = "royalty", tag = "accounts",
+    params(("royalty" = String, Path)),
     responses((status = 200, body = Royalty)))]
 pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer<Royalty> {
     let number = number("royalty line", &text)?;

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Lets the node serve a capsule, now and after a restart.
-#[utoipa::path(put, path = "/api/v1/serving/{capsule}", params(("capsule" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/serving/{capsule}",
+    operation_id = "serve", tag = "node",
+    params(("capsule" = String, Path)),
     request_body = ServingRequest, responses((status = 200, body = ServingAnswer)))]
 pub(super) async fn serve(
     State(app): State<Arc<App>>,
@@ -54,6 +56,7 @@ pub(super) async fn serve(
 /// How far this node is with what serving a capsule needs: a dataset's corpus, an engine.
 /// The phase is `idle` before and after, and while another capsule has its turn.
 #[utoipa::path(get, path = "/api/v1/capsules/{capsule}/build",
+    operation_id = "build_progress", tag = "node",
     params(("capsule" = String, Path)), responses((status = 200, body = Progress)))]
 pub(super) async fn build(
     State(app): State<Arc<App>>,

@@ -25,6 +25,7 @@ pub(super) struct Page {
 
 /// A part of an account's statement; with `consolidated`, of its departments' too.
 #[utoipa::path(get, path = "/api/v1/accounts/{account}/statement",
+    operation_id = "statement", tag = "accounts",
     params(("account" = String, Path), ("after" = Option<String>, Query),
         ("limit" = Option<u32>, Query), ("consolidated" = Option<bool>, Query)),
     responses((status = 200, body = Statement)))]
@@ -36,7 +37,7 @@ pub(super) async fn statement(
 ) -> Answer<Statement> {
     let view = ledger(&app)?;
     let account = party.may_read(&view, &text)?;
-    let limit = limit(page.limit);
+    let limit = limit(page.limit)?;
     let after = page.after.as_deref();
     let (accounts, rows) = if page.consolidated.unwrap_or_default() {
         let departments = listed(&view, view.account_number(&text)?)?;

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How the node and its network are.
-#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/api/v1/status",
+    operation_id = "status", tag = "node",
+    responses((status = 200, body = Status)))]
 pub(super) async fn status(State(app): State<Arc<App>>) -> Answer<Status> {
     let view = ledger(&app)?;
     let head = view.head();
@@ -101,6 +103,7 @@ fn disk(app: &App) -> Vec<DiskPart> {
 /// Whose votes make blocks final. It is only as good as this node's word: compare it with
 /// what others say.
 #[utoipa::path(get, path = "/api/v1/checkpoint",
+    operation_id = "checkpoint", tag = "ledger",
     responses((status = 200, body = dto::Checkpoint)))]
 pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Answer<dto::Checkpoint> {
     let Checkpoint { network, committee } = trusted(&app)?;
@@ -111,7 +114,6 @@ pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Answer<dto::Check
     }))
 }
 
-/// The committee of the next block.
 /// The committee of the next block's epoch.
 fn trusted(app: &App) -> Result<Checkpoint, Failure> {
     let Participation { epoch, seats, .. } = app.consensus.participation();
@@ -129,11 +131,17 @@ fn ask(node: &Node, height: Height) -> String {
 }
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz",
+    operation_id = "healthy", tag = "operation",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
 /// The node takes calls: it is started, and blocks are made.
+#[utoipa::path(get, path = "/readyz",
+    operation_id = "ready", tag = "operation",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Failure> {
     let health = Health::of(&*app.consensus, app.now());
     if health.problem().is_none() && app.ready.load(Ordering::Acquire) {
@@ -144,6 +152,9 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, F
 }
 
 /// What operators watch, in the format of Prometheus.
+#[utoipa::path(get, path = "/metrics",
+    operation_id = "metrics", tag = "operation",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<String, Failure> {
     Ok(app.metrics.render(&app))
 }

@@ -23,6 +23,7 @@ const INDEX_LOOK: Duration = Duration::from_millis(2);
 
 /// Submits a signed transaction and answers when it is final.
 #[utoipa::path(post, path = "/api/v1/transactions",
+    operation_id = "submit_transaction", tag = "ledger",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Submitted)))]
 pub(super) async fn submit(State(app): State<Arc<App>>, Octets(body): Octets) -> Answer<Submitted> {

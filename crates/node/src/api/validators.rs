@@ -27,6 +27,7 @@ pub(super) struct Page {
 
 /// A part of the validators.
 #[utoipa::path(get, path = "/api/v1/validators",
+    operation_id = "list_validators", tag = "ledger",
     params(("after" = Option<String>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = Validators)))]
 pub(super) async fn list(
@@ -37,7 +38,7 @@ pub(super) async fn list(
     let roster = view.roster()?;
     let after = page.after.as_deref().map(|text| number("validator", text)).transpose()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
-    let (validators, next) = part(&view, &roster, first, limit(page.limit))?;
+    let (validators, next) = part(&view, &roster, first, limit(page.limit)?)?;
     Ok(Json(Validators {
         epoch: roster.epoch,
         epoch_blocks: app.home.genesis.epoch_blocks,

@@ -17,6 +17,11 @@ use ambar_ledger::result::OperationResult;
 use ambar_licence::{PriceTier, Right, Terms, calendar};
 use ambar_receipt::{Leaf, Payee};
 
+/// Most rows that one list can be asked for.
+pub(super) const ROWS_MAX: usize = 1_000;
+/// Rows of a list that does not say how many it wants.
+pub(super) const LIMIT_DEFAULT: usize = 100;
+
 /// A moment as text.
 pub(super) fn time(moment: Moment) -> String {
     calendar::print(moment)
@@ -249,10 +254,13 @@ pub(super) fn number(what: &str, text: &str) -> Result<u64, Failure> {
     text.parse().map_err(|_| Failure::invalid(format!("{text:?} is no {what}'s number")))
 }
 
-/// How many rows are wanted.
-pub(super) fn limit(given: Option<u32>) -> usize {
-    const LIMIT_DEFAULT: u32 = 100;
-    given.unwrap_or(LIMIT_DEFAULT) as usize
+/// How many rows are wanted, within [`ROWS_MAX`].
+pub(super) fn limit(given: Option<u32>) -> Result<usize, Failure> {
+    let Some(given) = given else { return Ok(LIMIT_DEFAULT) };
+    match usize::try_from(given) {
+        Ok(limit @ 1..=ROWS_MAX) => Ok(limit),
+        _ => Err(Failure::invalid(format!("limit is 1 to {ROWS_MAX}, not {given}"))),
+    }
 }
 
 /// A fault of this node's own state.

@@ -52,10 +52,14 @@ mod wire;
 mod tests;
 
 use super::Calls;
+use crate::call::CallError;
+use ambar_base::ErrorCode;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get, post};
 pub use read::{piece_of, transcript_of};
+use refusal::Refusal;
 pub use request::input_of;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,16 +91,36 @@ pub const RESPONSES: &str = "/v1/responses";
 /// `POST` texts to turn into vectors.
 pub const EMBEDDINGS: &str = "/v1/embeddings";
 
-/// The dialect's routes. Everything else under `/v1` is answered with 404 or 405 in the
+/// The dialect's routes with their methods, each once, as the HTTP library writes paths.
+pub fn routes() -> [(&'static str, MethodRouter<Arc<dyn Calls>>); 6] {
+    [
+        ("/v1/models", get(routes::models)),
+        ("/v1/models/{*id}", get(routes::model)),
+        (CHAT, post(routes::chat)),
+        (COMPLETIONS, post(routes::completions)),
+        (EMBEDDINGS, post(routes::embeddings)),
+        (RESPONSES, post(routes::responses)),
+    ]
+}
+
+/// Whether a path is the dialect's, if only to say that there is nothing.
+#[must_use]
+pub fn covers(path: &str) -> bool {
+    path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A refusal in the dialect's shape, for whoever refuses before the dialect is asked.
+#[must_use]
+pub fn refusal(code: ErrorCode, message: &str) -> Response {
+    Refusal::from(CallError::new(code, message)).into_response()
+}
+
+/// The dialect's router. Everything else under `/v1` is answered with 404 or 405 in the
 /// dialect's error shape; paths outside `/v1` are left alone, so that it can be merged.
 pub fn router(calls: Arc<dyn Calls>) -> Router {
-    Router::new()
-        .route("/v1/models", get(routes::models))
-        .route("/v1/models/{*id}", get(routes::model))
-        .route(CHAT, post(routes::chat))
-        .route(COMPLETIONS, post(routes::completions))
-        .route(EMBEDDINGS, post(routes::embeddings))
-        .route(RESPONSES, post(routes::responses))
+    let known = routes().into_iter();
+    known
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .method_not_allowed_fallback(routes::wrong_method)
         .route("/v1", any(routes::unknown))
         .route("/v1/", any(routes::unknown))

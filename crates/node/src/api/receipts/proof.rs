@@ -30,6 +30,7 @@ const EPOCHS_SHOWN: u64 = HANDOVERS_MAX as u64;
 
 /// A receipt as a COSE_Sign1 file, sealed by this node.
 #[utoipa::path(get, path = "/api/v1/receipts/{receipt}/proof",
+    operation_id = "receipt_proof", tag = "receipts",
     params(("receipt" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/cose")))]
 pub(in crate::api) async fn proof(
