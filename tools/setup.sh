@@ -22,7 +22,8 @@ b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  SmolLM2-135M-I
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  all-MiniLM-L6-v2/tokenizer.json"
 # Clients of other people, against which the tests run.
 PYTHON_PACKAGES=(
-  "biscuit-python==0.4.0" "openai==3.54.0" "rdflib==7.6.0" "xllamacpp==2026.10.11549"
+  "biscuit-python==0.4.0" "openai==3.54.0" "rdflib==7.6.0"
+  "schemathesis==4.32.5" "xllamacpp==2026.10.11549"
 )
 NPM_PACKAGES=("openai@7.55.0")
 
