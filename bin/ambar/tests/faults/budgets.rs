@@ -109,36 +109,21 @@ fn an_upstream_that_never_ends_is_ended_by_the_budget() {
     stand.market.audit(1);
 }
 
-/// Where routes are written: whoever adds one adds it there, and it is tested here.
-/// The dialects come first: one of the other routes ends a certificate.
-const ROUTERS: [&str; 2] = [
-    include_str!("../../../../crates/gateway/src/dialect/openai/mod.rs"),
-    include_str!("../../../../crates/node/src/api/router.rs"),
-];
-
-/// Every path of the port, with something in the place of each variable.
+/// Every path of the port, as the node itself describes them, with something in the place of each
+/// variable. The dialects come first: one of the other routes ends a certificate.
 fn paths(stand: &Stand) -> Vec<String> {
-    let constant = |name: &str| {
-        let begin = format!("pub const {name}: &str = \"");
-        let source = ROUTERS.iter().find_map(|source| source.split(&begin).nth(1));
-        source.and_then(|rest| rest.split('"').next()).map(str::to_owned)
-    };
-    let routes = ROUTERS.iter().flat_map(|source| source.split(".route(").skip(1));
-    let path = |rest: &str| {
-        let rest = rest.trim_start();
-        match rest.strip_prefix('"') {
-            Some(rest) => rest.split('"').next().unwrap().to_owned(),
-            None => constant(rest.split(',').next().unwrap()).unwrap(),
-        }
-    };
-    let filled = |path: String| {
+    let document = Request::get("/api/v1/openapi.json").send(stand.market.url()).unwrap().ok();
+    let filled = |path: &String| {
         let mut parts: Vec<&str> = path.split('/').collect();
         for part in parts.iter_mut().filter(|part| part.starts_with('{')) {
             *part = &stand.model;
         }
         parts.join("/")
     };
-    routes.map(path).map(filled).collect()
+    let mut paths: Vec<String> =
+        document["paths"].as_object().unwrap().keys().map(filled).collect();
+    paths.sort_by_key(|path| !path.starts_with("/v1/"));
+    paths
 }
 
 #[test]

@@ -69,9 +69,21 @@ impl Cluster {
         let host = free_addresses(1).remove(0);
         arguments.extend(["--host", &host, "--heartbeat", HEARTBEAT_MS]);
         self.peers.iter().for_each(|peer| arguments.extend(["--peer", peer]));
-        Person::new(&self.path("nobody"), NOBODY).json(&arguments);
+        let joined = Person::new(&self.path("nobody"), NOBODY).json(&arguments);
         self.nodes.push(None);
+        self.admit(&text(&joined, "validator"), &host);
         node
+    }
+
+    /// Lets the only validator know a node without a seat, and starts it again.
+    fn admit(&mut self, key: &str, host: &str) {
+        self.kill(0);
+        let file = self.home(0).join("node.toml");
+        let (nobody, present) = ("peers = []", fs::read_to_string(&file).unwrap());
+        assert!(present.contains(nobody), "{present}");
+        let known = format!("peers = [{{ key = \"{key}\", address = \"{host}\" }}]");
+        fs::write(&file, present.replace(nobody, &known)).unwrap();
+        self.start_again(&[0]);
     }
 
     /// The same, each writing all it has to say into `N.log` beside the homes.

@@ -25,7 +25,7 @@ fn a_node_joins_a_network_of_one_validator_and_serves() {
 
     // It is another node than the validator, and has its blocks.
     let (first, second) = (node(&cluster, GATEWAY), node(&cluster, joined));
-    assert!(second["number"].is_u64() && second["number"] != first["number"], "{second}");
+    assert!(second["number"].is_string() && second["number"] != first["number"], "{second}");
     let stands = height(cluster.url(GATEWAY)).unwrap();
     until("it follows", || (height(cluster.url(joined))? > stands).then_some(()));
     cluster.agree();
@@ -51,5 +51,5 @@ fn a_node_joins_a_network_of_one_validator_and_serves() {
     assert_eq!(called["text"], "w0 w1 w2 w3", "{called}");
     settled_everywhere(&cluster);
     let receipt = app.json(&["receipt", "show", &text(&called, "receipt"), "--cert", &certificate]);
-    assert_eq!(text(&receipt["lines"][0], "node"), second["number"].to_string(), "{receipt:#}");
+    assert_eq!(text(&receipt["lines"][0], "node"), text(&second, "number"), "{receipt:#}");
 }
