@@ -190,7 +190,7 @@ async fn open_app(
         key: home.node_key.clone(),
         clock: system_clock(),
         peers: Arc::new(Peers::new(home.node_key.clone(), PeerLimits::default())),
-        settling: background.handle(),
+        settling: background.handle().clone(),
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, custody, node, consensus, store, index, serving, engines, gateway))

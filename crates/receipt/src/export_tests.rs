@@ -2,7 +2,7 @@ use super::*;
 use crate::export::seal::ENVELOPE_BYTES_MAX;
 use crate::subject::Subject;
 use crate::verify::fixture::{GATEWAY, NODE, PROMPT, World, plan};
-use ambar_base::SecretKey;
+use ambar_base::{Coded, ErrorCode, SecretKey};
 
 #[test]
 fn documents_and_files_round_trip() {
@@ -72,6 +72,26 @@ fn what_is_missing_is_named() {
         world.preimages.plans.remove(0);
     };
     check(no_plan, AssembleError::NoDocument { kind, digest });
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let world = World::new();
+    let (batch, facts) = (world.batch(), world.facts_in_order());
+    let assembled = ReceiptDocument::assemble(Parts {
+        network: world.network,
+        batch: &batch,
+        leaves: &world.leaves,
+        index: world.index,
+        details: None,
+        decision: Some(vec![0; RECEIPT_BYTES_MAX]),
+        facts: &facts,
+        settlement: None,
+        preimages: &world.preimages,
+    });
+    let refused = assembled.unwrap_err();
+    assert!(matches!(refused, AssembleError::TooLarge(bytes) if bytes > RECEIPT_BYTES_MAX));
+    assert_eq!(refused.code(), ErrorCode::LimitExceeded);
 }
 
 #[test]

@@ -58,7 +58,7 @@ const EXCLUDED: &[Entry] = &[
         &["receipt_proof"],
         "limit_exceeded",
         "megabytes of terms",
-        "crates/receipt/src/export/assemble.rs",
+        "crates/receipt/src/export_tests.rs",
     ),
     (
         &["revoke_certificate"],
@@ -66,7 +66,6 @@ const EXCLUDED: &[Entry] = &[
         "1,024 revocations",
         "crates/ledger/tests/suite/certificates.rs",
     ),
-    (&["put_blob"], "request_too_large", "64 GiB", "crates/node/src/api/blobs.rs"),
     // What accounts of several keys, councils and cheaters do.
     (SUBMIT, "department_over_budget", "departments", "bin/ambar/tests/organisation.rs"),
     (SUBMIT, "receipt_invalid", "disputes", "crates/ledger/tests/suite/disputes.rs"),

@@ -73,6 +73,10 @@ fn bodies(world: &World) {
     let broken = raw(world, &blob, "Transfer-Encoding: chunked", b"4\r\nsome\r\nnot a number\r\n");
     broken.refused(400, "invalid_request");
     world.witness.heard("PUT", "/api/v1/blobs", &broken);
+    // One that says that it is longer than any blob is refused before any of it is read.
+    let long = raw(world, &blob, &format!("Content-Length: {}", (64_u64 << 30) + 1), b"");
+    long.refused(413, "request_too_large");
+    world.witness.heard("PUT", "/api/v1/blobs", &long);
 }
 
 fn lengths(world: &World) {

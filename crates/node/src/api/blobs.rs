@@ -17,7 +17,7 @@ use ambar_ledger::object::{Grant, Version};
 use ambar_ledger::query::State as _;
 use ambar_store::StoreError;
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, StatusCode};
@@ -44,6 +44,9 @@ const PIPE_BYTES: usize = 1 << 20;
     responses((status = 200, body = Blob)))]
 pub(super) async fn put(State(app): State<Arc<App>>, party: Party, body: Body) -> Answer<Blob> {
     party.account(&ledger(&app)?)?;
+    if body.size_hint().lower() > BLOB_BYTES_MAX {
+        return Err(too_long());
+    }
     let expected = party.signed()?.body;
     let stream = body.into_data_stream().map_err(io::Error::other);
     let reader = SyncIoBridge::new(StreamReader::new(stream));
@@ -55,8 +58,7 @@ fn store(app: &App, reader: Hashing<impl Read>, expected: Digest) -> Result<Blob
     let mut reader = reader;
     let stored = app.store.put(&mut reader);
     if reader.bytes > BLOB_BYTES_MAX {
-        let message = format!("a blob has at most {BLOB_BYTES_MAX} bytes");
-        return Err(Failure::new(ErrorCode::RequestTooLarge, message));
+        return Err(too_long());
     }
     let (root, bytes) = match stored {
         // The other side is the client.
@@ -68,6 +70,11 @@ fn store(app: &App, reader: Hashing<impl Read>, expected: Digest) -> Result<Blob
     }
     // The blob is whole under its own root and names nothing: it may stay.
     Err(Failure::new(ErrorCode::SignatureInvalid, "the signature is over another body"))
+}
+
+fn too_long() -> Failure {
+    let message = format!("a blob has at most {BLOB_BYTES_MAX} bytes");
+    Failure::new(ErrorCode::RequestTooLarge, message)
 }
 
 /// A reader that hashes what goes by, up to the longest blob.
