@@ -46,7 +46,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
 }
 
 /// The time of each write at the end of a file with fdatasync, µs.
-fn bare(directory: &Path, count: usize) -> Result<Vec<f64>> {
+pub fn bare(directory: &Path, count: usize) -> Result<Vec<f64>> {
     let mut file = File::create(directory.join("bare"))?;
     let mut sync = || {
         let started = Instant::now();

@@ -85,7 +85,7 @@ impl Node {
             command.env_remove(variable);
         }
         command.stderr(File::create(log)?);
-        let started = Self::start_by(command, home, more);
+        let started = Self::start_by(command, home, &[cores.arguments(), more].concat());
         let node = started.with_context(|| format!("it says: {}", last_lines(log)))?;
         cores.divide(node.pid())?;
         Ok(node)

@@ -45,16 +45,22 @@ impl Cores {
         command
     }
 
-    /// A command that runs a node, whose threads [`Self::divide`] puts in their places: one
-    /// thread answers calls, because it has one core.
+    /// A command that runs a node, whose threads [`Self::divide`] puts in their places.
     pub fn node(self, program: impl AsRef<OsStr>) -> Command {
         if self == Self::Anywhere {
             return Command::new(program);
         }
         let mut command = Command::new("taskset");
         command.arg("-c").arg(format!("{REST},{GATEWAY}")).arg(program);
-        command.env("TOKIO_WORKER_THREADS", "1");
         command
+    }
+
+    /// What a node is started with besides: one thread answers calls, because it has one core.
+    pub const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Apart => &["--threads", "1"],
+            Self::Anywhere => &[],
+        }
     }
 
     /// Puts the threads of a node that answer calls where gateways run, and those that settle

@@ -4,10 +4,13 @@
 use super::leaving::leave;
 use super::search::{Probe, search};
 use super::target::Target;
+use crate::journal::bare;
 use crate::load::{Load, Open};
+use crate::table::percentile;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -19,6 +22,8 @@ pub const BOUNDS: [f64; 4] = [1.0, 5.0, 10.0, 50.0];
 const OPEN_CONNECTIONS: usize = 256;
 /// A call that is sent later than this after it was due is not sent.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Syncs of the disk by itself, in each round.
+const SYNCS: usize = 400;
 /// How far above the closed loops' best rate the search begins.
 const MOST_OVER_CLOSED: f64 = 1.05;
 
@@ -66,6 +71,8 @@ pub struct Samples {
     pub peaks: BTreeMap<usize, f64>,
     /// What was refused, by target and whether streams: reasons and counts.
     pub refused: BTreeMap<(usize, bool), BTreeMap<String, u64>>,
+    /// What the disk by itself takes to write a record and sync it, ms: p50 and p99, by round.
+    pub syncs: Vec<(f64, f64)>,
     /// Why a target gives no figures of a kind.
     pub broken: BTreeMap<(usize, bool), String>,
 }
@@ -74,6 +81,8 @@ pub struct Samples {
 pub struct Bench<'a> {
     targets: &'a [Target],
     mock: SocketAddr,
+    /// Where Ambar's journal is, or on the same disk.
+    work: &'a Path,
     times: Times,
     runtime: Runtime,
     samples: Samples,
@@ -81,9 +90,14 @@ pub struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     /// On these targets.
-    pub fn new(targets: &'a [Target], mock: SocketAddr, times: Times) -> Result<Self> {
+    pub fn new(
+        targets: &'a [Target],
+        mock: SocketAddr,
+        work: &'a Path,
+        times: Times,
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { targets, mock, times, runtime, samples: Samples::default() })
+        Ok(Self { targets, mock, work, times, runtime, samples: Samples::default() })
     }
 
     /// Every round.
@@ -92,6 +106,7 @@ impl<'a> Bench<'a> {
         self.loops(None, &CLIENTS[1..2])?;
         for round in 0..self.times.rounds {
             eprintln!("round {} of {}", round + 1, self.times.rounds);
+            self.disk()?;
             self.loops(Some(round), &CLIENTS)?;
             self.every(false, |bench, target| bench.bounded(round, target))?;
             self.every(true, Self::left)?;
@@ -100,6 +115,14 @@ impl<'a> Bench<'a> {
             self.samples.peaks.insert(place, target.peak()?);
         }
         Ok(self.samples)
+    }
+
+    /// What the disk by itself takes, beside what a call takes that waits for it.
+    fn disk(&mut self) -> Result<()> {
+        let times = bare(self.work, SYNCS)?;
+        let of = |p| percentile(&times, p).map(|us| us / 1e3);
+        self.samples.syncs.extend(of(50).zip(of(99)));
+        Ok(())
     }
 
     fn loops(&mut self, round: Option<usize>, clients: &[usize]) -> Result<()> {

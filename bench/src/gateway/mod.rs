@@ -107,7 +107,7 @@ pub fn run(plan: &Plan) -> Result<Table> {
         add(&name, stage.ambar(&name, Some(more)));
     }
     let times = times(plan);
-    let samples = Bench::new(&targets, stage.mock.address, times)?.run()?;
+    let samples = Bench::new(&targets, stage.mock.address, &stage.setting.work, times)?.run()?;
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let mut table = Report::table(&names, &samples, times.rounds, &absent);
     stage.notes(&mut table);

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::demo;
 use crate::failure::Outcome;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Where a node listens unless said otherwise.
@@ -204,6 +205,13 @@ impl Cli {
                 | Command::Account(_)
                 | Command::Department(_)
         )
+    }
+
+    /// How many threads answer calls, if the command is a node: as many as there are cores, if it
+    /// is not said.
+    pub fn node_threads(&self) -> Option<NonZeroUsize> {
+        let Command::Start(args) = &self.command else { return None };
+        args.threads().or_else(|| std::thread::available_parallelism().ok())
     }
 
     /// Runs the command.

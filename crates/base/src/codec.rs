@@ -8,6 +8,7 @@
 //! see [`crate::document`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,10 @@ pub enum DecodeError {
 pub struct Writer {
     bytes: Vec<u8>,
 }
+
+/// Bytes that an encoding begins with room for: most keys and objects fit, and what is longer
+/// grows a few times less.
+const ROOM: usize = 64;
 
 impl Writer {
     /// An empty buffer.
@@ -140,7 +145,7 @@ pub trait Encode {
 
     /// The encoding as bytes.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer { bytes: Vec::with_capacity(ROOM) };
         self.encode(&mut writer);
         writer.into_bytes()
     }
@@ -230,6 +235,18 @@ impl Decode for Vec<u8> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let length = reader.length()?;
         Ok(reader.raw(length)?.to_vec())
+    }
+}
+
+impl<T: Encode> Encode for Arc<T> {
+    fn encode(&self, writer: &mut Writer) {
+        T::encode(self, writer);
+    }
+}
+
+impl<T: Decode> Decode for Arc<T> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        T::decode(reader).map(Self::new)
     }
 }
 

@@ -14,6 +14,7 @@ use ambar_receipt::Leaf;
 use ambar_tables::Tables;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use std::path::Path;
+use std::sync::Arc;
 
 const RECEIPTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("receipts");
 const CALLS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("calls");
@@ -28,7 +29,7 @@ record! {
     /// A final receipt.
     pub struct Archived {
         /// The call.
-        pub metered: Metered,
+        pub metered: Arc<Metered>,
         /// The batch that it settled in.
         pub batch: u64,
         /// Its place in the batch.
@@ -125,7 +126,7 @@ impl Archive {
     pub fn keep(
         &self,
         batch: &ArchivedBatch,
-        calls: &[Metered],
+        calls: &[Arc<Metered>],
         settled: Option<&Settled>,
     ) -> Result<(), ArchiveError> {
         self.tables.write(|write| keep(write, batch, calls, settled))
@@ -170,7 +171,7 @@ impl Archive {
             let leaf = |id: &(u64, u64)| -> Result<Option<Leaf>, ArchiveError> {
                 let value = receipts.get(*id)?;
                 let archived = value.map(|value| object::<Archived>(value.value())).transpose();
-                Ok(archived?.map(|archived| archived.metered.leaf))
+                Ok(archived?.map(|archived| archived.metered.leaf.clone()))
             };
             batch.batched.members.iter().map(leaf).collect()
         })
@@ -191,7 +192,7 @@ impl Archive {
 
     /// Calls of the batches that settled since then, in the order of their admission; the
     /// newest batches, as soon as there are `most`.
-    pub fn lately(&self, since: Moment, most: usize) -> Result<Vec<Metered>, ArchiveError> {
+    pub fn lately(&self, since: Moment, most: usize) -> Result<Vec<Arc<Metered>>, ArchiveError> {
         let mut found = self.read(|read| {
             let (settled, batches) = (read.open_table(SETTLED)?, read.open_table(BATCHES)?);
             let (receipts, mut found) = (read.open_table(RECEIPTS)?, Vec::new());
@@ -252,7 +253,7 @@ fn prepare(write: &WriteTransaction) -> Result<(), ArchiveError> {
 fn keep(
     write: &WriteTransaction,
     batch: &ArchivedBatch,
-    calls: &[Metered],
+    calls: &[Arc<Metered>],
     settled: Option<&Settled>,
 ) -> Result<(), ArchiveError> {
     let number = batch.batched.batch.header.number;
@@ -268,7 +269,7 @@ fn keep(
     let mut ids = write.open_table(CALLS)?;
     let mut blocks = write.open_table(BLOCKS)?;
     for (index, metered) in calls.iter().enumerate() {
-        let (metered, index) = (metered.clone(), index as u64);
+        let (metered, index) = (Arc::clone(metered), index as u64);
         let place = (metered.leaf.channel, metered.leaf.n);
         if metered.leaf.call != Digest::ZERO {
             ids.insert(metered.leaf.call.0.as_slice(), place)?;

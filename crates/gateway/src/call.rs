@@ -190,7 +190,7 @@ pub struct Accepted {
     pub events: mpsc::Receiver<CallEvent>,
 }
 
-/// A piece of what comes back.
+/// A piece of what comes back. What is large is boxed: a channel sets aside room for many.
 #[derive(Clone, Debug)]
 pub enum CallEvent {
     /// Text of the only or first choice.
@@ -200,9 +200,9 @@ pub enum CallEvent {
     /// Vectors, in the order of the inputs.
     Vectors(Vec<Vec<f32>>),
     /// The call is over, metered and its receipt durable.
-    Done(Summary),
+    Done(Box<Summary>),
     /// The call failed; what was delivered before is charged.
-    Failed(CallError),
+    Failed(Box<CallError>),
 }
 
 /// What a finished call used and cost.

@@ -126,7 +126,7 @@ pub struct Gateway {
 #[derive(Clone, Debug)]
 pub struct StoredReceipt {
     /// The call.
-    pub metered: Metered,
+    pub metered: Arc<Metered>,
     /// The final batch and the receipt's place in it; nothing while it is on its way.
     pub settled: Option<(ArchivedBatch, u64)>,
 }
@@ -233,7 +233,7 @@ impl Gateway {
     /// A receipt by its id.
     pub fn receipt(&self, id: ReceiptId) -> Result<Option<StoredReceipt>, ArchiveError> {
         if let Some(metered) = self.inner.pending.receipt(id) {
-            return Ok(Some(StoredReceipt { metered: Metered::clone(&metered), settled: None }));
+            return Ok(Some(StoredReceipt { metered, settled: None }));
         }
         let Some(Archived { metered, batch, index }) = self.inner.archive.receipt(id)? else {
             return Ok(None);
@@ -362,7 +362,7 @@ impl Inner {
         let mut records = Vec::new();
         for (metered, position, new) in recovered.calls {
             if new {
-                records.push(Record::Metered(Metered::clone(&metered)).to_bytes());
+                records.push(Record::Metered(Arc::clone(&metered)).to_bytes());
             }
             self.books.charge(&metered.claim(), metered.price());
             metered.voucher.into_iter().for_each(|voucher| self.books.vouch(voucher));

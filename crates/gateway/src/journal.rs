@@ -30,6 +30,7 @@ mod writer;
 pub use disk::{Disk, Fault, Faults, Operation};
 pub use error::{Damage, JournalCorrupt, JournalError};
 pub use frame::RECORD_BYTES_MAX;
+pub use group::Coming;
 pub use settings::{
     GROUP_DELAY_MAX, GROUP_RECORDS_MAX, QUEUE_BYTES_MAX, QUEUE_RECORDS_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, Settings, Sync,
@@ -181,6 +182,13 @@ impl Journal {
         records: Vec<Vec<u8>>,
     ) -> impl Future<Output = Result<Position, JournalError>> + Send + use<> {
         group::answer(self.queue.push(records), Arc::clone(&self.directory))
+    }
+
+    /// Says that somebody will commit soon: while calls come thick, a sync waits for it, within the
+    /// group's delay. To be dropped just before the commit.
+    #[must_use]
+    pub fn coming(&self) -> Coming {
+        self.queue.coming()
     }
 
     /// Reads the record at a position that an append, a commit or the recovery returned.

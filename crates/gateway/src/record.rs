@@ -7,6 +7,7 @@ use ambar_base::{Digest, Height, Moment, Price, choice, record};
 use ambar_compute::Finish;
 use ambar_licence::decision::Spent;
 use ambar_receipt::{Details, Leaf, SignedBatch, Voucher};
+use std::sync::Arc;
 
 choice! {
     /// A record of the call journal.
@@ -14,7 +15,7 @@ choice! {
         /// A call was admitted: its sequence number is taken, money is held.
         Reserved(Reserved) = 1,
         /// A call is over and metered: from here on it is charged.
-        Metered(Metered) = 2,
+        Metered(Arc<Metered>) = 2,
         /// A batch was signed: it is submitted until it is final.
         Batched(Batched) = 3,
         /// A batch is final and archived.

@@ -66,7 +66,7 @@ impl Coded for RecoveryError {
 #[derive(Default)]
 struct Read {
     reserved: BTreeMap<ReceiptId, (Reserved, Position)>,
-    metered: BTreeMap<ReceiptId, (Metered, Position)>,
+    metered: BTreeMap<ReceiptId, (Arc<Metered>, Position)>,
     /// Batches of which the journal does not say that they are final.
     batched: Vec<Batched>,
 }
@@ -91,13 +91,13 @@ pub fn recover(
             continue;
         }
         let (call, new) = match read.metered.get(id) {
-            Some((metered, _)) => (metered.clone(), false),
+            Some((metered, _)) => (Arc::clone(metered), false),
             None => {
                 let Reserved { channel, n, admitted, time } = *reserved;
-                (Metered::void(channel, n, admitted, time), true)
+                (Arc::new(Metered::void(channel, n, admitted, time)), true)
             }
         };
-        recovered.calls.push((Arc::new(call), *position, new));
+        recovered.calls.push((call, *position, new));
     }
     recovered.open = read.batched;
     Ok(recovered)
@@ -167,10 +167,10 @@ fn archive_if_final(
     for (channel, n) in &batched.members {
         let id = ReceiptId { channel: *channel, n: *n };
         match (read.metered.get(&id), read.reserved.get(&id)) {
-            (Some((metered, _)), _) => calls.push(metered.clone()),
+            (Some((metered, _)), _) => calls.push(Arc::clone(metered)),
             (None, Some((reserved, _))) => {
                 let Reserved { channel, n, admitted, time } = *reserved;
-                calls.push(Metered::void(channel, n, admitted, time));
+                calls.push(Arc::new(Metered::void(channel, n, admitted, time)));
             }
             (None, None) => return Ok(()),
         }

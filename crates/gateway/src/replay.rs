@@ -34,7 +34,7 @@ pub fn replay(
             pieces.map(|piece| CallEvent::Piece(Box::new(piece))).collect()
         }
     };
-    said.push(CallEvent::Done(run::replayed(metered)));
+    said.push(CallEvent::Done(run::replayed(metered).into()));
     let (client, events) = mpsc::channel(said.len());
     for event in said {
         // There is a place for each.

@@ -6,6 +6,7 @@
 use crate::books::{Claim, Hold};
 use crate::call::ReceiptId;
 use crate::gateway::Inner;
+use crate::journal::Coming;
 use crate::pending::UnderWay;
 use crate::recall::Recallable;
 use crate::record::Metered;
@@ -30,6 +31,8 @@ pub(crate) struct Reservation {
 
 struct Open {
     hold: Hold,
+    /// Lets a sync of the journal wait for this call's receipt.
+    coming: Coming,
     /// Wakes those who wait for this call's answer when it is dropped.
     under_way: UnderWay,
 }
@@ -46,7 +49,7 @@ impl Reservation {
         recall: Recallable,
     ) -> Self {
         let receipt = hold.receipt;
-        let open = Some(Open { hold, under_way });
+        let open = Some(Open { hold, coming: gateway.journal.coming(), under_way });
         Self { gateway: Arc::clone(gateway), open, receipt, admitted, recall }
     }
 
@@ -58,8 +61,10 @@ impl Reservation {
     /// Turns what is held into a charge. Whoever waits for the answer is woken when what this
     /// returns is dropped.
     pub(crate) fn charge(mut self, metered: &Metered, price: Price) -> Option<UnderWay> {
-        let Open { hold, under_way } = self.open.take()?;
+        let Open { hold, coming, under_way } = self.open.take()?;
         hold.charge(&metered.claim(), price);
+        // Its receipt is written next.
+        drop(coming);
         Some(under_way)
     }
 
@@ -71,7 +76,7 @@ impl Reservation {
     }
 
     fn give_back(&mut self) -> Option<Metered> {
-        let Open { hold, under_way } = self.open.take()?;
+        let Open { hold, coming: _, under_way } = self.open.take()?;
         drop(hold);
         drop(under_way);
         let (ReceiptId { channel, n }, (height, time)) = (self.receipt, self.admitted);
@@ -94,5 +99,5 @@ impl Drop for Reservation {
 
 async fn write(gateway: Arc<Inner>, void: Metered) {
     let (nobody, _) = mpsc::channel(1);
-    keep(&gateway, void, &nobody).await;
+    keep(&gateway, Arc::new(void), &nobody).await;
 }

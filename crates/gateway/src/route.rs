@@ -25,6 +25,8 @@ pub struct Part {
     pub number: u64,
     /// The version.
     pub version: Version,
+    /// Its id as text: every call says it.
+    pub id: String,
     /// What the capsule says.
     pub manifest: Manifest,
     /// The grant's number: the caller's for the first part, the author's for components.
@@ -315,6 +317,7 @@ impl Router<'_> {
         }
         Ok(Part {
             number,
+            id: version.id.to_string(),
             version,
             manifest,
             grant_number,

@@ -29,6 +29,16 @@ use tokio::sync::mpsc;
 /// How long to wait before a receipt that could not be written is tried again.
 const WRITE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
+/// What came of a call's work.
+struct Done<'a> {
+    product: &'a Product,
+    /// It, as the receipt hashes it.
+    output: Vec<u8>,
+    /// What each part used.
+    counters: Vec<Counters>,
+    retrieved: Option<&'a Retrieved>,
+}
+
 /// An admitted call.
 pub(crate) struct Running {
     pub view: LedgerView,
@@ -65,8 +75,10 @@ impl Running {
     }
 
     /// Runs the call to its end.
+    ///
+    /// Boxed, because it is large and would be moved on the way to its task.
     pub(crate) async fn run(
-        self,
+        self: Box<Self>,
         gateway: Arc<Inner>,
         place: Option<Place>,
         client: mpsc::Sender<CallEvent>,
@@ -129,19 +141,20 @@ impl Running {
         if !product.delivered() {
             return Err(product);
         }
+        let (output, decision) = (product.output(), self.decision.to_bytes());
         let details = Details {
             holder: self.holder,
             input: digest,
-            output: opening(&salt, &product.output()),
-            decision: self.decision.digest(),
+            output: opening(&salt, &output),
+            decision: DecisionRecord::digest_of(&decision),
             wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             routing: Vec::new(),
             counts: self.count_check(&product),
         };
         let _metering = stages.begin(Stage::Meter);
         let counters = self.counters(&product, retrieved.as_ref());
-        match self.leaf(gateway, dispatch, &product, (retrieved.as_ref(), &counters), details).await
-        {
+        let done = Done { product: &product, output, counters, retrieved: retrieved.as_ref() };
+        match self.leaf(gateway, dispatch, done, (details, decision)).await {
             Ok(metered) => Ok((metered, product)),
             Err(error) => Err(Product::failed(error)),
         }
@@ -212,12 +225,12 @@ impl Running {
         &self,
         gateway: &Inner,
         dispatch: Dispatch<'_>,
-        product: &Product,
-        (retrieved, counters): (Option<&Retrieved>, &[Counters]),
-        details: Details,
+        Done { product, output, counters, retrieved }: Done<'_>,
+        (details, decision): (Details, Vec<u8>),
     ) -> Result<Metered, CallError> {
-        let said = product.text();
-        let said = String::from_utf8_lossy(&said);
+        // The very bytes that the receipt hashes, so that whoever opens them finds the same.
+        let said = if product.vectors.is_empty() { &output[..] } else { &[] };
+        let said = String::from_utf8_lossy(said);
         let attribution = Attribution {
             view: &self.view,
             serving: &gateway.serving,
@@ -227,7 +240,7 @@ impl Running {
             output: &said,
             output_digest: details.output,
         };
-        let mut lines = meter::lines(&self.route, &dispatch.served(), counters)?;
+        let mut lines = meter::lines(&self.route, &dispatch.served(), &counters)?;
         let (_, network_fee) = meter::price(&self.route, &lines)?;
         let evidence = attribution.attribute(&dispatch, &mut lines).await;
         let details = Details { routing: dispatch.into_routings(), ..details };
@@ -247,14 +260,14 @@ impl Running {
         Ok(Metered {
             leaf,
             details: Some(details),
-            decision: Some(self.decision.to_bytes()),
+            decision: Some(decision),
             evidence,
             quotas: claim.quotas.iter().map(|quota| (quota.grant, quota.period)).collect(),
             blocks: claim.blocks,
             fingerprint: self.fingerprint,
             voucher: self.voucher,
-            capsule: self.route.parts[0].version.id.to_string(),
-            answer: self.answer(product, counters),
+            capsule: self.route.parts[0].id.clone(),
+            answer: self.answer(product, &counters),
         })
     }
 
@@ -275,7 +288,7 @@ impl Running {
 
     /// Makes the receipt durable, tells the client, and hands the receipt to settlement.
     async fn finish(
-        mut self,
+        mut self: Box<Self>,
         gateway: &Arc<Inner>,
         product: Product,
         metered: Metered,
@@ -293,7 +306,7 @@ impl Running {
         let under_way = self.reservation.charge(&metered, price);
         gateway.figures.charged(&metered, price);
         let durable = gateway.figures.telemetry().stages.begin(Stage::Durable);
-        let written = keep(gateway, metered, client).await;
+        let written = keep(gateway, Arc::new(metered), client).await;
         durable.stop();
         drop(under_way);
         tell(told, &summary, error.as_ref());
@@ -301,17 +314,25 @@ impl Running {
             return;
         }
         let last = match error {
-            None => CallEvent::Done(summary),
+            None => CallEvent::Done(summary.into()),
             Some(error) => {
                 let retry = false;
-                CallEvent::Failed(CallError { receipt: Some(summary.receipt), retry, ..error })
+                CallEvent::Failed(Box::new(CallError {
+                    receipt: Some(summary.receipt),
+                    retry,
+                    ..error
+                }))
             }
         };
         let _ = client.send(last).await;
     }
 
     /// The call delivered nothing: nothing is charged.
-    async fn deliver_nothing(mut self, product: Product, client: &mpsc::Sender<CallEvent>) {
+    async fn deliver_nothing(
+        mut self: Box<Self>,
+        product: Product,
+        client: &mpsc::Sender<CallEvent>,
+    ) {
         let receipt = self.receipt();
         let error = self.error(&product);
         let told = self.told.take();
@@ -323,8 +344,8 @@ impl Running {
             }
         }
         let last = match error {
-            Some(error) => CallEvent::Failed(error),
-            None => CallEvent::Done(Summary {
+            Some(error) => CallEvent::Failed(error.into()),
+            None => CallEvent::Done(Box::new(Summary {
                 finish: product.finish.unwrap_or(Finish::Cancelled),
                 tokens_in: product.usage.tokens_in.unwrap_or_default(),
                 tokens_cached: cached(&product.usage, product.usage.tokens_in.unwrap_or_default()),
@@ -332,7 +353,7 @@ impl Running {
                 mu: ambar_base::Mu::ZERO,
                 price: Price::ZERO,
                 receipt,
-            }),
+            })),
         };
         let _ = client.send(last).await;
     }
@@ -388,17 +409,17 @@ pub(crate) fn replayed(metered: &Metered) -> Summary {
 /// been told of a failure, or the gateway stops.
 pub(crate) async fn keep(
     gateway: &Arc<Inner>,
-    metered: Metered,
+    metered: Arc<Metered>,
     client: &mpsc::Sender<CallEvent>,
 ) -> bool {
-    let record = Record::Metered(metered.clone()).to_bytes();
+    let record = || Record::Metered(Arc::clone(&metered)).to_bytes();
     let mut told = false;
-    while let Err(error) = gateway.journal.commit(vec![record.clone()]).await {
+    while let Err(error) = gateway.journal.commit(vec![record()]).await {
         tracing::error!(%error, receipt = %metered.receipt(), "a receipt cannot be written");
         if !told {
             let receipt = Some(metered.receipt());
             let failure = CallError { receipt, retry: false, ..CallError::of(&error) };
-            let _ = client.send(CallEvent::Failed(failure)).await;
+            let _ = client.send(CallEvent::Failed(failure.into())).await;
             told = true;
         }
         tokio::select! {
@@ -406,7 +427,6 @@ pub(crate) async fn keep(
             () = gateway.stop.cancelled() => return false,
         }
     }
-    let metered = Arc::new(metered);
     gateway.pending.add(&metered);
     // The channel closes only when the gateway stops: recovery finds the receipt then.
     let _ = gateway.settling.send(metered).await;

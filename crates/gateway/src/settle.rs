@@ -262,7 +262,7 @@ impl Settler {
         tracing::error!(receipt = %call.receipt(), why, "a call cannot settle; it is voided");
         self.books.finalise(&call.claim(), call.price(), Height(0));
         let void = Arc::new(Metered::void(leaf.channel, leaf.n, leaf.admitted, leaf.time));
-        let record = Record::Metered(Metered::clone(&void)).to_bytes();
+        let record = Record::Metered(Arc::clone(&void)).to_bytes();
         while let Err(error) = self.journal.commit(vec![record.clone()]).await {
             tracing::warn!(%error, "a voided call cannot be written");
             if stop.is_cancelled() {
@@ -355,10 +355,9 @@ impl Settler {
     ) -> Result<(), String> {
         let archived =
             ArchivedBatch { batched: batched.clone(), height: place.height, index: place.index };
-        let list: Vec<Metered> = calls.iter().map(|call| Metered::clone(call)).collect();
         let settled = Settled::read(batched, place, &*self.consensus);
         let settled = settled.map_err(|error| error.to_string())?;
-        let kept = self.archive.keep(&archived, &list, settled.as_ref());
+        let kept = self.archive.keep(&archived, calls, settled.as_ref());
         kept.map_err(|error| error.to_string())?;
         for call in calls.iter().filter(|call| !call.blocks.is_empty()) {
             self.books.finalise(&call.claim(), call.price(), place.height);

@@ -264,12 +264,6 @@ impl Product {
         AnswerBody::float_bytes(&self.vectors).concat()
     }
 
-    /// What is looked through for quotations: the very bytes that the receipt hashes, so that
-    /// whoever opens them finds the same.
-    pub(crate) fn text(&self) -> Vec<u8> {
-        if self.vectors.is_empty() { self.transcript.output() } else { Vec::new() }
-    }
-
     pub(crate) fn is_whole(&self) -> bool {
         self.finish.is_some_and(Finish::is_whole)
     }

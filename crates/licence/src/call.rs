@@ -231,7 +231,13 @@ impl DecisionRecord {
     /// The digest that a receipt binds.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Domain::Decision.digest(&self.to_bytes())
+        Self::digest_of(&self.to_bytes())
+    }
+
+    /// As [`Self::digest`], of a record that is encoded already.
+    #[must_use]
+    pub fn digest_of(encoded: &[u8]) -> Digest {
+        Domain::Decision.digest(encoded)
     }
 
     /// Decides again by the same facts.

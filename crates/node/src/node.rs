@@ -110,8 +110,8 @@ impl Node {
         let (door, peer_door) = (Door::new(gauge), Door::new(gauge));
         let (stop, figures) = (CancellationToken::new(), Arc::new(Figures::default()));
         let port = Server {
-            routes: door.router(),
-            peer_routes: peer_door.router(),
+            routes: Arc::new(door.clone()),
+            peer_routes: Arc::new(peer_door.clone()),
             tls: tls.clone(),
             exposure,
             limits: config.limits.within_descriptors(),
@@ -137,8 +137,8 @@ impl Node {
         let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
         tokio::spawn(accusing);
         tokio::spawn(tls.clone().follow(RELOAD_INTERVAL, stop.clone()));
-        peer_door.open(api::peer_router(&app));
-        door.open(api::router(Arc::clone(&app)));
+        peer_door.open(Arc::new(api::peer_router(&app)));
+        door.open(api::routes_of(Arc::clone(&app)));
         tokio::spawn(announced(&app, &config, address, stop.clone())?);
         app.ready.store(true, std::sync::atomic::Ordering::Release);
         let base_url = format!("{}://{address}", exposure.scheme());

@@ -14,6 +14,7 @@ use ambar_node::node::NodeSettings;
 use clap::Args;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
@@ -53,6 +54,16 @@ pub struct StartArgs {
     /// Log prompts and answers as well: whoever reads the log reads them
     #[arg(long)]
     log_prompts: bool,
+    /// Threads that answer calls; settling and the ledger have their own [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl StartArgs {
+    /// Threads that answer calls, if it was said.
+    pub const fn threads(&self) -> Option<NonZeroUsize> {
+        self.threads
+    }
 }
 
 /// Runs the node.

@@ -214,9 +214,8 @@ impl Books<'_> {
             let page = archive.receipts(after, PAGE).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.metered.receipt());
-            receipts.extend(
-                page.into_iter().map(|one| (one.metered.receipt().to_string(), one.metered)),
-            );
+            let taken = page.into_iter().map(|one| Metered::clone(&one.metered));
+            receipts.extend(taken.map(|metered| (metered.receipt().to_string(), metered)));
         }
         Kept { receipts, salts: Salts::new(network, &key) }
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::http::uri::InvalidUri;
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -33,12 +34,36 @@ use super::dialect::read_error;
 /// The path that is added to a base URL without one.
 const PATH_DEFAULT: &str = "/v1";
 
+/// What is asked of a service, by its path below the base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Chat,
+    Completions,
+    Embeddings,
+    Models,
+}
+
+impl Place {
+    const ALL: [Self; 4] = [Self::Chat, Self::Completions, Self::Embeddings, Self::Models];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "chat/completions",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Models => "models",
+        }
+    }
+}
+
 /// A client for one base URL.
 #[derive(Debug)]
 pub(super) struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    base: String,
+    /// Where each [`Place`] is, in their order.
+    places: [Uri; Place::ALL.len()],
     headers: HeaderMap,
+    headers_of_body: HeaderMap,
 }
 
 /// An answer whose head is there and good.
@@ -64,38 +89,41 @@ impl Client {
             .pool_max_idle_per_host(UPSTREAM_IDLE_CONNECTIONS_MAX)
             .build(connector);
         let headers = headers(bearer).map_err(|reason| refused(reason.to_owned()))?;
-        Ok(Self { http, base, headers })
+        let mut headers_of_body = headers.clone();
+        headers_of_body.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut places: [Uri; Place::ALL.len()] = Default::default();
+        for (uri, place) in places.iter_mut().zip(Place::ALL) {
+            let parsed = format!("{base}/{}", place.path()).parse();
+            *uri = parsed.map_err(|error: InvalidUri| refused(error.to_string()))?;
+        }
+        Ok(Self { http, places, headers, headers_of_body })
     }
 
     /// Posts `body` and returns the answer once its head is there and good.
-    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Answer, Failure> {
-        self.send(Method::POST, path, Full::from(body)).await
+    pub(super) async fn post(&self, place: Place, body: Vec<u8>) -> Result<Answer, Failure> {
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = Method::POST;
+        request.headers_mut().clone_from(&self.headers_of_body);
+        self.send(place, request).await
     }
 
     /// Fetches a whole answer.
-    pub(super) async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let answer = self.send(Method::GET, path, Full::default()).await?;
+    pub(super) async fn get(&self, place: Place) -> Result<Vec<u8>, Failure> {
+        let mut request = Request::new(Full::default());
+        request.headers_mut().clone_from(&self.headers);
+        let answer = self.send(place, request).await?;
         read_body(answer, UPSTREAM_BODY_BYTES_MAX).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Full<Bytes>) -> Result<Answer, Failure> {
-        let mut request = Request::new(body);
-        *request.uri_mut() = self.uri(path)?;
-        request.headers_mut().clone_from(&self.headers);
-        if method == Method::POST {
-            let json = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, json);
-        }
-        *request.method_mut() = method;
+    async fn send(
+        &self,
+        place: Place,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Failure> {
+        request.uri_mut().clone_from(&self.places[place as usize]);
         let sent = timeout(UPSTREAM_IDLE_TIMEOUT, self.http.request(request)).await;
         let answer = sent.map_err(|_| Failure::UpstreamTimeout)?;
         check_status(answer.map_err(|error| failure(&error))?).await
-    }
-
-    fn uri(&self, path: &str) -> Result<Uri, Failure> {
-        let url = format!("{}/{path}", self.base);
-        let refused = |reason: String| Failure::UpstreamConfig { url: url.clone(), reason };
-        url.parse().map_err(|error: hyper::http::uri::InvalidUri| refused(error.to_string()))
     }
 }
 
@@ -196,7 +224,7 @@ fn base_url(url: &str) -> Result<String, String> {
     if url.contains(['?', '#']) {
         return Err("it has a query or fragment".to_owned());
     }
-    let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| error.to_string())?;
+    let uri: Uri = url.parse().map_err(|error: InvalidUri| error.to_string())?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
     let scheme = scheme.ok_or("it begins with neither http:// nor https://")?;
     let authority = uri.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
@@ -247,7 +275,7 @@ mod tests {
     fn base_urls_are_checked_and_completed() {
         let check = |url: &str, expect: Option<&str>| {
             let client = Client::new(url, None).ok();
-            let got = client.map(|client| client.uri("models").unwrap().to_string());
+            let got = client.map(|client| client.places[Place::Models as usize].to_string());
             assert_eq!(got.as_deref(), expect, "{url}");
         };
         check("http://host:1/v1", Some("http://host:1/v1/models"));

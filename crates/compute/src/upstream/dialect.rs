@@ -1,109 +1,18 @@
-//! The `OpenAI` dialect as a client speaks it: request bodies out, whole answers and chunks of
-//! answers in. Pure; what a job or an answer says beyond text goes on as it was written,
-//! missing numbers stay missing.
+//! Answers in the `OpenAI` dialect as a client reads them, whole or in chunks. Pure; what an
+//! answer says beyond text goes on as it was written, missing numbers stay missing.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::engine::{Finish, GenerateJob, Prompt};
+use super::said::Said;
+use crate::engine::Finish;
 use crate::error::Failure;
 use crate::extras::Piece;
 use crate::limits::UPSTREAM_ERROR_CHARS_MAX;
-use crate::vectors::{EmbedJob, Embeddings};
+use crate::vectors::Embeddings;
 
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
-
-/// Under which name a service is told how long an answer may become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// The name that every server knows.
-    Older,
-    /// The name that took its place for conversations; some services refuse the older one.
-    Newer,
-}
-
-impl Limit {
-    const ALL: [Self; 2] = [Self::Older, Self::Newer];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Older => "max_tokens",
-            Self::Newer => "max_completion_tokens",
-        }
-    }
-}
-
-/// Whether a service refuses a request because it wants the limit under its newer name.
-pub fn wants_newer(failure: &Failure) -> bool {
-    let name = Limit::Newer.name();
-    match failure {
-        Failure::UpstreamRefused { message, param } => {
-            message.contains(name) || param.as_deref() == Some(name)
-        }
-        _ => false,
-    }
-}
-
-/// Path of the request below the base URL, and its body. What is ours (model, limits, stream)
-/// stands last, so that nothing a caller wrote replaces it. Usage is always asked for. The limit has
-/// one name in it, of texts to continue the older one.
-pub fn generate_request(
-    job: &GenerateJob,
-    model: &str,
-    limit: Limit,
-) -> (&'static str, Map<String, Value>) {
-    let mut body = job.extras.hints.clone();
-    body.extend(job.extras.fields.clone());
-    for limit in Limit::ALL {
-        body.remove(limit.name());
-    }
-    let (path, limit) = match &job.prompt {
-        Prompt::Text(text) => {
-            body.insert("prompt".into(), text.as_str().into());
-            ("completions", Limit::Older)
-        }
-        Prompt::Chat(messages) => {
-            let turn = |m: &crate::Message| json!({"role": m.role.as_str(), "content": m.content});
-            let written = job.extras.messages.clone();
-            let messages = written.unwrap_or_else(|| messages.iter().map(turn).collect());
-            body.insert("messages".into(), messages.into());
-            ("chat/completions", limit)
-        }
-    };
-    let optional = [
-        ("seed", job.seed.map(Value::from)),
-        ("stop", (!job.stop.is_empty()).then(|| json!(job.stop))),
-        ("n", (job.choices != 1).then(|| json!(job.choices))),
-        ("stream_options", job.stream.then(|| json!({"include_usage": true}))),
-    ];
-    for (name, value) in optional {
-        body.remove(name);
-        value.into_iter().for_each(|value| drop(body.insert(name.to_owned(), value)));
-    }
-    let ours = [
-        ("model", json!(model)),
-        (limit.name(), json!(job.max_tokens)),
-        ("temperature", json!(job.temperature)),
-        ("top_p", json!(job.top_p)),
-        ("stream", json!(job.stream)),
-    ];
-    body.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-    (path, body)
-}
-
-/// The body of a request for vectors. They are asked for as numbers, which is what a server writes
-/// unless it is told otherwise, and at once.
-pub fn embed_request(job: &EmbedJob, model: &str) -> Map<String, Value> {
-    let mut body = job.extras.hints.clone();
-    body.extend(job.extras.fields.clone());
-    for name in ["encoding_format", "stream"] {
-        body.remove(name);
-    }
-    let ours = [("model", json!(model)), ("input", json!(job.inputs))];
-    body.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-    body
-}
 
 /// What one event of a stream, or a whole answer, says.
 #[derive(Debug, Default, PartialEq)]
@@ -129,8 +38,8 @@ struct Chunk {
 #[derive(Deserialize)]
 struct Choice {
     index: Option<u32>,
-    delta: Option<Map<String, Value>>,
-    message: Option<Map<String, Value>>,
+    delta: Option<Said>,
+    message: Option<Said>,
     text: Option<String>,
     logprobs: Option<Value>,
     finish_reason: Option<String>,
@@ -165,8 +74,8 @@ struct Timings {
 /// # Errors
 /// [`Failure::UpstreamReported`] for an error inside it, [`Failure::UpstreamForm`] for anything
 /// that is not an answer to this job: another shape, choices that were not asked for.
-pub fn read_chunk(data: &[u8], choices_max: u32) -> Result<Delta, Failure> {
-    let chunk: Chunk = parse(data, "the answer")?;
+pub fn read_chunk(data: &str, choices_max: u32) -> Result<Delta, Failure> {
+    let chunk: Chunk = read(serde_json::from_str(data), "the answer")?;
     if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
         return Err(Failure::UpstreamReported { message: error_message(&error) });
     }
@@ -189,16 +98,11 @@ fn piece(choice: Choice, choices_max: u32) -> Result<Piece, Failure> {
         return Err(form(format!("choice {number}, of {choices_max} that were asked for")));
     }
     let whole = choice.delta.is_none();
-    let mut rest = choice.delta.or(choice.message).unwrap_or_default();
+    let Said { content, mut rest } = choice.delta.or(choice.message).unwrap_or_default();
     if whole {
         number_calls(&mut rest);
     }
-    rest.remove("role");
-    let text = match rest.remove("content") {
-        Some(content) => text_of(content)?,
-        None => choice.text.unwrap_or_default(),
-    };
-    rest.retain(|_, value| !value.is_null());
+    let text = content.or(choice.text).unwrap_or_default();
     let logprobs = choice.logprobs.filter(|logprobs| !logprobs.is_null());
     Ok(Piece { choice: number, text, rest, logprobs, finish_reason: choice.finish_reason })
 }
@@ -211,20 +115,6 @@ fn number_calls(rest: &mut Map<String, Value>) {
         if let Some(call) = call.as_object_mut() {
             call.entry("index").or_insert_with(|| index.into());
         }
-    }
-}
-
-/// The text of a content: a string, or parts of text.
-fn text_of(content: Value) -> Result<String, Failure> {
-    let part = |part: &Value| match (part["type"].as_str(), part["text"].as_str()) {
-        (Some("text"), Some(text)) => Ok(text.to_owned()),
-        _ => Err(form("a part of the answer is no text")),
-    };
-    match content {
-        Value::String(text) => Ok(text),
-        Value::Null => Ok(String::new()),
-        Value::Array(parts) => parts.iter().map(part).collect(),
-        _ => Err(form("an answer's content is no text")),
     }
 }
 
@@ -321,9 +211,12 @@ fn shorten(text: &str) -> String {
     line.join(" ").chars().take(UPSTREAM_ERROR_CHARS_MAX).collect()
 }
 
+fn read<T>(read: serde_json::Result<T>, what: &str) -> Result<T, Failure> {
+    read.map_err(|error| form(format!("{what} is not what was asked for: {error}")))
+}
+
 fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, Failure> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| form(format!("{what} is not what was asked for: {error}")))
+    read(serde_json::from_slice(bytes), what)
 }
 
 /// An [`Failure::UpstreamForm`] for `reason`.

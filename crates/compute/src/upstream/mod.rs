@@ -13,6 +13,8 @@
 mod answer;
 mod client;
 mod dialect;
+mod request;
+mod said;
 mod sse;
 mod tokens;
 
@@ -35,8 +37,9 @@ use crate::limits::{
 };
 use crate::vectors::{EmbedJob, Embeddings};
 use answer::{Answer, Passed};
-use client::Client;
-use dialect::{DONE, Limit};
+use client::{Client, Place};
+use dialect::DONE;
+use request::Limit;
 use tokens::Tokens;
 
 const KIND: &str = "upstream";
@@ -96,7 +99,7 @@ impl UpstreamEngine {
     }
 
     async fn model(&self) -> Result<&str, Failure> {
-        let ask = || async { dialect::read_first_model(&self.client.get("models").await?) };
+        let ask = || async { dialect::read_first_model(&self.client.get(Place::Models).await?) };
         self.model.get_or_try_init(ask).await.map(String::as_str)
     }
 
@@ -133,7 +136,9 @@ impl UpstreamEngine {
         if media_type == JSON_MEDIA_TYPE {
             // Asked for or not: some servers answer whole where a stream was asked for.
             let body = client::read_body(response, bytes_max(job)).await?;
-            let said = dialect::read_chunk(&body, job.choices)?;
+            let body = std::str::from_utf8(&body);
+            let body = body.map_err(|_| dialect::form("the answer is not UTF-8"))?;
+            let said = dialect::read_chunk(body, job.choices)?;
             return match answer.pass(said, events, cancel).await {
                 Passed::On => answer.end(),
                 Passed::Unwanted => Ok(Finish::Cancelled),
@@ -155,7 +160,7 @@ impl UpstreamEngine {
                 if data.trim() == DONE {
                     return answer.end();
                 }
-                let said = dialect::read_chunk(data.as_bytes(), job.choices)?;
+                let said = dialect::read_chunk(&data, job.choices)?;
                 match answer.pass(said, events, cancel).await {
                     Passed::On => {}
                     Passed::Unwanted => return Ok(Finish::Cancelled),
@@ -175,7 +180,7 @@ impl UpstreamEngine {
         let newer = chat && self.newer_limit.load(Ordering::Relaxed);
         let limit = if newer { Limit::Newer } else { Limit::Older };
         match self.ask_by(job, limit).await {
-            Err(failure) if chat && !newer && dialect::wants_newer(&failure) => {
+            Err(failure) if chat && !newer && request::wants_newer(&failure) => {
                 let response = self.ask_by(job, Limit::Newer).await?;
                 self.newer_limit.store(true, Ordering::Relaxed);
                 Ok(response)
@@ -185,9 +190,8 @@ impl UpstreamEngine {
     }
 
     async fn ask_by(&self, job: &GenerateJob, limit: Limit) -> Result<client::Answer, Failure> {
-        let (path, body) = dialect::generate_request(job, self.model().await?, limit);
-        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
-        self.client.post(path, body).await
+        let request = request::Generate::new(job, self.model().await?, limit);
+        self.client.post(request.place(), request::body(&request)?).await
     }
 
     /// What was used, with what this side counts itself where it has the model's tokenizer.
@@ -200,9 +204,8 @@ impl UpstreamEngine {
     }
 
     async fn embed_inputs(&self, job: &EmbedJob) -> Result<Embeddings, Failure> {
-        let body = dialect::embed_request(job, self.model().await?);
-        let body = serde_json::to_vec(&body).map_err(|error| dialect::form(error.to_string()))?;
-        let response = self.client.post("embeddings", body).await?;
+        let request = request::Embed { job, model: self.model().await? };
+        let response = self.client.post(Place::Embeddings, request::body(&request)?).await?;
         let body = client::read_body(response, UPSTREAM_BODY_BYTES_MAX).await?;
         dialect::read_embeddings(&body, job.inputs.len())
     }

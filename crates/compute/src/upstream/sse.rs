@@ -4,6 +4,8 @@
 //! **Invariant**: the events do not depend on how the bytes were cut, and no
 //! more than one line and one event of bounded length are held.
 
+use memchr::memchr2;
+
 use crate::error::Failure;
 use crate::limits::{UPSTREAM_EVENT_BYTES_MAX, UPSTREAM_LINE_BYTES_MAX};
 
@@ -27,31 +29,46 @@ impl SseDecoder {
     /// [`Failure::UpstreamForm`] for data that is not UTF-8. The decoder is of
     /// no use afterwards.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, Failure> {
-        let mut events = Vec::new();
-        for &byte in bytes {
-            let joined_lf = std::mem::replace(&mut self.after_cr, byte == b'\r') && byte == b'\n';
-            match byte {
-                b'\n' if joined_lf => {}
-                b'\n' | b'\r' => events.extend(self.end_line()?),
-                _ => self.extend_line(byte)?,
+        let (mut events, mut rest) = (Vec::new(), bytes);
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_cr)
+                && let Some(after) = rest.strip_prefix(b"\n")
+            {
+                rest = after;
+                continue;
             }
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
+                self.extend_line(rest)?;
+                break;
+            };
+            self.after_cr = rest[end] == b'\r';
+            events.extend(self.end_line(&rest[..end])?);
+            rest = &rest[end + 1..];
         }
         Ok(events)
     }
 
-    fn extend_line(&mut self, byte: u8) -> Result<(), Failure> {
-        if self.line.len() >= UPSTREAM_LINE_BYTES_MAX {
+    fn extend_line(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.line.len() + bytes.len() > UPSTREAM_LINE_BYTES_MAX {
             let bytes_max = UPSTREAM_LINE_BYTES_MAX;
             return Err(Failure::UpstreamTooLong { unit: "line", bytes_max });
         }
-        self.line.push(byte);
+        self.line.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// Takes a whole line; an empty one ends an event.
-    fn end_line(&mut self) -> Result<Option<String>, Failure> {
+    /// The end of a line. Most lines come whole, and are not copied.
+    fn end_line(&mut self, bytes: &[u8]) -> Result<Option<String>, Failure> {
+        if self.line.is_empty() && bytes.len() <= UPSTREAM_LINE_BYTES_MAX {
+            return self.take_line(bytes);
+        }
+        self.extend_line(bytes)?;
         let line = std::mem::take(&mut self.line);
-        let mut line = line.as_slice();
+        self.take_line(&line)
+    }
+
+    /// Takes a whole line; an empty one ends an event.
+    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<String>, Failure> {
         if !std::mem::replace(&mut self.begun, true) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }

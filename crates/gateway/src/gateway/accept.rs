@@ -73,9 +73,9 @@ impl Inner {
     }
 
     /// The receipt of a call that was made before.
-    pub(crate) fn earlier(&self, call: &Digest) -> Result<Option<Metered>, CallError> {
+    pub(crate) fn earlier(&self, call: &Digest) -> Result<Option<Arc<Metered>>, CallError> {
         if let Some(metered) = self.pending.of_call(call) {
-            return Ok(Some(Metered::clone(&metered)));
+            return Ok(Some(metered));
         }
         let found = self.archive.of_call(call).and_then(|id| match id {
             Some(id) => self.archive.receipt(id),
@@ -104,7 +104,7 @@ impl Inner {
             None => self.unkeyed(opened, &request, receipt)?,
         };
         let (client, events) = mpsc::channel(CALL_EVENTS_MAX);
-        let capsule = route.parts[0].version.id.to_string();
+        let capsule = route.parts[0].id.clone();
         let ground = (
             opened.blocks.iter().map(|block| block.id).collect(),
             route.parts.iter().map(|part| part.grant_number).collect(),
@@ -112,7 +112,7 @@ impl Inner {
         let recall = self.recalls.enter(receipt, ground, self.cancel.child_token());
         let admitted = (route.head.height, now);
         let reservation = Reservation::new(self, hold, under_way, admitted, recall);
-        let running = Running {
+        let running = Box::new(Running {
             view,
             route,
             work,
@@ -135,7 +135,7 @@ impl Inner {
                 told.admitted(receipt.to_string());
                 told
             }),
-        };
+        });
         self.figures.accepted();
         // Boxed, because a task's future is moved whole when it is made and when it ends.
         self.tasks.spawn(running.run(Arc::clone(self), place, client).boxed());

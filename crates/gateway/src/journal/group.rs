@@ -10,6 +10,7 @@ use super::settings::{Settings, Sync};
 use super::writer::{Writer, check_record, frames_bytes};
 use super::{Position, lock};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -37,10 +38,11 @@ struct State {
 }
 
 impl State {
-    /// Whether the thread waits for what is there now.
-    fn wakes(&self, group_records_max: usize) -> bool {
-        let enough = self.waiting.len() >= self.wanted || self.records >= group_records_max;
-        self.wanted > 0 && enough
+    /// Whether the thread waits for what is there now. While it waits for companions, those who
+    /// are known to be coming are companions too.
+    fn wakes(&self, group_records_max: usize, coming: usize) -> bool {
+        let all = self.waiting.len() >= self.wanted && (self.wanted == 1 || coming == 0);
+        self.wanted > 0 && (all || self.records >= group_records_max)
     }
 }
 
@@ -52,6 +54,17 @@ pub(super) struct Queue {
     bytes_max: usize,
     group_records_max: usize,
     delay: Duration,
+    /// Those who have said that they will commit, and have not yet.
+    coming: AtomicUsize,
+}
+
+/// Somebody who will commit soon; dropped when it does, or does not after all.
+pub struct Coming(Arc<Queue>);
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.coming.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How many records a commit counts as: one without records takes a place too.
@@ -75,7 +88,18 @@ impl Queue {
             bytes_max: settings.queue_bytes_max,
             group_records_max: records_max,
             delay,
+            coming: AtomicUsize::new(0),
         }
+    }
+
+    /// Says that somebody will commit soon.
+    pub(super) fn coming(self: &Arc<Self>) -> Coming {
+        self.coming.fetch_add(1, Ordering::Relaxed);
+        Coming(Arc::clone(self))
+    }
+
+    fn to_come(&self) -> usize {
+        self.coming.load(Ordering::Relaxed)
     }
 
     /// Adds a commit, or says why there is no place for it. The receiver fails only if the
@@ -102,7 +126,7 @@ impl Queue {
             state.bytes += bytes;
             state.waiting.push_back(Commit { records, bytes, answer });
         }
-        let wakes = state.wakes(self.group_records_max);
+        let wakes = state.wakes(self.group_records_max, self.to_come());
         // Before it is woken, or it would begin by waiting for the lock.
         drop(state);
         if wakes {
@@ -146,18 +170,21 @@ impl Queue {
         state
     }
 
-    /// Those whose commits the last sync answered often come again at once. Without waiting for
-    /// them, the first one would have a sync to itself, and all others would wait for it.
+    /// Those whose commits the last sync answered often come again at once, and those who said
+    /// so will. Without waiting for them, the first one would have a sync to itself, and all
+    /// others would wait for it. A sync costs the same for one and for all (the `commit_delay` of
+    /// `PostgreSQL`, where `commit_siblings` are those who are coming).
     fn wait_for_companions<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
         last: &Last,
     ) -> MutexGuard<'a, State> {
         let fewer = |state: &mut State| {
-            let enough = state.waiting.len() >= last.commits;
+            let enough = state.waiting.len() >= last.commits && self.to_come() == 0;
             !enough && state.records < self.group_records_max && !state.closed
         };
         let left = self.delay.saturating_sub(last.at.elapsed());
+        // More than one, which is what a thread without companions wants.
         state.wanted = last.commits;
         let waited = self.changed.wait_timeout_while(state, left, fewer);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;

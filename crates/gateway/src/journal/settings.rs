@@ -21,8 +21,9 @@ pub const QUEUE_BYTES_MAX: usize = 1 << 30;
 pub enum Sync {
     /// Commits that come while a sync is under way share the next one (group commit).
     Group {
-        /// How long the next sync waits for the companions of the last one to come again. A
-        /// commit that comes to an idle journal never waits.
+        /// How long the next sync waits for the companions of the last one to come again, and for
+        /// those who said that they are coming. A commit that comes to an idle journal never
+        /// waits.
         delay: Duration,
         /// Records that are enough to wait no longer, and the most that share a sync (one
         /// larger commit has a sync of its own).
@@ -48,7 +49,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             segment_bytes_max: 64 << 20,
-            sync: Sync::Group { delay: Duration::from_micros(200), records_max: 4_096 },
+            sync: Sync::Group { delay: Duration::from_micros(500), records_max: 4_096 },
             queue_records_max: 16_384,
             queue_bytes_max: 64 << 20,
         }

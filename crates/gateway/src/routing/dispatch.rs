@@ -52,6 +52,7 @@ struct Chosen {
 }
 
 /// The work of a model.
+#[derive(Clone)]
 enum Asked {
     Generate(GenerateJob),
     Embed(EmbedJob),
@@ -61,7 +62,16 @@ enum Asked {
 struct Turns<'a> {
     part: usize,
     servers: Vec<&'a Server>,
+    /// What is told of each, where there is a choice.
     candidates: Vec<Candidate>,
+}
+
+impl Turns<'_> {
+    fn judge(&mut self, turn: usize, verdict: Verdict) {
+        if let Some(told) = self.candidates.get_mut(turn) {
+            told.verdict = verdict;
+        }
+    }
 }
 
 impl<'a> Dispatch<'a> {
@@ -103,7 +113,11 @@ impl<'a> Dispatch<'a> {
 
     /// The nodes for a part, in the order in which they are asked.
     fn turns(&self, part: usize) -> Turns<'a> {
-        let servers = &self.route.parts[part].servers;
+        let Part { servers, too_dear, .. } = &self.route.parts[part];
+        if let ([server], []) = (&servers[..], &too_dear[..]) {
+            // Without a choice there is nothing to weigh, and nothing to tell of it.
+            return Turns { part, servers: vec![server], candidates: Vec::new() };
+        }
         let offered: Vec<Offered> =
             servers.iter().map(|server| self.offered(part, server)).collect();
         let order: Vec<Ranked> = rank(&offered);
@@ -179,7 +193,7 @@ impl<'a> Dispatch<'a> {
         job: GenerateJob,
         client: &mpsc::Sender<CallEvent>,
     ) -> Product {
-        self.produce(part, &Asked::Generate(job), client).await
+        self.produce(part, Asked::Generate(job), client).await
     }
 
     /// Lets a model embed.
@@ -189,7 +203,7 @@ impl<'a> Dispatch<'a> {
         job: EmbedJob,
         client: &mpsc::Sender<CallEvent>,
     ) -> Product {
-        self.produce(part, &Asked::Embed(job), client).await
+        self.produce(part, Asked::Embed(job), client).await
     }
 
     /// Asks one node; what came of it, and whether another could do better if it is nothing.
@@ -197,7 +211,7 @@ impl<'a> Dispatch<'a> {
         &self,
         server: &Server,
         part: usize,
-        asked: &Asked,
+        asked: Asked,
         client: &mpsc::Sender<CallEvent>,
     ) -> (Product, bool) {
         let cancel = &self.reservation.recall.cancel;
@@ -211,18 +225,18 @@ impl<'a> Dispatch<'a> {
                 queued.stop();
                 let engine = supply.engine(self.reservation.permit());
                 let product = match asked {
-                    Asked::Generate(job) => generate(engine, job.clone(), client, cancel).await,
-                    Asked::Embed(job) => embed(engine, job.clone(), client, cancel).await,
+                    Asked::Generate(job) => generate(engine, job, client, cancel).await,
+                    Asked::Embed(job) => embed(engine, job, client, cancel).await,
                 };
                 let elsewhere = is_own_trouble(product.failure.as_ref());
                 (product, elsewhere)
             }
             (Place::Here(_), _) => (Product::failed(nothing_to_serve_with()), true),
             (Place::There(peer), Asked::Generate(job)) => {
-                self.remote(part, server, peer).generate(job, client, cancel).await
+                self.remote(part, server, peer).generate(&job, client, cancel).await
             }
             (Place::There(peer), Asked::Embed(job)) => {
-                self.remote(part, server, peer).embed(job, client, cancel).await
+                self.remote(part, server, peer).embed(&job, client, cancel).await
             }
         }
     }
@@ -251,15 +265,18 @@ impl<'a> Dispatch<'a> {
     async fn produce(
         &self,
         part: usize,
-        asked: &Asked,
+        asked: Asked,
         client: &mpsc::Sender<CallEvent>,
     ) -> Product {
-        let mut turns = self.turns(part);
+        let (mut turns, mut asked) = (self.turns(part), Some(asked));
         let mut last = Product::failed(nothing_to_serve_with());
         for turn in 0..turns.servers.len() {
             let (server, started) = (turns.servers[turn], Instant::now());
             self.gateway.health.asked(server.node, self.now_ms());
-            let (product, elsewhere) = self.ask(server, part, asked, client).await;
+            // The last that can be asked takes the work itself.
+            let last_turn = turn + 1 == turns.servers.len();
+            let Some(work) = (if last_turn { asked.take() } else { asked.clone() }) else { break };
+            let (product, elsewhere) = self.ask(server, part, work, client).await;
             let first = product.first.map_or_else(|| started.elapsed(), |first| first - started);
             let failed = product.failure.as_ref().filter(|_| elsewhere);
             self.seen(server.node, failed.is_some(), product.delivered().then_some(first));
@@ -267,11 +284,11 @@ impl<'a> Dispatch<'a> {
             let why = failed.map(|error| error.code);
             last = product;
             if ended {
-                turns.candidates[turn].verdict = Verdict::Served;
+                turns.judge(turn, Verdict::Served);
                 self.chose(&turns, turn);
                 return last;
             }
-            turns.candidates[turn].verdict = Verdict::Failed(reason(why));
+            turns.judge(turn, Verdict::Failed(reason(why)));
             tracing::info!(node = server.node, part, code = ?why, "another node is asked");
         }
         last
@@ -336,7 +353,7 @@ impl<'a> Dispatch<'a> {
             self.seen(server.node, found.as_ref().is_err_and(|e| e.elsewhere), first);
             match found {
                 Ok(retrieved) => {
-                    turns.candidates[turn].verdict = Verdict::Served;
+                    turns.judge(turn, Verdict::Served);
                     self.chose(&turns, turn);
                     return Ok(retrieved);
                 }
@@ -344,7 +361,7 @@ impl<'a> Dispatch<'a> {
                     if !elsewhere {
                         return Err(error);
                     }
-                    turns.candidates[turn].verdict = Verdict::Failed(reason(Some(error.code)));
+                    turns.judge(turn, Verdict::Failed(reason(Some(error.code))));
                     last = error;
                 }
             }

@@ -5,18 +5,19 @@
 
 use super::failure::Failure;
 use crate::progress::{Gauge, Phase};
+use crate::server::{Answers, Routes};
 use ambar_base::ErrorCode;
 use ambar_gateway::dialect;
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::{Arc, OnceLock};
-use tower::ServiceExt;
 
 /// The door, and how far the node is behind it.
 #[derive(Clone)]
 pub(crate) struct Door {
-    inside: Arc<OnceLock<Router>>,
+    inside: Arc<OnceLock<Routes>>,
     gauge: Gauge,
 }
 
@@ -26,23 +27,19 @@ impl Door {
         Self { inside: Arc::default(), gauge: gauge.clone() }
     }
 
-    /// What the port answers.
-    pub(crate) fn router(&self) -> Router {
-        Router::new().fallback(enter).with_state(self.clone())
-    }
-
     /// Lets everything through from now on.
-    pub(crate) fn open(&self, inside: Router) {
+    pub(crate) fn open(&self, inside: Routes) {
         // A node starts once.
         let _ = self.inside.set(inside);
     }
 }
 
-async fn enter(State(door): State<Door>, request: Request) -> Response {
-    let Some(inside) = door.inside.get() else { return closed(&door, request.uri().path()) };
-    match inside.clone().oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+impl Answers for Door {
+    fn answer(&self, request: Request) -> BoxFuture<'static, Response> {
+        match self.inside.get() {
+            Some(inside) => inside.answer(request),
+            None => std::future::ready(closed(self, request.uri().path())).boxed(),
+        }
     }
 }
 
@@ -74,12 +71,13 @@ fn why(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Router;
     use axum::body::Body;
     use axum::routing::get;
 
     async fn ask(door: &Door, path: &str) -> (u16, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = door.router().oneshot(request).await.unwrap();
+        let response = door.answer(request).await;
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
         (status, String::from_utf8(bytes.to_vec()).unwrap())
@@ -98,7 +96,7 @@ mod tests {
         let (_, body) = ask(&door, "/v1/models").await;
         assert!(body.contains("too few validators") && body.contains("ledger_stale"), "{body}");
         assert!(body.contains("\"type\":\"server_error\""), "the dialect's own shape: {body}");
-        door.open(Router::new().route("/inside", get(|| async { "in" })));
+        door.open(Arc::new(Router::new().route("/inside", get(|| async { "in" }))));
         assert_eq!(ask(&door, "/inside").await, (200, "in".into()));
         assert_eq!(ask(&door, "/outside").await.0, 404);
     }

@@ -21,6 +21,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -31,8 +32,8 @@ const LATENCY_BUCKETS: u16 = 16;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Route {
-    method: String,
-    path: String,
+    method: Cow<'static, str>,
+    path: Cow<'static, str>,
     status: u16,
 }
 
@@ -67,6 +68,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Notes an answer by its route, never by its ids.
+    pub(super) fn answered(
+        &self,
+        (method, path): (Cow<'static, str>, Cow<'static, str>),
+        start: Instant,
+        response: &Response,
+    ) {
+        let route = Route { method, path, status: response.status().as_u16() };
+        self.latencies.get_or_create(&route).observe(start.elapsed().as_secs_f64());
+    }
+
     /// All figures as text.
     pub(super) fn render(&self, app: &App) -> String {
         let mut registry = Registry::with_prefix("ambar");
@@ -201,10 +213,9 @@ pub(super) async fn measure(
     request: Request,
     next: Next,
 ) -> Response {
-    let path = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let (method, start) = (request.method().to_string(), Instant::now());
+    let path = matched.map_or("other".into(), |path| path.as_str().to_owned().into());
+    let (method, start) = (request.method().to_string().into(), Instant::now());
     let response = next.run(request).await;
-    let route = Route { method, path, status: response.status().as_u16() };
-    app.metrics.latencies.get_or_create(&route).observe(start.elapsed().as_secs_f64());
+    app.metrics.answered((method, path), start, &response);
     response
 }

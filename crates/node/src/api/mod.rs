@@ -41,4 +41,4 @@ pub use app::App;
 pub use document::document as openapi_document;
 pub(crate) use door::Door;
 pub use peers::peer_router;
-pub use router::{paths, router};
+pub use router::{paths, routes_of};

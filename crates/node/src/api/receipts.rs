@@ -29,7 +29,7 @@ pub(super) struct Known {
     pub leaf: Leaf,
     pub payer: AccountId,
     /// What the gateway keeps, if it is this node's.
-    pub metered: Option<Metered>,
+    pub metered: Option<Arc<Metered>>,
     /// Where it settled.
     pub settled: Option<ReceiptEntry>,
 }

@@ -9,14 +9,19 @@ use super::{
     document, faucet, keys, lineage, metrics, offers, receipts, royalties, serving, statements,
     status, transactions, validators,
 };
-use ambar_gateway::dialect;
+use crate::server::{Answers, Routes};
+use ambar_gateway::dialect::{self, Dialect};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post, put};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Largest body of a request without a limit of its own, bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -24,12 +29,36 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 type Route = (&'static str, MethodRouter<Arc<App>>);
 
 /// Everything that the port answers.
-pub fn router(app: Arc<App>) -> Router {
-    let mut dialects = dialect::router(Arc::new(app.gateway.clone()));
+pub fn routes_of(app: Arc<App>) -> Routes {
+    let dialect = Dialect::new(Arc::new(app.gateway.clone()));
+    let mut dialects = dialect.router();
     if app.log_contents {
         dialects = dialects.layer(from_fn(contents::log));
     }
-    own(&app).merge(dialects).layer(from_fn_with_state(app, metrics::measure))
+    let measured = from_fn_with_state(Arc::clone(&app), metrics::measure);
+    let router = own(&app).merge(dialects).layer(measured);
+    // Layers see what goes through the router only.
+    if app.log_contents { Arc::new(router) } else { Arc::new(Port { app, dialect, router }) }
+}
+
+/// What the port answers where nothing is logged of it: calls go by the shortest way.
+struct Port {
+    app: Arc<App>,
+    dialect: Dialect,
+    router: Router,
+}
+
+impl Answers for Port {
+    fn answer(&self, request: Request) -> BoxFuture<'static, Response> {
+        let Some(path) = Dialect::called(&request) else { return self.router.answer(request) };
+        let (app, dialect, start) = (Arc::clone(&self.app), self.dialect.clone(), Instant::now());
+        let answer = async move {
+            let response = dialect.answer(request).await;
+            app.metrics.answered(("POST".into(), path.into()), start, &response);
+            response
+        };
+        answer.boxed()
+    }
 }
 
 /// The paths of all routes, as the document writes them.

@@ -22,11 +22,10 @@ pub mod tls;
 
 pub use limits::Limits;
 pub use refusal::{Figures, Reason};
-pub use service::Peer;
+pub use service::{Answers, Peer, Routes};
 pub use tls::{Exposure, Tls, TlsError};
 
 use addresses::{Place, Places};
-use axum::Router;
 use limits::{ACCEPT_PAUSE, REFUSALS_MAX};
 use pulse::{Phase, Pulse};
 use service::Answering;
@@ -42,9 +41,9 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub struct Server {
     /// For clients.
-    pub routes: Router,
+    pub routes: Routes,
     /// For other nodes alone; each of their requests carries a [`Peer`].
-    pub peer_routes: Router,
+    pub peer_routes: Routes,
     /// How it speaks TLS.
     pub tls: Tls,
     /// Whether it speaks plain HTTP besides.
@@ -263,13 +262,13 @@ impl Connection {
     }
 
     fn answering(&self, peer: Option<Peer>, http2: bool) -> Answering {
-        let router = if peer.is_some() {
+        let routes = if peer.is_some() {
             self.server.figures.peers.fetch_add(1, Ordering::Relaxed);
-            self.server.peer_routes.clone()
+            Arc::clone(&self.server.peer_routes)
         } else {
-            self.server.routes.clone()
+            Arc::clone(&self.server.routes)
         };
         let (pulse, figures) = (Arc::clone(&self.pulse), Arc::clone(&self.server.figures));
-        Answering { router, pulse, figures, peer, http2 }
+        Answering { routes, pulse, figures, peer, http2 }
     }
 }

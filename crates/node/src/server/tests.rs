@@ -65,8 +65,8 @@ impl Port {
         let figures = Arc::new(Figures::default());
         let stop = CancellationToken::new();
         let server = Server {
-            routes,
-            peer_routes,
+            routes: Arc::new(routes),
+            peer_routes: Arc::new(peer_routes),
             tls: tls.clone(),
             exposure,
             limits,

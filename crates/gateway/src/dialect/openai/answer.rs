@@ -106,9 +106,9 @@ pub async fn collect(accepted: &mut Accepted) -> Result<Collected, CallError> {
             }
             Some(CallEvent::Vectors(more)) => vectors.extend(more),
             Some(CallEvent::Done(summary)) => {
-                return Ok(Collected { transcript, vectors, summary });
+                return Ok(Collected { transcript, vectors, summary: *summary });
             }
-            Some(CallEvent::Failed(error)) => return Err(error),
+            Some(CallEvent::Failed(error)) => return Err(*error),
             None => return Err(cut_off(accepted.receipt)),
         }
         if bytes > ANSWER_BYTES_MAX as u64 {

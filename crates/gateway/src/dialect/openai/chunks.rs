@@ -5,8 +5,8 @@
 
 use super::refusal;
 use super::request::StreamOptions;
-use super::stream::{Form, push_data};
-use super::wire::{Head, Shape};
+use super::stream::{Form, push_data, push_data_of};
+use super::wire::{self, Head, Shape};
 use crate::call::{CallError, Piece, Summary};
 use ambar_compute::limits::CHOICES_MAX;
 
@@ -14,6 +14,8 @@ use ambar_compute::limits::CHOICES_MAX;
 pub struct Chunks {
     head: Head,
     usage: bool,
+    /// What stands around a text of the first choice: the same for each.
+    around: (String, String),
     /// Choices that have begun, and those that have said why they ended: a bit for each.
     opened: u128,
     finished: u128,
@@ -22,7 +24,8 @@ pub struct Chunks {
 impl Chunks {
     /// A stream that begins.
     pub fn new(head: Head, options: StreamOptions) -> Self {
-        Self { head, usage: options.include_usage, opened: 0, finished: 0 }
+        let usage = options.include_usage;
+        Self { around: head.around_text(usage), head, usage, opened: 0, finished: 0 }
     }
 
     fn open(&mut self, out: &mut String, choice: u32) {
@@ -44,7 +47,8 @@ impl Form for Chunks {
     }
 
     fn text(&mut self, out: &mut String, text: &str) {
-        push_data(out, &self.head.text(self.usage, text));
+        let (before, after) = &self.around;
+        push_data_of(out, &[before, &wire::json(&text), after]);
     }
 
     fn piece(&mut self, out: &mut String, piece: &Piece) {

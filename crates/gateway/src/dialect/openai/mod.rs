@@ -55,7 +55,8 @@ use super::Calls;
 use crate::call::CallError;
 use ambar_base::ErrorCode;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 pub use read::{piece_of, transcript_of};
@@ -63,6 +64,7 @@ use refusal::Refusal;
 pub use request::input_of;
 use std::sync::Arc;
 use std::time::Duration;
+use tower::ServiceExt;
 
 /// Longest request body, in bytes: room for images in messages.
 pub const BODY_BYTES_MAX: usize = 8 << 20;
@@ -115,9 +117,53 @@ pub fn refusal(code: ErrorCode, message: &str) -> Response {
     Refusal::from(CallError::new(code, message)).into_response()
 }
 
-/// The dialect's router. Everything else under `/v1` is answered with 404 or 405 in the
-/// dialect's error shape; paths outside `/v1` are left alone, so that it can be merged.
-pub fn router(calls: Arc<dyn Calls>) -> Router {
+/// What answers the dialect's requests.
+#[derive(Clone)]
+pub struct Dialect {
+    calls: Arc<dyn Calls>,
+    router: Router,
+}
+
+impl Dialect {
+    /// The dialect before a gateway.
+    #[must_use]
+    pub fn new(calls: Arc<dyn Calls>) -> Self {
+        Self { router: router(Arc::clone(&calls)), calls }
+    }
+
+    /// The dialect's router. Everything else under `/v1` is answered with 404 or 405 in the
+    /// dialect's error shape; paths outside `/v1` are left alone, so that it can be merged.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The path of a request that makes a call, as it is measured; nothing for any other.
+    #[must_use]
+    pub fn called(request: &Request) -> Option<&'static str> {
+        let path = request.uri().path();
+        let called = [CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES];
+        called.into_iter().find(|known| *known == path && request.method() == Method::POST)
+    }
+
+    /// Answers a request as the router does. Calls do without one: its layers would cost as much
+    /// as reading the request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let calls = State(Arc::clone(&self.calls));
+        let reply = match Self::called(&request) {
+            Some(CHAT) => routes::chat(calls, request).await,
+            Some(COMPLETIONS) => routes::completions(calls, request).await,
+            Some(EMBEDDINGS) => routes::embeddings(calls, request).await,
+            Some(RESPONSES) => routes::responses(calls, request).await,
+            Some(_) | None => match self.router().oneshot(request).await {
+                Ok(response) => return response,
+                Err(never) => match never {},
+            },
+        };
+        reply.into_response()
+    }
+}
+
+fn router(calls: Arc<dyn Calls>) -> Router {
     let known = routes().into_iter();
     known
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
@@ -125,6 +171,5 @@ pub fn router(calls: Arc<dyn Calls>) -> Router {
         .route("/v1", any(routes::unknown))
         .route("/v1/", any(routes::unknown))
         .route("/v1/{*rest}", any(routes::unknown))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(calls)
 }

@@ -33,7 +33,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 /// A call that fails within [`OPENING_WAIT`], before anything of it was delivered.
 pub async fn reply(form: impl Form, mut accepted: Accepted) -> Result<Response, CallError> {
     let first = match timeout(OPENING_WAIT, accepted.events.recv()).await {
-        Ok(Some(CallEvent::Failed(error))) => return Err(error),
+        Ok(Some(CallEvent::Failed(error))) => return Err(*error),
         Ok(None) => return Err(cut_off(accepted.receipt)),
         Ok(first) => first,
         Err(_) => None,
@@ -63,6 +63,9 @@ pub trait Form: Send + Unpin + 'static {
     /// How the call failed.
     fn fail(&mut self, out: &mut String, error: &CallError);
 }
+
+/// Room that a frame begins with: two or three chunks of a few words.
+const FRAME_BYTES: usize = 1 << 10;
 
 /// The body of a streamed answer.
 pub struct Frames<F> {
@@ -101,7 +104,7 @@ impl<F: Form> Frames<F> {
     /// Everything that can be written now; nothing if nothing is there yet, and then the
     /// task is woken by the next event.
     fn write_ready(&mut self, context: &mut Context<'_>) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(FRAME_BYTES);
         if !std::mem::replace(&mut self.begun, true) {
             self.form.begin(&mut out);
         }
@@ -119,11 +122,14 @@ impl<F: Form> Frames<F> {
     }
 
     fn write_received(&mut self, out: &mut String) {
-        for event in std::mem::take(&mut self.ready) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
             if !self.ended {
                 self.write(out, &event);
             }
         }
+        // Its room is used again.
+        self.ready = ready;
     }
 
     fn write(&mut self, out: &mut String, event: &CallEvent) {
@@ -184,8 +190,13 @@ fn push_end(out: &mut String, summary: &Summary) {
 
 /// JSON has no line breaks outside its escapes, so one line carries it.
 pub fn push_data(out: &mut String, json: &str) {
+    push_data_of(out, &[json]);
+}
+
+/// As [`push_data`], of JSON in parts.
+pub fn push_data_of(out: &mut String, json: &[&str]) {
     out.push_str("data: ");
-    out.push_str(json);
+    json.iter().for_each(|part| out.push_str(part));
     out.push_str("\n\n");
 }
 

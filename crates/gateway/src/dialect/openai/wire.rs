@@ -119,6 +119,21 @@ impl Head {
         self.chunk(usage, choice)
     }
 
+    /// What stands before and after the text in [`Self::text`]: most chunks of an answer differ
+    /// in nothing else.
+    pub fn around_text(&self, usage: bool) -> (String, String) {
+        let name = match self.shape {
+            Shape::Text => "\"text\":",
+            _ => "\"content\":",
+        };
+        let mut before = self.text(usage, "");
+        // Inside of strings quotation marks are escaped: this is the member, and no other text.
+        let at = before.find(&format!("{name}\"\"")).map_or(before.len(), |at| at + name.len());
+        let mut after = before.split_off(at);
+        after.drain(..after.len().min(2));
+        (before, after)
+    }
+
     /// A chunk of any choice.
     pub fn piece(&self, usage: bool, piece: &Piece) -> String {
         let choice = Choice {

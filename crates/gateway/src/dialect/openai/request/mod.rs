@@ -16,9 +16,9 @@ use crate::flow::Priority;
 use crate::vouchers::VoucherWord;
 use ambar_base::{Digest, ErrorCode, Price};
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::extract::Request;
 use fields::Fields;
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use std::time::Duration;
 
 use super::{BODY_BYTES_MAX, CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, responses};
@@ -141,13 +141,13 @@ pub fn input_of(path: &str, body: &[u8]) -> Option<(String, bool)> {
 }
 
 async fn read_body(request: Request) -> Result<Bytes, CallError> {
-    // The limit is the router's layer.
-    let body = Bytes::from_request(request, &()).await;
-    body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => CallError::new(
-            ErrorCode::RequestTooLarge,
-            format!("the body is longer than {BODY_BYTES_MAX} bytes"),
-        ),
-        _ => CallError::new(ErrorCode::RequestInvalid, error.body_text()),
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
+    body.map(Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let message = format!("the body is longer than {BODY_BYTES_MAX} bytes");
+            CallError::new(ErrorCode::RequestTooLarge, message)
+        } else {
+            CallError::new(ErrorCode::RequestInvalid, format!("the body cannot be read: {error}"))
+        }
     })
 }

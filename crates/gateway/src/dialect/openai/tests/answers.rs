@@ -22,7 +22,7 @@ const AN_EMBEDDING: &str = r#"{"model":"m","input":["a","b"]}"#;
 
 fn saying(pieces: &[&str], finish: Finish) -> Script {
     let texts = pieces.iter().map(|piece| text(piece));
-    Script::Play(texts.chain([CallEvent::Done(summary(finish))]).collect())
+    Script::Play(texts.chain([CallEvent::Done(summary(finish).into())]).collect())
 }
 
 fn vectors() -> Script {
@@ -199,7 +199,7 @@ async fn what_was_charged_is_not_sent_again() {
         assert_eq!(header_of(&response, "ambar-receipt"), "3-17");
         error(response).await;
     };
-    check(vec![text("Hel"), CallEvent::Failed(failed)], 429).await;
+    check(vec![text("Hel"), CallEvent::Failed(failed.into())], 429).await;
     check(vec![text("Hel")], 500).await;
     check(vec![CallEvent::Vectors(vec![vec![1.0]]), done()], 500).await;
     let half = "x".repeat(ANSWER_BYTES_MAX / 2 + 1);

@@ -14,7 +14,6 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
-use tower::ServiceExt;
 
 pub const RECEIPT: ReceiptId = ReceiptId { channel: 3, n: 17 };
 pub const CAPSULE: &str = "bafycapsule";
@@ -51,8 +50,7 @@ impl Fake {
     }
 
     pub async fn send(self: &Arc<Self>, request: Request<Body>) -> Response {
-        let calls: Arc<dyn Calls> = self.clone();
-        super::super::router(calls).oneshot(request).await.unwrap()
+        super::super::Dialect::new(self.clone()).answer(request).await
     }
 
     pub async fn post(self: &Arc<Self>, path: &str, body: &str) -> Response {
@@ -114,7 +112,7 @@ pub fn text(piece: &str) -> CallEvent {
 }
 
 pub fn done() -> CallEvent {
-    CallEvent::Done(summary(Finish::Stop))
+    CallEvent::Done(summary(Finish::Stop).into())
 }
 
 pub fn summary(finish: Finish) -> Summary {

@@ -51,7 +51,7 @@ fn rich() -> Vec<CallEvent> {
             &object!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]}),
             None,
         ),
-        CallEvent::Done(summary(Finish::ToolCalls)),
+        CallEvent::Done(summary(Finish::ToolCalls).into()),
     ]
 }
 
@@ -185,8 +185,10 @@ async fn typed_events_come_in_order_and_numbered() {
 
 #[tokio::test]
 async fn a_plain_response() {
-    let fake =
-        Fake::new(Script::Play(vec![text("Hello"), CallEvent::Done(summary(Finish::Length))]));
+    let fake = Fake::new(Script::Play(vec![
+        text("Hello"),
+        CallEvent::Done(summary(Finish::Length).into()),
+    ]));
     let response = fake.post(RESPONSES, &a_response(&object!({"instructions": "be brief"}))).await;
     assert_eq!(header_of(&response, "ambar-price"), "0.000120000");
     let answer = json(response).await;
@@ -204,7 +206,7 @@ async fn a_plain_response() {
 async fn what_an_engine_had_read_before_is_said_by_every_route() {
     let script = |cached| {
         let done = Summary { tokens_cached: cached, ..summary(Finish::Stop) };
-        Script::Play(vec![text("x"), CallEvent::Done(done)])
+        Script::Play(vec![text("x"), CallEvent::Done(done.into())])
     };
     let last = |chunks: String| events(&chunks).last().unwrap()["usage"].clone();
     let usage = async |cached, path: &str, asked: &str| -> Value {

@@ -1,6 +1,7 @@
 //! Whatever is sent, the answer is well formed.
 
 use super::super::request::{body, chat, completion, embedding};
+use super::super::wire::{self, Head, Shape};
 use super::super::{CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES};
 use super::fake::{Fake, Script, done, error, header_of, request, text};
 use axum::body::Body;
@@ -103,6 +104,14 @@ fn path() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
+    #[test]
+    fn a_chunk_is_its_text_and_what_stands_around(text: String, usage: bool, chat: bool) {
+        let shape = if chat { Shape::Chat } else { Shape::Text };
+        let head = Head { shape, id: "\"content\":\"\"".into(), created: 7, model: "m\":\"\"".into() };
+        let (before, after) = head.around_text(usage);
+        prop_assert_eq!([&before, &wire::json(&text), &after].map(String::as_str).concat(), head.text(usage, &text));
+    }
+
     #[test]
     fn arbitrary_bytes(path in path(), bytes: Vec<u8>) {
         check(path, bytes);

@@ -80,7 +80,7 @@ async fn a_chat_streams() {
 
 #[tokio::test]
 async fn the_last_chunk_says_what_was_used() {
-    let events = vec![text("x"), CallEvent::Done(summary(Finish::Length))];
+    let events = vec![text("x"), CallEvent::Done(summary(Finish::Length).into())];
     let response = Fake::replaying(Script::Play(events)).post(CHAT, WITH_USAGE).await;
     assert_eq!(header_of(&response, "ambar-replayed"), "true");
     let expect = [
@@ -127,7 +127,7 @@ async fn what_is_ready_together_is_written_together() {
 
 #[tokio::test]
 async fn a_call_that_fails_at_once_has_its_own_status() {
-    let failed = CallEvent::Failed(CallError::new(ErrorCode::EngineBusy, "busy"));
+    let failed = CallEvent::Failed(CallError::new(ErrorCode::EngineBusy, "busy").into());
     let response = Fake::new(Script::Play(vec![failed])).post(CHAT, A_CHAT).await;
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(header_of(&response, "x-should-retry"), "true");
@@ -147,9 +147,9 @@ async fn after_a_piece(events: Vec<CallEvent>) -> String {
 async fn errors_end_a_stream_without_done() {
     let mut failed = CallError::new(ErrorCode::EngineFailed, "died");
     let expect = "data: {\"error\":{\"message\":\"died\",\"type\":\"server_error\",\"param\":null,\"code\":\"engine_failed\"}}\n\n";
-    assert_eq!(after_a_piece(vec![CallEvent::Failed(failed.clone())]).await, expect);
+    assert_eq!(after_a_piece(vec![CallEvent::Failed(failed.clone().into())]).await, expect);
     failed.receipt = Some(RECEIPT);
-    let rest = after_a_piece(vec![CallEvent::Failed(failed), done()]).await;
+    let rest = after_a_piece(vec![CallEvent::Failed(failed.into()), done()]).await;
     assert_eq!(rest, format!(": ambar-receipt 3-17\n\n{expect}"));
     for events in [vec![], vec![CallEvent::Vectors(vec![]), done()]] {
         let rest = after_a_piece(events).await;
