@@ -24,6 +24,7 @@ use ambar_consensus::{
     Block, Consensus, History, Patience, Settings, State, StoreError, system_clock,
 };
 use ambar_gateway::archive::{Archive, ArchiveError};
+use ambar_gateway::record::Metered;
 use ambar_gateway::refusals::Refusals;
 use ambar_gateway::{Gateway, GatewayError, ReceiptId};
 use ambar_ledger::object::Version;
@@ -64,11 +65,11 @@ impl<'a> Receipts<'a> {
         Self { archive, refusals, gateway: Some(gateway) }
     }
 
-    fn has(&self, id: ReceiptId) -> Result<bool, ArchiveError> {
-        match self.gateway {
-            Some(gateway) => gateway.receipt(id).map(|found| found.is_some()),
-            None => self.archive.receipt(id).map(|found| found.is_some()),
-        }
+    fn find(&self, id: ReceiptId) -> Result<Option<Arc<Metered>>, ArchiveError> {
+        Ok(match self.gateway {
+            Some(gateway) => gateway.receipt(id)?.map(|stored| stored.metered),
+            None => self.archive.receipt(id)?.map(|archived| archived.metered),
+        })
     }
 }
 
@@ -93,6 +94,8 @@ struct OnChain {
     leaf: Digest,
     gateway: u64,
     charged: bool,
+    /// Whether a receipt of it was found, and compared.
+    compared: bool,
 }
 
 #[derive(Default)]
@@ -222,11 +225,19 @@ impl Audit<'_> {
             }
             busy.at(Phase::Receipts, findings.receipts, findings.calls);
         }
-        self.find_missing(findings)
+        self.find_missing(decisions, findings)
     }
 
-    fn find_missing(&self, findings: &mut Findings) -> Result<(), ArchiveError> {
-        let own = |on_chain: &OnChain| Some(on_chain.gateway) == self.node && on_chain.charged;
+    /// Calls that settled and of which the archive had no receipt: a gateway that runs archives
+    /// a little after the block, and has them until then.
+    fn find_missing(
+        &self,
+        decisions: &mut Decisions<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), ArchiveError> {
+        let own = |on_chain: &OnChain| {
+            Some(on_chain.gateway) == self.node && on_chain.charged && !on_chain.compared
+        };
         let ids: Vec<(u64, u64)> = findings
             .leaves
             .iter()
@@ -235,8 +246,12 @@ impl Audit<'_> {
             .collect();
         for (channel, n) in ids {
             let id = ReceiptId { channel, n };
-            if !self.receipts.has(id)? {
-                findings.problem(format!("call {id} settled, but its receipt is missing"));
+            match self.receipts.find(id)? {
+                Some(metered) => {
+                    compare(&metered.leaf, findings);
+                    decisions.admitted(&metered, findings);
+                }
+                None => findings.problem(format!("call {id} settled, but its receipt is missing")),
             }
         }
         Ok(())
@@ -289,9 +304,14 @@ fn compare(leaf: &Leaf, findings: &mut Findings) {
     }
     findings.receipts += 1;
     let id = ReceiptId { channel: leaf.channel, n: leaf.n };
-    match findings.leaves.get(&(leaf.channel, leaf.n)) {
-        Some(on_chain) if on_chain.leaf == leaf.hash() => findings.settled += 1,
-        Some(_) => findings.problem(format!("receipt {id} is not the call that settled")),
+    let known = findings.leaves.get_mut(&(leaf.channel, leaf.n));
+    let same = known.map(|on_chain| {
+        on_chain.compared = true;
+        on_chain.leaf == leaf.hash()
+    });
+    match same {
+        Some(true) => findings.settled += 1,
+        Some(false) => findings.problem(format!("receipt {id} is not the call that settled")),
         None => findings.problem(format!("receipt {id} did not settle")),
     }
 }
@@ -319,7 +339,7 @@ fn take_batch(settle: &Settle, replayed: &Replayed, findings: &mut Findings) {
     for leaf in &settle.leaves {
         let charged = leaf.outcome != CallOutcome::Void;
         let id = (leaf.channel, leaf.n);
-        let on_chain = OnChain { leaf: leaf.hash(), gateway, charged };
+        let on_chain = OnChain { leaf: leaf.hash(), gateway, charged, compared: false };
         if findings.leaves.insert(id, on_chain).is_some() {
             findings.problem(format!("call {}-{} settled twice", id.0, id.1));
         }
