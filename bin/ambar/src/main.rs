@@ -55,16 +55,14 @@ fn main() -> ExitCode {
         builder.worker_threads(threads.get());
         return run(builder, &cli);
     }
+    let json = cli.global.json;
     // Tasks that never change threads cost a call a sixth less CPU time.
     let thread = std::thread::Builder::new().name(CALLS.to_owned());
     let done = thread.spawn(move || run(Builder::new_current_thread(), &cli)).map(JoinHandle::join);
     match done {
         Ok(Ok(code)) => code,
         Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => {
-            let failure = Failure::internal(error);
-            context::fail(&failure, std::env::args().any(|word| word == "--json"))
-        }
+        Err(error) => context::fail(&Failure::internal(error), json),
     }
 }
 

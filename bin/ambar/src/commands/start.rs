@@ -11,12 +11,15 @@ use ambar_node::client::Client;
 use ambar_node::config::{Config, Retention};
 use ambar_node::home::CONFIG_FILE;
 use ambar_node::node::NodeSettings;
-use clap::Args;
+use clap::{Args, value_parser};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+
+/// Most threads that answer calls: more than a machine has cores only wait for one another.
+const THREADS_MAX: i64 = 1_024;
 
 /// How the node is started.
 #[derive(Args, Debug)]
@@ -55,14 +58,14 @@ pub struct StartArgs {
     #[arg(long)]
     log_prompts: bool,
     /// Threads that answer calls; settling and the ledger have their own [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=THREADS_MAX))]
+    threads: Option<u16>,
 }
 
 impl StartArgs {
     /// Threads that answer calls, if it was said.
-    pub const fn threads(&self) -> Option<NonZeroUsize> {
-        self.threads
+    pub fn threads(&self) -> Option<NonZeroUsize> {
+        self.threads.and_then(|threads| NonZeroUsize::new(threads.into()))
     }
 }
 

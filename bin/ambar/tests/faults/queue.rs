@@ -16,14 +16,14 @@ const QUEUES: &str = "\n[gateway]\nupstream_calls = 1\nwaiting_per_payer = 2\n";
 /// Calls that the certificate is good for: those that are made, and not the one that is refused.
 const CALLS: usize = 4;
 
-/// A stand whose upstream gets one call at a time.
+/// A stand whose upstream gets one call at a time, and whose node answers all with one thread.
 fn open() -> Stand {
     let mut stand = Stand::open();
     stand.market.kill();
     let path = stand.market.home().join("node.toml");
     let config = fs::read_to_string(&path).unwrap();
     fs::write(&path, config + QUEUES).unwrap();
-    stand.market.start();
+    stand.market.start_with(&["--threads", "1"]);
     stand.certificate = stand.market.mint(&stand.channel, &["--calls", &CALLS.to_string()]);
     stand
 }

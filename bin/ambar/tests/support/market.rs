@@ -2,7 +2,7 @@
 //! The engines are null engines, so that every answer and every price is known.
 
 use crate::common::{Person, text};
-use crate::node::Node;
+use crate::node::{Node, Starting};
 use crate::support::http::{Answer, Request};
 use serde_json::{Value, json};
 use std::fs;
@@ -85,7 +85,12 @@ impl Market {
 
     /// Starts the node again on the same home, on another port.
     pub fn start(&mut self) {
-        let node = Node::start(&self.home);
+        self.start_with(&[]);
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(&mut self, more: &[&str]) {
+        let node = Starting::with(&self.home, more, None).ready();
         self.url = node.url().to_owned();
         self.node = Some(node);
         self.wait_ready();

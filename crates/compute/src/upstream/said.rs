@@ -1,6 +1,7 @@
 //! What one choice of an answer says: its text, and all else as it was written.
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -45,30 +46,12 @@ impl<'de> Visitor<'de> for Members {
 }
 
 /// A member's name; those that every message has are not copied.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
 enum Name {
     Role,
     Content,
     Other(String),
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Name;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-            fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
-                Ok(match name {
-                    "role" => Name::Role,
-                    "content" => Name::Content,
-                    other => Name::Other(other.to_owned()),
-                })
-            }
-        }
-        deserializer.deserialize_identifier(Text)
-    }
 }
 
 /// A content: a string, parts of text, or nothing.

@@ -38,8 +38,8 @@ struct State {
 }
 
 impl State {
-    /// Whether the thread waits for what is there now. While it waits for companions, those who
-    /// are known to be coming are companions too.
+    /// Whether the thread waits for what is there now. It wants one at first; while it waits for
+    /// companions it wants more, and those who are known to be coming.
     fn wakes(&self, group_records_max: usize, coming: usize) -> bool {
         let all = self.waiting.len() >= self.wanted && (self.wanted == 1 || coming == 0);
         self.wanted > 0 && (all || self.records >= group_records_max)
@@ -184,7 +184,6 @@ impl Queue {
             !enough && state.records < self.group_records_max && !state.closed
         };
         let left = self.delay.saturating_sub(last.at.elapsed());
-        // More than one, which is what a thread without companions wants.
         state.wanted = last.commits;
         let waited = self.changed.wait_timeout_while(state, left, fewer);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -251,4 +250,60 @@ pub(super) async fn answer(
 ) -> Answer {
     let gone = || JournalError::sync(&directory, std::io::Error::other("the journal is closed"));
     pushed?.await.unwrap_or_else(|_| Err(gone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue whose thread waits for companions as long as it takes.
+    fn patient() -> Arc<Queue> {
+        let delay = Duration::from_secs(3_600);
+        let sync = Sync::Group { delay, records_max: 100 };
+        Arc::new(Queue::new(&Settings { sync, ..Settings::default() }))
+    }
+
+    fn push(queue: &Queue) {
+        queue.push(vec![vec![7]]).map(drop).expect("there is room");
+    }
+
+    fn is_awaited(queue: &Queue) -> bool {
+        lock(&queue.state).wakes(queue.group_records_max, queue.to_come())
+    }
+
+    #[test]
+    fn a_group_waits_for_who_is_coming() {
+        let queue = patient();
+        let coming = queue.coming();
+        let group = std::thread::scope(|scope| {
+            let last = Last { commits: 2, at: Instant::now() };
+            let waiting = scope.spawn({
+                let queue = &queue;
+                move || queue.next_group(&last).map(|group| group.len())
+            });
+            push(&queue);
+            while lock(&queue.state).wanted != 2 {
+                std::thread::yield_now();
+            }
+            push(&queue);
+            assert!(!is_awaited(&queue), "as many as the last time, and one is still to come");
+            drop(coming);
+            assert!(is_awaited(&queue));
+            push(&queue);
+            waiting.join().expect("it does not panic")
+        });
+        assert_eq!(group, Some(3));
+    }
+
+    #[test]
+    fn nobody_who_is_coming_holds_up_an_idle_journal_or_a_full_group() {
+        let queue = patient();
+        let _coming = queue.coming();
+        push(&queue);
+        let last = Last { commits: 1, at: Instant::now() };
+        assert_eq!(queue.next_group(&last).map(|group| group.len()), Some(1));
+        (0..queue.group_records_max).for_each(|_| push(&queue));
+        let last = Last { commits: 1_000, at: Instant::now() };
+        assert_eq!(queue.next_group(&last).map(|group| group.len()), Some(100));
+    }
 }
