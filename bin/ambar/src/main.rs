@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         return run(builder, &cli);
     }
     let json = cli.global.json;
-    // Tasks that never change threads cost a call a sixth less CPU time.
+    // Tasks that never change threads cost a call less CPU time.
     let thread = std::thread::Builder::new().name(CALLS.to_owned());
     let done = thread.spawn(move || run(Builder::new_current_thread(), &cli)).map(JoinHandle::join);
     match done {
