@@ -35,6 +35,7 @@ mod verify;
 #[path = "../../crates/ledger/tests/world/mod.rs"]
 mod world;
 
+use ambar_gateway::promptly;
 use anyhow::Result;
 use plan::{Plan, USAGE};
 use std::process::ExitCode;
@@ -144,6 +145,8 @@ const BENCHES: [Bench; 15] = [
 ];
 
 fn main() -> Result<ExitCode> {
+    // Load generators and mocks are not what is measured: nothing is to make them late.
+    promptly::ask(promptly::SYNCS);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(served) = serve(&arguments) {
         return served.map(|()| ExitCode::SUCCESS);

@@ -5,6 +5,7 @@
 //!
 //! **Invariant**: the nth turn is due n intervals after the start, however late it is taken.
 
+use ambar_gateway::promptly;
 use anyhow::Result;
 use std::fs;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Pacer {
         let turns = Turns { schedule, handed: handed.clone(), taken };
         let work = move || {
             sleep_exactly();
+            promptly::ask(promptly::SYNCS);
             hand_out(schedule, &handed);
             // Past the last turn, each client hears that there is none.
             handed.add_permits(clients);

@@ -21,6 +21,7 @@ mod files;
 mod interrupt;
 mod kept;
 mod logging;
+mod memory;
 mod openai;
 mod paint;
 mod progress;
@@ -32,12 +33,14 @@ mod table;
 mod trust;
 mod words;
 
+use ambar_gateway::promptly;
 use clap::Parser;
 use cli::Cli;
 use context::Context;
 use failure::Failure;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use tokio::runtime::Builder;
 
@@ -45,25 +48,41 @@ use tokio::runtime::Builder;
 const CALLS: &str = "calls";
 
 fn main() -> ExitCode {
+    memory::set();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
     let Some(threads) = cli.node_threads() else { return run(Builder::new_multi_thread(), &cli) };
     if threads > NonZeroUsize::MIN {
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(threads.get());
-        return run(builder, &cli);
+        return run(several(threads), &cli);
     }
     let json = cli.global.json;
     // Tasks that never change threads cost a call less CPU time.
     let thread = std::thread::Builder::new().name(CALLS.to_owned());
-    let done = thread.spawn(move || run(Builder::new_current_thread(), &cli)).map(JoinHandle::join);
+    let work = move || {
+        promptly::ask(promptly::CALLS);
+        run(Builder::new_current_thread(), &cli)
+    };
+    let done = thread.spawn(work).map(JoinHandle::join);
     match done {
         Ok(Ok(code)) => code,
         Ok(Err(panic)) => std::panic::resume_unwind(panic),
         Err(error) => context::fail(&Failure::internal(error), json),
     }
+}
+
+/// So many threads that answer calls.
+fn several(threads: NonZeroUsize) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    let started = AtomicUsize::new(0);
+    builder.worker_threads(threads.get()).on_thread_start(move || {
+        // Those that answer calls start first. Later ones wait for disks, or compute.
+        if started.fetch_add(1, Ordering::Relaxed) < threads.get() {
+            promptly::ask(promptly::CALLS);
+        }
+    });
+    builder
 }
 
 /// Runs the command on threads of its own.

@@ -10,6 +10,7 @@ use crate::state;
 use crate::states::StatesConfig;
 use crate::types::{ChainBlock, Context, Key, Scheme, Sha};
 use crate::wire::{Environment, Seat};
+use ambar_consensus::core::Core;
 use ambar_consensus::epoch::Epochs;
 use ambar_consensus::settings::BlockLimits;
 use commonware_broadcast::buffered;
@@ -46,8 +47,12 @@ const BLOCKS_PER_PEER: usize = 16;
 const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
 /// Final blocks whose ledger work may be under way.
 pub(super) const UNACKNOWLEDGED: NonZeroUsize = NZUsize!(16);
-/// Pages in memory, and bytes of each.
-const PAGES: (NonZeroU16, NonZeroUsize) = (NZU16!(4_096), NZUsize!(2_048));
+/// Bytes of a page in memory.
+const PAGE_BYTES: NonZeroU16 = NZU16!(4_096);
+/// Pages in memory of who has a seat when the engine starts: it makes and checks blocks in time.
+const PAGES_SEATED: NonZeroUsize = NZUsize!(2_048);
+/// The same of who only follows; the system caches the same files.
+const PAGES_FOLLOWING: NonZeroUsize = NZUsize!(256);
 /// How long an answer of a peer may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long after a failure to ask again.
@@ -69,8 +74,9 @@ pub(super) struct Voting<A, F, H> {
 type Engine<N, A, F, H> = simplex::Config<Scheme, RoundRobin<Sha256>, N, Sha, A, F, H, Sequential>;
 
 /// The memory that all parts share for pages of their files.
-pub(super) fn pages() -> CacheRef {
-    CacheRef::new(PAGES.0, PAGES.1)
+pub(super) fn pages(core: &Core) -> CacheRef {
+    let seated = core.newest_committee().seats().contains(&core.settings.key.public());
+    CacheRef::new(PAGE_BYTES, if seated { PAGES_SEATED } else { PAGES_FOLLOWING })
 }
 
 /// Epochs as the engine counts them.

@@ -21,9 +21,14 @@ use commonware_utils::{NZU32, NZUsize};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-/// Messages a second that one peer may send on each channel, in their order. Together with
-/// the number of peers they bound the memory for messages, which is set aside at the start.
+/// Messages a second that one peer may send on each channel, in their order.
 const RATES: [u32; CHANNELS as usize] = [512, 256, 128, 128, 128, 256, 64];
+/// How many of them at once. Together with the number of peers they bound the memory for
+/// messages, which is set aside at the start: half a kilobyte for each.
+const BURSTS: [u32; CHANNELS as usize] = [64, 64, 32, 32, 32, 128, 16];
+/// Epochs whose peers are kept: the present one and the one before, whose last votes may still be
+/// on their way.
+const EPOCHS_TRACKED: NonZeroUsize = NZUsize!(2);
 
 /// Peers for which there is room besides twice those that are known at the start.
 const PEERS_SPARE: usize = 4;
@@ -79,8 +84,17 @@ fn config(
         peer_connection_cooldown: Duration::from_secs(1),
         dial_frequency: Duration::from_millis(500),
         gossip_bit_vec_frequency: Duration::from_secs(10),
+        tracked_peer_sets: EPOCHS_TRACKED,
         ..config
     })
+}
+
+/// How fast a peer may send on a channel, and how much at once.
+fn quota(channel: u64) -> Quota {
+    let place = usize::try_from(channel).unwrap_or(usize::MAX);
+    let of = |numbers: &[u32]| numbers.get(place).copied().and_then(NonZeroU32::new);
+    let number = |numbers| of(numbers).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(number(&RATES)).allow_burst(number(&BURSTS))
 }
 
 /// Opens the network.
@@ -92,11 +106,8 @@ pub(crate) fn start(
 ) -> Result<Peers, CodecError> {
     let config = config(settings, peers, seats)?;
     let (mut network, oracle) = Network::new(context.child("network"), config);
-    let rate = |number: u64| usize::try_from(number).ok().and_then(|number| RATES.get(number));
-    let quota = |number| rate(number).and_then(|rate| NonZeroU32::new(*rate));
     let channels = Channels::open(|number| {
-        let quota = Quota::per_second(quota(number).unwrap_or(NonZeroU32::MIN));
-        let (sender, receiver) = network.register(number, quota);
+        let (sender, receiver) = network.register(number, quota(number));
         (Speaking(Some(sender)), Hearing(Some(receiver)))
     });
     Ok(Peers { oracle, channels, task: network.start() })

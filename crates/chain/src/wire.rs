@@ -135,7 +135,7 @@ where
     S: Sender<PublicKey = Key>,
     R: Receiver<PublicKey = Key>,
 {
-    let (cache, genesis) = (parts::pages(), app.genesis.clone());
+    let (cache, genesis) = (parts::pages(&app.core), app.genesis.clone());
     let (first, epochs) = (genesis.digest(), app.core.settings.rules.epochs());
     let schemes = Schemes::new(Arc::clone(&app.core));
     let (votes, channels) = epochs::part(channels);

@@ -53,7 +53,7 @@ const TIME_AHEAD_MS_MAX: u64 = 2_000;
 /// Receipts that wait for settlement.
 const SETTLING_MAX: usize = RECEIPTS_PENDING_MAX;
 /// Memory for the archive's page cache, bytes.
-const ARCHIVE_CACHE_BYTES: usize = 16 << 20;
+const ARCHIVE_CACHE_BYTES: usize = 4 << 20;
 /// How often kept answers are looked at that are over.
 const ERASE_DELAY: Duration = Duration::from_secs(600);
 /// How long calls under way may still run when the gateway stops.
@@ -214,6 +214,21 @@ impl Gateway {
             (Ok(_), Some(told)) => told.replayed(),
         }
         result
+    }
+
+    /// Whether a call can be taken, before anything is known of it.
+    ///
+    /// # Errors
+    /// The gateway closes, or too much waits to be settled.
+    pub fn takes_calls(&self) -> Result<(), CallError> {
+        self.inner.takes_calls()
+    }
+
+    /// Counts a call that was refused before it came here.
+    #[must_use]
+    pub fn refuse(&self, error: CallError) -> CallError {
+        self.inner.figures.refused(error.code);
+        error
     }
 
     /// What a certificate can call here.

@@ -36,6 +36,7 @@ pub use settings::{
     SEGMENT_BYTES_MIN, Settings, Sync,
 };
 
+use crate::promptly;
 use group::Queue;
 use segment::Segment;
 use std::fmt;
@@ -151,7 +152,10 @@ impl Journal {
         let (queue, writer) = (Arc::clone(&self.queue), Arc::clone(&self.writer));
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || group::run(&queue, &writer))
+            .spawn(move || {
+                promptly::ask(promptly::SYNCS);
+                group::run(&queue, &writer);
+            })
             .map_err(|error| JournalError::file("start a thread for", &self.directory, error))?;
         self.thread = Some(thread);
         Ok(())

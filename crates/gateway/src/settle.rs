@@ -35,11 +35,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+/// Receipts of a batch, of the [`BATCH_LEAVES_MAX`] that the ledger takes: what a batch is made of
+/// is in memory several times while it settles, and larger ones are hardly less work each.
+const RECEIPTS_PER_BATCH_MAX: usize = BATCH_LEAVES_MAX / 4;
 /// How long the first receipt of a batch waits for companions.
 pub const BATCH_DELAY: Duration = Duration::from_millis(50);
+/// How far apart batches begin while receipts keep coming: each makes a block, and all nodes sync
+/// a dozen files for one, on the disk that calls wait for, too.
+pub const BATCH_INTERVAL: Duration = Duration::from_millis(400);
 /// How long to wait before the ledger is asked again.
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How often a node that is not there is asked again.
@@ -106,6 +112,7 @@ impl Settler {
         stop: CancellationToken,
     ) {
         let mut calls = Vec::new();
+        let (mut due, mut began) = (None, None);
         let mut again = tokio::time::interval(ABSENT_DELAY);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -115,33 +122,29 @@ impl Settler {
                     if !waiting.is_empty() {
                         self.settle(waiting, &stop).await;
                     }
-                    continue;
                 }
                 Some(ask) = asks.recv() => {
                     let answer = self.act(ask.operation, &stop).await;
                     // Whoever went away does not want to know.
                     let _ = ask.answer.send(answer);
-                    continue;
                 }
-                received = metered.recv_many(&mut calls, BATCH_LEAVES_MAX) => {
+                // Those that come later wait where they are: nobody is woken for each of them.
+                received = metered.recv_many(&mut calls, RECEIPTS_PER_BATCH_MAX), if due.is_none() => {
                     if received == 0 {
                         return;
                     }
+                    due = Some(if metered.is_closed() { Instant::now() } else { next_batch(began) });
                 }
-            }
-            if calls.len() < BATCH_LEAVES_MAX && !metered.is_closed() {
-                tokio::select! {
-                    () = tokio::time::sleep(BATCH_DELAY) => {}
-                    () = stop.cancelled() => {}
+                () = until(due, &stop), if due.is_some() => {
+                    (due, began) = (None, Some(Instant::now()));
+                    while calls.len() < RECEIPTS_PER_BATCH_MAX && let Ok(next) = metered.try_recv() {
+                        calls.push(next);
+                    }
+                    self.settle(std::mem::take(&mut calls), &stop).await;
+                    if stop.is_cancelled() && metered.is_empty() {
+                        return;
+                    }
                 }
-                while calls.len() < BATCH_LEAVES_MAX {
-                    let Ok(next) = metered.try_recv() else { break };
-                    calls.push(next);
-                }
-            }
-            self.settle(std::mem::take(&mut calls), &stop).await;
-            if stop.is_cancelled() && metered.is_empty() {
-                return;
             }
         }
     }
@@ -378,6 +381,21 @@ impl Settler {
             tracing::warn!(%error, "the journal could not be trimmed");
         }
         Ok(())
+    }
+}
+
+/// When the batch is made whose first receipt has just come, if the last one was begun then.
+fn next_batch(began: Option<Instant>) -> Instant {
+    let soon = Instant::now() + BATCH_DELAY;
+    began.map_or(soon, |began| soon.max(began + BATCH_INTERVAL))
+}
+
+/// Waits for a moment, or until the gateway stops.
+async fn until(due: Option<Instant>, stop: &CancellationToken) {
+    let Some(due) = due else { return std::future::pending().await };
+    tokio::select! {
+        () = tokio::time::sleep_until(due) => {}
+        () = stop.cancelled() => {}
     }
 }
 

@@ -5,7 +5,7 @@ use ambar_consensus::{Rules, Settings};
 use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 
 /// Memory for the ledger's page cache, bytes: a node at rest stays small.
-pub(crate) const LEDGER_CACHE_BYTES: usize = 24 << 20;
+pub(crate) const LEDGER_CACHE_BYTES: usize = 8 << 20;
 
 /// The engine's settings on this machine.
 pub(crate) fn settings(rules: Rules, key: &SecretKey) -> Settings {

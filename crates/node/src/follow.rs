@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Memory for the index's page cache, bytes.
-pub(crate) const INDEX_CACHE_BYTES: usize = 8 << 20;
+pub(crate) const INDEX_CACHE_BYTES: usize = 4 << 20;
 /// How long the follower waits after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -4,6 +4,7 @@
 //! was told is durable before the process may end.
 
 use crate::accuse;
+use crate::api::gate::Gate;
 use crate::api::{self, App, Door};
 use crate::background::Background;
 use crate::config::Config;
@@ -123,6 +124,7 @@ impl Node {
                 figures,
                 shown: Some(Arc::clone(tls.shown())),
                 log_contents: given.log_prompts,
+                gate: Gate::new(config.queues.in_hand()),
                 ..app
             }),
             Err(error) => {
@@ -136,6 +138,7 @@ impl Node {
         let follower = background.handle().spawn(follower);
         let accusing = accuse::accuse(app.network, Arc::clone(&app.consensus), stop.clone());
         tokio::spawn(accusing);
+        tokio::spawn(app.gate.entrance.clone().keep(stop.clone()));
         tokio::spawn(tls.clone().follow(RELOAD_INTERVAL, stop.clone()));
         peer_door.open(Arc::new(api::peer_router(&app)));
         door.open(api::routes_of(Arc::clone(&app)));

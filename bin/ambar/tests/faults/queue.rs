@@ -13,18 +13,21 @@ use std::thread;
 const TOKENS: u32 = 6;
 /// One call at a time, and two of each payer that wait.
 const QUEUES: &str = "\n[gateway]\nupstream_calls = 1\nwaiting_per_payer = 2\n";
+/// Four calls in hand: three of one payer, and one of somebody else.
+const IN_HAND: &str = "\n[gateway]\ncalls_at_once = 4\n";
 /// Calls that the certificate is good for: those that are made, and not the one that is refused.
 const CALLS: usize = 4;
 
-/// A stand whose upstream gets one call at a time, and whose node answers all with one thread.
-fn open() -> Stand {
+/// A stand whose node is set up so and answers all with one thread, and a certificate for so many
+/// calls.
+fn open(settings: &str, calls: usize) -> Stand {
     let mut stand = Stand::open();
     stand.market.kill();
     let path = stand.market.home().join("node.toml");
     let config = fs::read_to_string(&path).unwrap();
-    fs::write(&path, config + QUEUES).unwrap();
+    fs::write(&path, config + settings).unwrap();
     stand.market.start_with(&["--threads", "1"]);
-    stand.certificate = stand.market.mint(&stand.channel, &["--calls", &CALLS.to_string()]);
+    stand.certificate = stand.market.mint(&stand.channel, &["--calls", &calls.to_string()]);
     stand
 }
 
@@ -60,7 +63,7 @@ fn place(receipt: &str) -> u64 {
 
 #[test]
 fn who_finds_the_queue_full_is_refused_for_nothing_and_others_get_in() {
-    let stand = open();
+    let stand = open(QUEUES, CALLS);
     let other = other_payer(&stand);
     let funded = stand.market.remaining(&stand.channel);
     let script = |id| Script::new(id, TOKENS, Manner::Well);
@@ -110,4 +113,54 @@ fn who_finds_the_queue_full_is_refused_for_nothing_and_others_get_in() {
     stand.market.audit(CALLS as u64 + 1);
     assert_eq!(funded - stand.market.remaining(&stand.channel), paid);
     assert_eq!(stand.mock.seen(4).asked, 1, "{}", key(&script(4)));
+}
+
+/// A figure of the node.
+fn figure(stand: &Stand, name: &str) -> u64 {
+    let text = Request::get("/metrics").send(stand.market.url()).unwrap().text;
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    found.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn who_finds_the_node_full_is_refused_unread_and_others_get_in() {
+    let stand = open(IN_HAND, CALLS);
+    let other = other_payer(&stand);
+    let funded = stand.market.remaining(&stand.channel);
+    let paused = |id| Script::new(id, TOKENS, Manner::Pause);
+    let busy = [1, 2, 3].map(|id| admitted(&stand, &stand.keyed(&paused(id), true)));
+    assert_eq!(figure(&stand, "ambar_calls_in_hand"), 3);
+
+    // What is no request is not told so: nobody has read it.
+    let unread = Request::post("/v1/chat/completions", "{").bearer(&stand.certificate);
+    let last = Script::new(4, TOKENS, Manner::Well);
+    for request in [unread, stand.keyed(&last, false)] {
+        let refused = answer(&request, stand.market.url());
+        refused.refused(429, "overloaded");
+        assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
+        assert_eq!(refused.header("x-should-retry"), Some("true"), "{refused:?}");
+        assert_eq!(refused.header("ambar-receipt"), None, "{refused:?}");
+    }
+    assert_eq!(figure(&stand, "ambar_calls_shed_total"), 2);
+    let request = chat(&stand.body(&Script::new(5, TOKENS, Manner::Well), true));
+    let others = admitted(&stand, &request.bearer(&other).header("Idempotency-Key", "other"));
+    // What is no call is answered all the same.
+    Request::get("/api/v1/status").send(stand.market.url()).unwrap().ok();
+    stand.market.ask(&stand.certificate, "/v1/models").ok();
+
+    // Streams keep their places as long as they last.
+    let mut receipts: Vec<String> = busy.iter().map(receipt).collect();
+    drop(busy);
+    let others = others.read().unwrap();
+    assert!(others.text.ends_with("data: [DONE]\n\n"), "{others:?}");
+    let again = until("there is room", || {
+        let again = answer(&stand.keyed(&last, false), stand.market.url());
+        (again.status != 429).then_some(again)
+    });
+    again.ok();
+    receipts.push(again.header("ambar-receipt").unwrap().to_owned());
+    until("nothing is in hand", || (figure(&stand, "ambar_calls_in_hand") == 0).then_some(()));
+    let paid: u64 = receipts.iter().map(|receipt| stand.said(receipt).price).sum();
+    stand.market.audit(CALLS as u64 + 1);
+    assert_eq!(funded - stand.market.remaining(&stand.channel), paid);
 }

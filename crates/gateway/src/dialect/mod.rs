@@ -12,7 +12,7 @@ pub mod openai;
 use crate::call::{Accepted, CallError, CallRequest, Callable};
 use futures::future::BoxFuture;
 
-pub use openai::{Dialect, covers, refusal, routes};
+pub use openai::{Dialect, covers, refusal, refused, routes};
 
 /// What a dialect asks of the gateway.
 pub trait Calls: Send + Sync + 'static {

@@ -7,7 +7,7 @@ use crate::bound::max_tokens;
 use crate::call::{Accepted, CALL_EVENTS_MAX, CallError, CallRequest, ReceiptId};
 use crate::certificate::Opened;
 use crate::enter::Entered;
-use crate::pending::{Entry, RECEIPTS_PENDING_MAX, UnderWay};
+use crate::pending::{Entry, UnderWay};
 use crate::record::{Metered, Record, Reserved};
 use crate::replay::replay;
 use crate::reservation::Reservation;
@@ -29,18 +29,23 @@ struct Keyed {
 }
 
 impl Inner {
+    pub(super) fn takes_calls(&self) -> Result<(), CallError> {
+        if self.closing.is_cancelled() {
+            return Err(CallError::new(ErrorCode::ShuttingDown, "this node is shutting down"));
+        }
+        if self.pending.is_full() {
+            let message = "too many receipts wait to be final";
+            return Err(CallError::new(ErrorCode::Overloaded, message));
+        }
+        Ok(())
+    }
+
     pub(super) async fn accept(
         self: &Arc<Self>,
         request: CallRequest,
         told: &mut Option<CallSpan>,
     ) -> Result<Accepted, CallError> {
-        if self.closing.is_cancelled() {
-            return Err(CallError::new(ErrorCode::ShuttingDown, "this node is shutting down"));
-        }
-        if self.pending.len() >= RECEIPTS_PENDING_MAX {
-            let message = "too many receipts wait to be final";
-            return Err(CallError::new(ErrorCode::Overloaded, message));
-        }
+        self.takes_calls()?;
         let (view, opened) = self.opened(&request.certificate).await?;
         let Some(key) = &request.idempotency_key else {
             if let Some(accepted) = self.again(&opened, &request).await? {

@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use super::gate::Gate;
 use super::metrics::Metrics;
 use crate::custody::Custody;
 use crate::home::Home;
@@ -9,6 +10,7 @@ use crate::server::certificate::Shown;
 use ambar_base::{Moment, NetworkId};
 use ambar_compute::EngineOptions;
 use ambar_consensus::{Clock, Consensus, system_clock};
+use ambar_gateway::entrance::IN_HAND_MAX;
 use ambar_gateway::{Gateway, Serving};
 use ambar_index::Index;
 use ambar_store::Store;
@@ -48,6 +50,8 @@ pub struct App {
     pub log_contents: bool,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// How many calls are let in.
+    pub(crate) gate: Gate,
     /// The faucet's next nonce belongs to one request at a time.
     pub(crate) faucet: Mutex<()>,
     /// One capsule at a time is prepared for serving, and one audit runs: a turn belongs to
@@ -92,6 +96,7 @@ impl App {
             log_contents: false,
             clock: system_clock(),
             metrics: Metrics::default(),
+            gate: Gate::new(IN_HAND_MAX),
             faucet: Mutex::new(()),
             kitchen: Arc::default(),
             auditing: Arc::default(),

@@ -8,7 +8,6 @@
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
@@ -20,20 +19,20 @@ pub(crate) const LOGGED_BYTES_MAX: usize = 64 * 1024;
 /// The target of these lines.
 const TARGET: &str = "ambar::contents";
 
-/// Logs the body of a call and of its answer when each is over.
-pub(super) async fn log(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let noted = |what: &'static str| {
-        let path = path.clone();
-        move |body: Body| Body::new(Noted::new(body, path, what))
-    };
-    next.run(request.map(noted("prompt"))).await.map(noted("answer"))
+/// Answers a call, and logs its body and that of its answer when each is over.
+pub(super) async fn answer<F: Future<Output = Response>>(
+    path: &'static str,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
+    let noted = |what| move |body| Body::new(Noted::new(body, path, what));
+    answer(request.map(noted("prompt"))).await.map(noted("answer"))
 }
 
 /// A body that is noted as it passes.
 struct Noted {
     inner: Body,
-    path: String,
+    path: &'static str,
     what: &'static str,
     bytes: Vec<u8>,
     /// How many bytes passed.
@@ -41,7 +40,7 @@ struct Noted {
 }
 
 impl Noted {
-    const fn new(inner: Body, path: String, what: &'static str) -> Self {
+    const fn new(inner: Body, path: &'static str, what: &'static str) -> Self {
         Self { inner, path, what, bytes: Vec::new(), all: 0 }
     }
 
@@ -55,7 +54,7 @@ impl Noted {
 impl Drop for Noted {
     /// However the body ended: what passed until then is logged.
     fn drop(&mut self) {
-        let (path, what, bytes) = (&self.path, self.what, self.all);
+        let (path, what, bytes) = (self.path, self.what, self.all);
         let text = String::from_utf8_lossy(&self.bytes);
         tracing::info!(target: TARGET, %path, what, bytes, %text, "the content of a call");
     }
@@ -94,7 +93,7 @@ mod tests {
     #[tokio::test]
     async fn a_noted_body_passes_as_it_is_and_is_kept_within_its_limit() {
         let long = "x".repeat(LOGGED_BYTES_MAX + 10);
-        let mut noted = Noted::new(Body::from(long.clone()), "/".into(), "prompt");
+        let mut noted = Noted::new(Body::from(long.clone()), "/", "prompt");
         assert_eq!(noted.size_hint().exact(), Some(long.len() as u64));
         let mut passed = Vec::new();
         loop {

@@ -11,6 +11,7 @@ use crate::health::Health;
 use crate::server::{Figures, Reason};
 use ambar_base::Amount;
 use ambar_consensus::Participation;
+use ambar_gateway::entrance::EntranceFigures;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -102,6 +103,8 @@ fn calls(registry: &mut Registry, app: &App) {
         registry.register(name, help, ConstCounter::new(value));
     };
     counter("calls_accepted", "Calls accepted", figures.accepted);
+    let EntranceFigures { limit, in_hand, waiting, shed, late_us } = app.gate.entrance.figures();
+    counter("calls_shed", "Calls refused for want of room, before they were read", shed);
     counter("calls_charged", "Calls charged", figures.charged);
     counter("tokens_in", "Prompt tokens of charged calls", figures.tokens_in);
     counter("tokens_out", "Answer tokens of charged calls", figures.tokens_out);
@@ -111,6 +114,14 @@ fn calls(registry: &mut Registry, app: &App) {
         refused.get_or_create(&Code { code: code.text().to_owned() }).inc_by(*count);
     }
     registry.register("calls_refused", "Calls refused, by code", refused);
+    let mut gauge = |name, help, value: usize| {
+        registry.register(name, help, ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)));
+    };
+    gauge("calls_in_hand", "Calls that are in", in_hand);
+    gauge("calls_in_hand_limit", "How many may be", limit);
+    gauge("calls_waiting_for_room", "Calls that wait to be let in", waiting);
+    let late_us = usize::try_from(late_us).unwrap_or(usize::MAX);
+    gauge("threads_late_microseconds", "How long a task waits for a thread", late_us);
 }
 
 /// What the port accepted, refused and cut.

@@ -21,6 +21,7 @@ pub mod dto;
 mod extract;
 mod failure;
 mod faucet;
+pub(crate) mod gate;
 mod keys;
 mod lineage;
 mod metrics;

@@ -6,8 +6,8 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, contents, datanets, disputes,
-    document, faucet, keys, lineage, metrics, offers, receipts, royalties, serving, statements,
-    status, transactions, validators,
+    document, faucet, gate, keys, lineage, metrics, offers, receipts, royalties, serving,
+    statements, status, transactions, validators,
 };
 use crate::server::{Answers, Routes};
 use ambar_gateway::dialect::{self, Dialect};
@@ -15,7 +15,7 @@ use ambar_ledger::transaction::TRANSACTION_BYTES_MAX;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post, put};
 use futures::FutureExt;
@@ -31,17 +31,13 @@ type Route = (&'static str, MethodRouter<Arc<App>>);
 /// Everything that the port answers.
 pub fn routes_of(app: Arc<App>) -> Routes {
     let dialect = Dialect::new(Arc::new(app.gateway.clone()));
-    let mut dialects = dialect.router();
-    if app.log_contents {
-        dialects = dialects.layer(from_fn(contents::log));
-    }
     let measured = from_fn_with_state(Arc::clone(&app), metrics::measure);
-    let router = own(&app).merge(dialects).layer(measured);
-    // Layers see what goes through the router only.
-    if app.log_contents { Arc::new(router) } else { Arc::new(Port { app, dialect, router }) }
+    let router = own(&app).merge(dialect.router()).layer(measured);
+    Arc::new(Port { app, dialect, router })
 }
 
-/// What the port answers where nothing is logged of it: calls go by the shortest way.
+/// What the port answers: calls go through the gate and by the shortest way, everything else
+/// through the router and its layers.
 struct Port {
     app: Arc<App>,
     dialect: Dialect,
@@ -53,12 +49,25 @@ impl Answers for Port {
         let Some(path) = Dialect::called(&request) else { return self.router.answer(request) };
         let (app, dialect, start) = (Arc::clone(&self.app), self.dialect.clone(), Instant::now());
         let answer = async move {
-            let response = dialect.answer(request).await;
+            let response = call(&app, dialect, path, request).await;
             app.metrics.answered(("POST".into(), path.into()), start, &response);
             response
         };
         answer.boxed()
     }
+}
+
+async fn call(app: &App, dialect: Dialect, path: &'static str, request: Request) -> Response {
+    let permit = match gate::enter(app, request.headers()).await {
+        Ok(permit) => permit,
+        Err(refused) => return refused,
+    };
+    let response = if app.log_contents {
+        contents::answer(path, request, |request| dialect.answer(request)).await
+    } else {
+        dialect.answer(request).await
+    };
+    gate::keep(response, permit)
 }
 
 /// The paths of all routes, as the document writes them.

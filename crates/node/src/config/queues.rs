@@ -1,5 +1,5 @@
-//! `[gateway]` of `node.toml`: how many calls an upstream gets at once, and how many of one payer
-//! wait for an engine.
+//! `[gateway]` of `node.toml`: how many calls the node has in hand, how many an upstream gets at
+//! once, and how many of one payer wait for an engine.
 //!
 //! It deliberately knows no engine and no queue: what the numbers do is the gateway's.
 //!
@@ -7,6 +7,7 @@
 //! above zero and within its limit.
 
 use ambar_gateway::QueueLimits;
+use ambar_gateway::entrance::IN_HAND_MAX;
 use ambar_gateway::flow::WAITING_MAX;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
@@ -24,6 +25,9 @@ pub struct Queues {
     /// Calls of one payer that wait for one engine; further ones are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_per_payer: Option<NonZeroU32>,
+    /// Calls that the node has in hand, whatever its threads could do; further ones are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_at_once: Option<NonZeroU32>,
 }
 
 /// Why `[gateway]` is none.
@@ -50,11 +54,18 @@ impl Queues {
         }
     }
 
+    /// How many calls the node has in hand at most.
+    #[must_use]
+    pub fn in_hand(&self) -> usize {
+        self.calls_at_once.map_or(IN_HAND_MAX, count)
+    }
+
     pub(super) fn read(written: Option<Self>) -> Result<Self, QueuesError> {
         let queues = written.unwrap_or_default();
         let limits = [
             ("upstream_calls", queues.upstream_calls, UPSTREAM_CALLS_MAX as usize),
             ("waiting_per_payer", queues.waiting_per_payer, WAITING_MAX),
+            ("calls_at_once", queues.calls_at_once, IN_HAND_MAX),
         ];
         for (name, value, max) in limits {
             if let Some(value) = value.filter(|value| count(*value) > max) {
@@ -79,5 +90,8 @@ mod tests {
         let queues = Queues { waiting_per_payer: NonZeroU32::new(3), ..Queues::default() };
         let expect = QueueLimits { waiting_per_payer: 3, ..QueueLimits::default() };
         assert_eq!(queues.limits(), expect);
+        assert_eq!(queues.in_hand(), IN_HAND_MAX);
+        let queues = Queues { calls_at_once: NonZeroU32::new(4), ..Queues::default() };
+        assert_eq!((queues.in_hand(), queues.limits()), (4, QueueLimits::default()));
     }
 }

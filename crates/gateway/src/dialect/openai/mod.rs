@@ -114,7 +114,13 @@ pub fn covers(path: &str) -> bool {
 /// A refusal in the dialect's shape, for whoever refuses before the dialect is asked.
 #[must_use]
 pub fn refusal(code: ErrorCode, message: &str) -> Response {
-    Refusal::from(CallError::new(code, message)).into_response()
+    refused(CallError::new(code, message))
+}
+
+/// The same of an error that says more.
+#[must_use]
+pub fn refused(error: CallError) -> Response {
+    Refusal::from(error).into_response()
 }
 
 /// What answers the dialect's requests.

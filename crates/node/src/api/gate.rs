@@ -1,0 +1,96 @@
+//! The gate before calls: whether the node has room for one more is asked with a
+//! request's head alone. Everything else that the port answers does not pass here.
+//!
+//! Who pays is not known yet, because a certificate is opened with the call. What stands for the
+//! payer is the certificate as it was sent, so whoever has several is several payers here; the
+//! queues before engines know better.
+//!
+//! **Invariant**: nothing of a body is read for who is refused here, and a place is kept until
+//! its answer is over.
+
+use super::App;
+use ambar_base::ErrorCode;
+use ambar_gateway::call::CallError;
+use ambar_gateway::dialect;
+use ambar_gateway::entrance::{Entrance, Permit};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The gate.
+pub(crate) struct Gate {
+    /// How many are let in.
+    pub(crate) entrance: Entrance,
+    /// Nobody can choose a certificate that is taken for another's.
+    numbers: RandomState,
+}
+
+impl Gate {
+    /// A gate that lets in at most so many calls at once.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { entrance: Entrance::new(most), numbers: RandomState::new() }
+    }
+}
+
+/// How long after it came a call without room is refused. Clients that do not heed `Retry-After`
+/// come again at once; while they wait to be refused they cost nothing.
+const TOLD_AFTER: Duration = Duration::from_millis(250);
+
+/// Lets a call in, or says with what it is refused.
+pub(super) async fn enter(app: &App, head: &HeaderMap) -> Result<Permit, Response> {
+    let came = Instant::now();
+    let payer = app.gate.numbers.hash_one(head.get(AUTHORIZATION));
+    let entered = match app.gateway.takes_calls() {
+        Ok(()) => app.gate.entrance.enter(payer).await.map_err(CallError::from),
+        Err(error) => Err(error),
+    };
+    match entered {
+        Ok(permit) => Ok(permit),
+        Err(error) => {
+            if error.code == ErrorCode::Overloaded {
+                tokio::time::sleep_until(came + TOLD_AFTER).await;
+            }
+            Err(dialect::refused(app.gateway.refuse(error)))
+        }
+    }
+}
+
+/// An answer that is whole gives its place back at once, a stream with its end.
+pub(super) fn keep(response: Response, permit: Permit) -> Response {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| Body::new(Kept { body, _permit: permit }))
+}
+
+struct Kept {
+    body: Body,
+    _permit: Permit,
+}
+
+impl HttpBody for Kept {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
