@@ -5,9 +5,12 @@
 //! weights that sum exactly to a datanet's weight in a call. Every method here gives
 //! evidence of *use*: none says that a record caused an answer.
 //!
-//! This crate knows no corpus, no text and no account: a contributor is its index in
-//! the datanet's contributor table. Finding passages and spans is the work of `corpus`,
-//! paying is the work of `ledger`.
+//! A [`SpanProof`] shows to whoever has the root of a datanet and the words of a span that
+//! they stand in the record that is paid for them.
+//!
+//! This crate holds no corpus and no account: a contributor is its index in the datanet's
+//! contributor table. Finding passages and spans is the work of `corpus`, paying is the
+//! work of `ledger`.
 //!
 //! **Invariant**: evidence, total weight, mix, call and datanet determine the shares to
 //! the last unit, whatever the order of the inputs.
@@ -15,6 +18,8 @@
 pub mod evidence;
 pub mod logarithm;
 pub mod method;
+pub mod proof;
+pub mod record;
 pub mod retrieval;
 pub mod shares;
 pub mod span;
@@ -22,6 +27,8 @@ pub mod verify;
 
 pub use evidence::{Evidence, EvidenceError};
 pub use method::{Attributor, Claim, Method};
+pub use proof::{Proven, SpanProof};
+pub use record::RecordLeaf;
 pub use retrieval::{Passage, RetrievalEvidence, RetrievalParameters};
 pub use shares::{MethodShares, SharesError, shares};
 pub use span::{Occurrence, Span, SpanEvidence, SpanParameters};

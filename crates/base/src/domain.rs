@@ -67,6 +67,8 @@ domains! {
     Claim = "claim" / 1,
     /// The digest of a committee of validators.
     Committee = "committee" / 1,
+    /// The records of a datanet in order: their number and the root of their tree.
+    Corpus = "corpus" / 1,
     /// A node's request to keep the key of a sealed version, and its signature over it.
     Custody = "custody" / 1,
     /// The digest of a decision with everything that it depends on.

@@ -2,6 +2,7 @@
 //! batches of receipts, lines of a node, outcomes of a block.
 
 use crate::digest::Digest;
+use std::ops::Range;
 
 /// Longest inclusion path accepted, hashes: a tree of 2⁴⁰ leaves.
 pub const PATH_HASHES_MAX: usize = 40;
@@ -47,6 +48,24 @@ impl Tree {
         for level in &self.levels {
             path.extend(level.get(index ^ 1));
             index /= 2;
+        }
+        path
+    }
+
+    /// The hashes beside the way from a run of leaves to the root: on each level, lowest
+    /// first, the one on the left and the one on the right, where there is one. Of one leaf
+    /// it is its [`path`](Self::path).
+    #[must_use]
+    pub fn run_path(&self, leaves: Range<usize>) -> Vec<Digest> {
+        let (mut run, mut path) = (leaves, Vec::new());
+        for level in &self.levels {
+            if run.start & 1 == 1 {
+                path.push(level[run.start - 1]);
+            }
+            if run.end & 1 == 1 {
+                path.extend(level.get(run.end));
+            }
+            run = run.start / 2..run.end.div_ceil(2);
         }
         path
     }
@@ -98,6 +117,31 @@ pub fn includes(root: &Digest, leaf: &Digest, index: u64, size: u64, path: &[Dig
     last == 0 && hash == *root
 }
 
+/// The root that `path` leads to from the leaf hashes `run`, which begin at leaf `start` of a
+/// tree of `size` leaves; nothing if the run does not lie in the tree or the path is not
+/// exactly as long as it must be. This is [`includes`] for neighbours, whose common way up is
+/// shown once.
+#[must_use]
+pub fn root_of_run(run: &[Digest], start: u64, size: u64, path: &[Digest]) -> Option<Digest> {
+    let (mut at, mut end, mut width) = (start, start.checked_add(run.len() as u64)?, size);
+    if run.is_empty() || end > size || path.len() > 2 * PATH_HASHES_MAX {
+        return None;
+    }
+    let (mut level, mut beside) = (run.to_vec(), path.iter());
+    while width > 1 {
+        if at & 1 == 1 {
+            level.insert(0, *beside.next()?);
+            at -= 1;
+        }
+        if end & 1 == 1 && end < width {
+            level.push(*beside.next()?);
+        }
+        level = parents(&level);
+        (at, end, width) = (at / 2, end.div_ceil(2), width.div_ceil(2));
+    }
+    beside.next().is_none().then_some(level[0])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +182,31 @@ mod tests {
                 assert!(!includes(&Digest::ZERO, leaf, index as u64, size, &path));
             }
         }
+    }
+
+    #[test]
+    fn every_run_leads_to_the_root() {
+        for count in 1..20 {
+            let (all, tree) = (leaves(count), Tree::new(leaves(count)));
+            for start in 0..count {
+                assert_eq!(tree.run_path(start..start + 1), tree.path(start));
+                for end in start + 1..=count {
+                    let path = tree.run_path(start..end);
+                    let root = |at, size: usize, path: &[Digest]| {
+                        root_of_run(&all[start..end], at, size as u64, path)
+                    };
+                    assert_eq!(root(start as u64, count, &path), Some(tree.root()));
+                    assert_ne!(root(start as u64 + 1, count, &path), Some(tree.root()));
+                    let longer = [&path[..], &[Digest::ZERO]].concat();
+                    assert_eq!(root(start as u64, count, &longer), None);
+                    if let Some((_, shorter)) = path.split_last() {
+                        assert_eq!(root(start as u64, count, shorter), None);
+                    }
+                }
+            }
+        }
+        assert_eq!(root_of_run(&[], 0, 1, &[]), None);
+        assert_eq!(root_of_run(&leaves(2), u64::MAX, 9, &[]), None);
     }
 
     proptest! {

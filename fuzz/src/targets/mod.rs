@@ -22,6 +22,7 @@ mod receipt_leaf;
 mod sealing;
 mod served_line;
 mod sign_request;
+mod span_proof;
 mod state;
 mod tariff;
 mod terms_document;
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     sealing::TARGET,
     served_line::TARGET,
     sign_request::TARGET,
+    span_proof::TARGET,
     state::TARGET,
     tariff::TARGET,
     terms_document::TARGET,
