@@ -1,74 +1,216 @@
 //! An open corpus: its records, and evidence found in them.
 
-use crate::buckets::Buckets;
+use crate::disk::Disk;
 use crate::error::CorpusError;
-use crate::file::{CorpusFile, Section};
-use crate::integers::Integers;
-use crate::record::{self, DocumentEntry};
-use crate::retrieve::{self, Index, QUERY_BYTES_MAX};
-use crate::suffixes::Suffixes;
-use crate::terms::Terms;
-use crate::trace::{self, Found};
+use crate::manifest::{self, Live, Manifest};
+use crate::part::{DEAD, Part};
+use crate::record::DocumentEntry;
+use crate::retrieve::{self, QUERY_BYTES_MAX};
+use crate::segment::{self, Segment};
+use crate::together::Together;
+use crate::trace::{self, Place};
+use ambar_attribution::record::{self as leaves, RecordLeaf, chunks_tree};
 use ambar_attribution::span::OUTPUT_BYTES_MAX;
 use ambar_attribution::{
-    Evidence, Occurrence, Passage, RetrievalEvidence, RetrievalParameters, Span, SpanEvidence,
-    SpanParameters,
+    Evidence, Passage, RetrievalEvidence, RetrievalParameters, SpanEvidence, SpanParameters,
+    SpanProof,
 };
-use ambar_base::{Digest, codec};
+use ambar_base::Digest;
+use ambar_base::tree::Tree;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-/// Records on disk with their indices. Cheap to share between threads by reference: all
-/// searches read only.
+/// Records on disk with their indices. It never changes: what is added, withdrawn or merged
+/// makes another corpus, and whoever has this one reads on in its files. Cheap to share
+/// between threads by reference.
 #[derive(Debug)]
 pub struct Corpus {
-    file: CorpusFile,
-    entries: Vec<DocumentEntry>,
-    /// First byte of each document in the whole text.
-    starts: Vec<u32>,
+    pub(crate) disk: Disk,
+    pub(crate) directory: PathBuf,
+    root: Digest,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) documents: Vec<Live>,
+    text_bytes: u64,
+    contributors: u32,
+    tree: OnceLock<Tree>,
+    mended: Vec<CorpusError>,
+}
+
+/// What a corpus knows about a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentView<'a> {
+    /// Path or title.
+    pub title: &'a str,
+    /// Index in the datanet's contributor table.
+    pub contributor: u32,
+    /// Length of the text in bytes.
+    pub bytes: u32,
+}
+
+/// Bytes of a document that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Index of the document.
+    pub document: u32,
+    /// First byte within it.
+    pub offset: u32,
+    /// How many.
+    pub bytes: u32,
 }
 
 impl Corpus {
-    /// Opens the corpus in `directory` and checks every byte of it. A damaged corpus is
-    /// cured by building it again from its records.
+    /// Opens the corpus in `directory` and checks every byte of it. An index that is damaged is
+    /// made again from its records: see [`Self::mended`]. Damaged records are an error that
+    /// names them: see [`Self::salvage`]. What a crash has left half-written is removed.
     pub fn open(directory: &Path) -> Result<Self, CorpusError> {
-        let file = CorpusFile::open(directory)?;
-        let damaged = |what| CorpusError::damaged(file.path(), what);
-        let entries: Vec<DocumentEntry> = codec::decode(file.section(Section::Documents))
-            .map_err(|_| damaged("section \"documents\""))?;
-        if entries.is_empty() || record::root(&entries) != file.header().root {
+        Self::open_on(Disk::default(), directory)
+    }
+
+    pub(crate) fn open_on(disk: Disk, directory: &Path) -> Result<Self, CorpusError> {
+        let manifest = Manifest::read(directory)?;
+        let (mut segments, mut mended) = (Vec::new(), Vec::new());
+        for id in &manifest.segments {
+            let (segment, why) = Segment::open_or_mend(&disk, directory, id)?;
+            segments.push(Arc::new(segment));
+            mended.extend(why);
+        }
+        let damaged = |what| CorpusError::damaged(&manifest::path(directory), what);
+        let corpus = Self::of(disk, directory, segments, manifest.live)
+            .ok_or_else(|| damaged("it lists documents that are not there"))?;
+        if corpus.root != manifest.root {
             return Err(damaged("its root is not that of its documents"));
         }
-        let starts = starts(&entries, file.section(Section::Text).len())
-            .ok_or_else(|| damaged("its text is not as long as its documents"))?;
-        if Buckets::open(file.section(Section::Buckets)).is_none() {
-            return Err(damaged("section \"buckets\""));
+        corpus.clear()?;
+        Ok(Self { mended, ..corpus })
+    }
+
+    /// What of a damaged corpus can be used when it is written anew: the documents of all
+    /// segments whose records are whole. It names no root that anybody knows.
+    pub fn salvage(directory: &Path) -> Result<Self, CorpusError> {
+        let (disk, manifest) = (Disk::default(), Manifest::read(directory)?);
+        let (mut segments, mut kept) = (Vec::new(), BTreeMap::new());
+        for (index, id) in (0..).zip(&manifest.segments) {
+            if let Ok((segment, _)) = Segment::open_or_mend(&disk, directory, id) {
+                kept.insert(index, segments.len() as u32);
+                segments.push(Arc::new(segment));
+            }
         }
-        Ok(Self { file, entries, starts })
+        let moved = |live: Live| Some(Live { segment: *kept.get(&live.segment)?, ..live });
+        let live = manifest.live.into_iter().filter_map(moved).collect();
+        Self::of(disk, directory, segments, live).ok_or_else(|| {
+            CorpusError::damaged(&manifest::path(directory), "it lists what is not there")
+        })
+    }
+
+    /// A corpus of these segments; nothing if a document is not in its segment or twice there.
+    pub(crate) fn of(
+        disk: Disk,
+        directory: &Path,
+        segments: Vec<Arc<Segment>>,
+        documents: Vec<Live>,
+    ) -> Option<Self> {
+        let all_dead = |segment: &Arc<Segment>| vec![DEAD; segment.entries().len()];
+        let mut numbers: Vec<Vec<u32>> = segments.iter().map(all_dead).collect();
+        for (number, live) in (0..).zip(&documents) {
+            let place = numbers.get_mut(live.segment as usize)?.get_mut(live.document as usize)?;
+            if std::mem::replace(place, number) != DEAD {
+                return None;
+            }
+        }
+        let parts: Vec<Part> =
+            segments.into_iter().zip(numbers).map(|(s, numbers)| Part::new(s, numbers)).collect();
+        let contributors = documents.iter().map(|live| live.contributor).max();
+        let mut corpus = Self {
+            disk,
+            directory: directory.to_owned(),
+            root: Digest::ZERO,
+            text_bytes: parts.iter().map(Part::live_bytes).sum(),
+            contributors: contributors.map_or(0, |highest| highest.saturating_add(1)),
+            parts,
+            documents,
+            tree: OnceLock::new(),
+            mended: Vec::new(),
+        };
+        let count = corpus.documents.len() as u64;
+        corpus.root = leaves::root(count, &leaves::records_tree(corpus.leaves()).root());
+        Some(corpus)
+    }
+
+    /// Makes this the corpus of its directory.
+    pub(crate) fn commit(self) -> Result<Self, CorpusError> {
+        let ids = self.parts.iter().map(|part| part.segment.id()).collect();
+        let manifest = Manifest::of(self.root, ids, self.documents.clone());
+        manifest.commit(&self.disk, &self.directory)?;
+        self.clear()?;
+        Ok(self)
+    }
+
+    /// Removes what is not named by the manifest.
+    fn clear(&self) -> Result<(), CorpusError> {
+        let files = |part: &Part| segment::paths(&self.directory, &part.segment.id());
+        let mut kept: Vec<PathBuf> = self.parts.iter().flat_map(files).collect();
+        kept.push(manifest::path(&self.directory));
+        self.disk.clear(&self.directory, &kept)
+    }
+
+    /// What was found damaged when this was opened, and has been made again.
+    #[must_use]
+    pub fn mended(&self) -> &[CorpusError] {
+        &self.mended
+    }
+
+    /// Whether every index is, to the last bit, the one that follows from the records. Takes as
+    /// long as building them.
+    pub fn follows_from_its_records(&self) -> Result<bool, CorpusError> {
+        let mut parts = self.parts.iter();
+        parts.try_fold(true, |all, part| Ok(all && part.segment.follows()?))
     }
 
     /// What names these records in this order.
     #[must_use]
     pub fn root(&self) -> Digest {
-        self.file.header().root
+        self.root
     }
 
-    /// The documents in order; evidence names them by their index here.
+    /// How many documents there are; evidence names them by their index.
     #[must_use]
-    pub fn documents(&self) -> &[DocumentEntry] {
-        &self.entries
+    pub fn documents(&self) -> u32 {
+        self.documents.len() as u32
+    }
+
+    /// A document by its index.
+    #[must_use]
+    pub fn document(&self, document: u32) -> Option<DocumentView<'_>> {
+        let live = self.documents.get(document as usize)?;
+        let DocumentEntry { title, bytes, .. } = self.entry(live);
+        Some(DocumentView { title, contributor: live.contributor, bytes: *bytes })
+    }
+
+    fn entry(&self, live: &Live) -> &DocumentEntry {
+        &self.parts[live.segment as usize].segment.entries()[live.document as usize]
+    }
+
+    fn leaves(&self) -> impl Iterator<Item = RecordLeaf> {
+        self.documents.iter().map(|live| self.entry(live).leaf(live.contributor))
     }
 
     /// Bytes of all records.
     #[must_use]
     pub fn text_bytes(&self) -> u64 {
-        self.entries.iter().map(|entry| u64::from(entry.bytes)).sum()
+        self.text_bytes
     }
 
-    /// Bytes of the file with text and indices.
+    /// Bytes of the files with texts and indices.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {
-        self.file.bytes()
+        self.parts.iter().map(|part| part.segment.file_bytes()).sum()
+    }
+
+    /// How many segments there are.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.parts.len()
     }
 
     /// The text of a document from byte `start` to before byte `end`, both at the edges
@@ -81,18 +223,8 @@ impl Corpus {
     }
 
     fn document_text(&self, document: u32) -> Option<&[u8]> {
-        let (index, text) = (document as usize, self.file.section(Section::Text));
-        let (start, entry) = (*self.starts.get(index)? as usize, self.entries.get(index)?);
-        text.get(start..start + entry.bytes as usize)
-    }
-
-    /// Index of the document that holds byte `at` of the whole text.
-    fn document_at(&self, at: u32) -> u32 {
-        self.starts.partition_point(|start| *start <= at) as u32 - 1
-    }
-
-    fn contributor(&self, document: u32) -> u32 {
-        self.entries[document as usize].contributor
+        let live = self.documents.get(document as usize)?;
+        Some(self.parts[live.segment as usize].segment.text(live.document))
     }
 
     /// The passages that answer `query` best, as evidence and as texts in the same order.
@@ -107,15 +239,12 @@ impl Corpus {
     ) -> Result<(RetrievalEvidence, Vec<&str>), CorpusError> {
         parameters.check()?;
         check_length("question", query, QUERY_BYTES_MAX)?;
-        let ranked = self.index().ranked(query, parameters);
-        let taken = retrieve::take(ranked, parameters, |at| self.document_at(at));
-        let passages: Vec<Passage> = taken
+        let ranked = retrieve::ranked(&self.parts, query, parameters);
+        let passages: Vec<Passage> = retrieve::take(ranked, parameters)
             .into_iter()
-            .map(|(document, found)| {
-                let (first, contributor) =
-                    (self.starts[document as usize], self.contributor(document));
-                let (start, end) = (found.start - first, found.end - first);
-                Passage { document, contributor, start, end, score: found.score }
+            .map(|retrieve::Candidate { document, start, end, score }| {
+                let contributor = self.contributor(document);
+                Passage { document, contributor, start, end, score }
             })
             .collect();
         let text = |passage: &Passage| self.text(passage.document, passage.start, passage.end);
@@ -124,8 +253,12 @@ impl Corpus {
         Ok((RetrievalEvidence { corpus, query: digest, parameters, passages }, texts))
     }
 
-    /// The maximal verbatim spans of `output`: see [`Span`]. Counts are exact; the first
-    /// occurrence in each of the earliest documents is listed.
+    fn contributor(&self, document: u32) -> u32 {
+        self.documents[document as usize].contributor
+    }
+
+    /// The maximal verbatim spans of `output`: see [`ambar_attribution::Span`]. Counts are
+    /// exact; the first occurrence in each of the earliest documents is listed.
     ///
     /// `digest` stands for the answer in the evidence, as in [`Self::retrieve`].
     pub fn trace(
@@ -134,40 +267,64 @@ impl Corpus {
         digest: Digest,
         parameters: &SpanParameters,
     ) -> Result<SpanEvidence, CorpusError> {
-        parameters.check()?;
-        check_length("answer", output, OUTPUT_BYTES_MAX as usize)?;
-        let suffixes = self.suffixes()?;
-        let found = trace::maximal(&suffixes, output, parameters);
-        let spans = trace::longest(found, parameters.spans_max)
-            .into_iter()
-            .map(|found| self.span(&suffixes, &found, parameters.occurrences_max))
-            .collect();
-        Ok(SpanEvidence {
-            corpus: self.root(),
-            corpus_bytes: self.text_bytes(),
-            output: digest,
-            parameters: *parameters,
-            spans,
-        })
+        Together::of(vec![self])?.trace(output, digest, parameters)
     }
 
-    fn span(&self, suffixes: &Suffixes<'_>, found: &Found, occurrences_max: u32) -> Span {
-        let mut first = BTreeMap::<u32, u32>::new();
-        for at in suffixes.positions(&found.matches) {
-            let earliest = first.entry(self.document_at(at)).or_insert(at);
-            *earliest = at.min(*earliest);
+    /// The segments as they are searched.
+    pub(crate) fn places(&self) -> Result<Vec<Place<'_>>, CorpusError> {
+        let place = |part| Ok(Place { part, suffixes: part.segment.suffixes()? });
+        self.parts.iter().map(place).collect()
+    }
+
+    /// One more than the highest index of a contributor.
+    pub(crate) fn contributors(&self) -> u32 {
+        self.contributors
+    }
+
+    /// How often a stretch of whole words occurs as such.
+    pub fn count(&self, span: &[u8]) -> Result<u64, CorpusError> {
+        check_length("span", span, OUTPUT_BYTES_MAX as usize)?;
+        if span.contains(&0) {
+            return Ok(0);
         }
-        let occurrence = |(document, at): (u32, u32)| Occurrence {
-            document,
-            contributor: self.contributor(document),
-            offset: at - self.starts[document as usize],
-        };
-        Span {
-            start: found.start as u32,
-            end: found.end as u32,
-            count: found.matches.count() as u32,
-            occurrences: first.into_iter().take(occurrences_max as usize).map(occurrence).collect(),
-        }
+        Ok(trace::count(&self.places()?, span) as u64)
+    }
+
+    /// The proof that the bytes of a stretch stand in their document, for somebody who has
+    /// those bytes and the root.
+    pub fn prove(&self, stretch: Stretch) -> Result<SpanProof, CorpusError> {
+        self.prove_with(stretch, &mut None)
+    }
+
+    /// The proofs of stretches, in their order. A document is hashed once, however many of them
+    /// lie in it.
+    pub fn prove_all(&self, stretches: &[Stretch]) -> Result<Vec<SpanProof>, CorpusError> {
+        let mut order: Vec<usize> = (0..stretches.len()).collect();
+        order.sort_by_key(|at| stretches[*at].document);
+        let mut last = None;
+        let prove = |at: usize| Ok((at, self.prove_with(stretches[at], &mut last)?));
+        let proofs = order.into_iter().map(prove).collect::<Result<BTreeMap<_, _>, CorpusError>>();
+        Ok(proofs?.into_values().collect())
+    }
+
+    /// Keeps the tree of the document's chunks in `last`.
+    fn prove_with(
+        &self,
+        stretch: Stretch,
+        last: &mut Option<(u32, Tree)>,
+    ) -> Result<SpanProof, CorpusError> {
+        let Stretch { document, offset, bytes } = stretch;
+        let proof = self.documents.get(document as usize).and_then(|live| {
+            let records = self.tree.get_or_init(|| leaves::records_tree(self.leaves()));
+            let text = self.document_text(document)?;
+            let kept = last.take().filter(|(of, _)| *of == document);
+            let (_, chunks) = last.insert(kept.unwrap_or_else(|| (document, chunks_tree(text))));
+            let place = (self.documents(), document);
+            let span = offset as usize..(offset as usize).checked_add(bytes as usize)?;
+            let leaf = self.entry(live).leaf(live.contributor);
+            SpanProof::of((records, chunks), place, &leaf, text, span)
+        });
+        proof.ok_or(CorpusError::NoSuchSpan { document, offset, bytes })
     }
 
     /// Whether searching this corpus for `text` (the question or the answer) gives exactly
@@ -183,44 +340,13 @@ impl Corpus {
             }
         }
     }
-
-    fn index(&self) -> Index<'_> {
-        let section = |section| self.file.section(section);
-        Index {
-            terms: Terms::open(
-                section(Section::Terms),
-                section(Section::TermTable),
-                section(Section::Postings),
-            ),
-            passages: Integers::new(section(Section::Passages)),
-            words: self.file.header().words,
-        }
-    }
-
-    fn suffixes(&self) -> Result<Suffixes<'_>, CorpusError> {
-        let buckets = Buckets::open(self.file.section(Section::Buckets))
-            .ok_or_else(|| CorpusError::damaged(self.file.path(), "section \"buckets\""))?;
-        Ok(Suffixes {
-            text: self.file.section(Section::Text),
-            positions: Integers::new(self.file.section(Section::Suffixes)),
-            buckets,
-        })
-    }
 }
 
-/// Where documents start in a text of `text_bytes`; nothing if they do not fill it, each
-/// with its separator.
-fn starts(entries: &[DocumentEntry], text_bytes: usize) -> Option<Vec<u32>> {
-    let mut at = 0u64;
-    let mut starts = Vec::with_capacity(entries.len());
-    for entry in entries {
-        starts.push(u32::try_from(at).ok()?);
-        at += u64::from(entry.bytes) + 1;
-    }
-    (at == text_bytes as u64).then_some(starts)
-}
-
-fn check_length(what: &'static str, text: &[u8], bytes_max: usize) -> Result<(), CorpusError> {
+pub(crate) fn check_length(
+    what: &'static str,
+    text: &[u8],
+    bytes_max: usize,
+) -> Result<(), CorpusError> {
     let bytes = text.len();
     let fits = bytes <= bytes_max;
     if fits { Ok(()) } else { Err(CorpusError::TextTooLong { what, bytes, bytes_max }) }

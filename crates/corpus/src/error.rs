@@ -87,6 +87,16 @@ pub enum CorpusError {
         /// Byte after the last asked for.
         end: u32,
     },
+    /// No stretch of a document that a proof can be of.
+    #[error("document {document} has no span of {bytes} bytes at {offset}")]
+    NoSuchSpan {
+        /// Index of the document.
+        document: u32,
+        /// First byte asked for.
+        offset: u32,
+        /// Bytes asked for.
+        bytes: u32,
+    },
     /// The suffix array could not be built.
     #[error("the suffix array could not be built: {0}")]
     SuffixArray(String),
@@ -135,7 +145,7 @@ impl Coded for CorpusError {
             Self::Record { fault: RecordFault::TooLarge { .. }, .. } => ErrorCode::LimitExceeded,
             Self::Record { .. } | Self::Parameters(_) => ErrorCode::RequestInvalid,
             Self::TooLarge { .. } | Self::TextTooLong { .. } => ErrorCode::LimitExceeded,
-            Self::NoSuchText { .. } => ErrorCode::NotFound,
+            Self::NoSuchText { .. } | Self::NoSuchSpan { .. } => ErrorCode::NotFound,
             Self::SuffixArray(_) => ErrorCode::Internal,
             Self::Damaged { .. } | Self::Version { .. } => ErrorCode::CorpusCorrupt,
             Self::Io { source, .. } => match source.kind() {

@@ -1,98 +1,66 @@
-//! One file per corpus: written whole beside its place, synced and renamed, so that a
-//! crash leaves the old corpus or none; mapped into memory and checked when opened.
-//! The digests guard against damage, not against malice: a corpus is built where it is
-//! used, and never received from others.
+//! The files of a segment: mapped into memory, and every byte checked when they are opened.
+//! The digests guard against damage, not against malice: a corpus is built where it is used,
+//! and never received from others.
 
+use crate::disk::Disk;
 use crate::error::CorpusError;
-use crate::header::{HEADER_BYTES, Header, HeaderFault, SECTIONS, SectionEntry, VERSION};
+use crate::header::{HEADER_BYTES, Header, HeaderFault, Kind, VERSION};
 use ambar_base::Digest;
 use memmap2::Mmap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Name of the file in the corpus's directory.
-const FILE_NAME: &str = "corpus";
-/// Name under which it is written.
-const NEW_NAME: &str = "corpus.new";
-
-/// The content of each section, in the order of [`SECTIONS`].
-pub type Contents = [Vec<u8>; SECTIONS.len()];
-
-/// A section of an open file.
-#[derive(Clone, Copy, Debug)]
-pub enum Section {
-    Documents,
-    Text,
-    Suffixes,
-    Buckets,
-    Passages,
-    Terms,
-    TermTable,
-    Postings,
-}
-
-/// An open corpus file whose every byte has been checked.
+/// An open file whose every byte has been checked.
 #[derive(Debug)]
-pub struct CorpusFile {
+pub struct SectionFile {
     path: PathBuf,
     map: Mmap,
     header: Header,
     sections: Vec<Range<usize>>,
 }
 
-/// Writes a corpus file into `directory`, which is made if need be.
+/// Writes a file of these contents, one per section of its kind; yields what names it: the
+/// digest of its header, which has the digests of the rest.
 pub fn write(
-    directory: &Path,
-    root: Digest,
-    words: u64,
-    contents: &Contents,
-) -> Result<(), CorpusError> {
-    fs::create_dir_all(directory).map_err(|error| CorpusError::io(directory, error))?;
-    let (new, path) = (directory.join(NEW_NAME), directory.join(FILE_NAME));
-    let entry = |content: &Vec<u8>| SectionEntry {
-        bytes: content.len() as u64,
-        digest: *blake3::hash(content).as_bytes(),
-    };
-    let sections = contents.iter().map(entry).collect();
-    let header = Header { version: VERSION, root, words, sections };
-    write_synced(&new, &header, contents).map_err(|error| CorpusError::io(&new, error))?;
-    let renamed = fs::rename(&new, &path).and_then(|()| File::open(directory)?.sync_all());
-    renamed.map_err(|error| CorpusError::io(&path, error))
+    disk: &Disk,
+    path: impl FnOnce(&Digest) -> PathBuf,
+    kind: &Kind,
+    (of, words): (Digest, u64),
+    contents: &[&[u8]],
+) -> Result<(Digest, PathBuf), CorpusError> {
+    assert_eq!(contents.len(), kind.sections.len(), "one content per section");
+    let header = Header::of(of, words, contents).to_file(kind);
+    let id = Digest::of(&header);
+    let path = path(&id);
+    disk.put(&path, &[&[&header[..]], contents].concat())?;
+    Ok((id, path))
 }
 
-fn write_synced(path: &Path, header: &Header, contents: &Contents) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(&header.to_file())?;
-    contents.iter().try_for_each(|content| file.write_all(content))?;
-    file.sync_all()
-}
-
-impl CorpusFile {
-    /// Maps the file in `directory` and checks header, lengths and digests.
-    pub fn open(directory: &Path) -> Result<Self, CorpusError> {
-        let path = directory.join(FILE_NAME);
-        let map = map(&path).map_err(|error| CorpusError::io(&path, error))?;
-        let header = Header::from_file(&map).map_err(|fault| match fault {
-            HeaderFault::Damaged => CorpusError::damaged(&path, "its header"),
+impl SectionFile {
+    /// Maps a file and checks header, lengths and digests.
+    pub fn open(path: &Path, kind: &Kind) -> Result<Self, CorpusError> {
+        let map = map(path).map_err(|error| CorpusError::io(path, error))?;
+        let header = Header::from_file(&map, kind).map_err(|fault| match fault {
+            HeaderFault::Damaged => CorpusError::damaged(path, "its header"),
             HeaderFault::Version(found) => {
-                CorpusError::Version { file: path.clone(), found, expected: VERSION }
+                CorpusError::Version { file: path.to_owned(), found, expected: VERSION }
             }
         })?;
         let sections = ranges(&header, map.len())
-            .ok_or_else(|| CorpusError::damaged(&path, "its length is not that of its header"))?;
-        for ((range, entry), name) in sections.iter().zip(&header.sections).zip(SECTIONS) {
+            .ok_or_else(|| CorpusError::damaged(path, "its length is not that of its header"))?;
+        for ((range, entry), name) in sections.iter().zip(&header.sections).zip(kind.sections) {
             if *blake3::hash(&map[range.clone()]).as_bytes() != entry.digest {
-                return Err(CorpusError::damaged(&path, format!("section {name:?}")));
+                return Err(CorpusError::damaged(path, format!("section {name:?}")));
             }
         }
-        Ok(Self { path, map, header, sections })
+        Ok(Self { path: path.to_owned(), map, header, sections })
     }
 
     /// The content of a section.
-    pub fn section(&self, section: Section) -> &[u8] {
-        &self.map[self.sections[section as usize].clone()]
+    pub fn section(&self, section: usize) -> &[u8] {
+        &self.map[self.sections[section].clone()]
     }
 
     /// The header.
@@ -100,22 +68,28 @@ impl CorpusFile {
         &self.header
     }
 
-    /// Where the file is.
+    /// What names the file.
+    pub fn id(&self) -> Digest {
+        Digest::of(&self.map[..HEADER_BYTES])
+    }
+
+    /// Where the file was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Length of the file in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.map.len() as u64
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
     }
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe where others may change it")]
 fn map(path: &Path) -> io::Result<Mmap> {
     let file = File::open(path)?;
-    // SAFETY: a corpus file is never changed in place, by this program or any that keeps
-    // to its format: a new one is renamed over it, which leaves this mapping on the old.
+    // SAFETY: a file of a corpus is never changed or shortened in place, by this program or any
+    // that keeps to its format: a new one is renamed over it, which leaves this mapping on the
+    // old, and the directory is the node's own.
     unsafe { Mmap::map(&file) }
 }
 
@@ -134,34 +108,43 @@ fn ranges(header: &Header, file_bytes: usize) -> Option<Vec<Range<usize>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::header::INDEX;
+    use std::fs;
 
-    fn contents() -> Contents {
-        std::array::from_fn(|i| vec![i as u8; 10 * i])
+    fn written(directory: &Path, fill: u8) -> (Digest, PathBuf) {
+        let contents: Vec<Vec<u8>> =
+            (0..INDEX.sections.len()).map(|i| vec![fill; 10 * i]).collect();
+        let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let path = |_: &Digest| directory.join("file");
+        write(&Disk::default(), path, &INDEX, (Digest::of(b"of"), 7), &contents).unwrap()
     }
 
     #[test]
     fn round_trip() {
         let directory = tempfile::tempdir().unwrap();
-        write(directory.path(), Digest::of(b"root"), 7, &contents()).unwrap();
-        let file = CorpusFile::open(directory.path()).unwrap();
-        assert_eq!(file.section(Section::Documents), b"");
-        assert_eq!(file.section(Section::Postings), [7; 70]);
-        assert_eq!((file.header().root, file.header().words), (Digest::of(b"root"), 7));
-        assert!(!directory.path().join(NEW_NAME).exists());
+        let (id, path) = written(directory.path(), 3);
+        let file = SectionFile::open(&path, &INDEX).unwrap();
+        assert_eq!((file.section(0), file.section(5)), (&b""[..], &[3; 50][..]));
+        assert_eq!((file.header().of, file.header().words), (Digest::of(b"of"), 7));
+        assert_eq!((file.id(), file.path()), (id, path.as_path()));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        // The old mapping stays readable, the next opening sees the new file.
+        assert_ne!(written(directory.path(), 4).0, id);
+        assert_eq!(file.section(5), [3; 50]);
+        assert_eq!(SectionFile::open(&path, &INDEX).unwrap().section(5), [4; 50]);
     }
 
     #[test]
     fn every_damaged_byte_is_found() {
         let directory = tempfile::tempdir().unwrap();
-        write(directory.path(), Digest::of(b"root"), 7, &contents()).unwrap();
-        let path = directory.path().join(FILE_NAME);
+        let (_, path) = written(directory.path(), 3);
         let bytes = fs::read(&path).unwrap();
         let check = |damaged: &[u8], word: &str| {
             fs::write(&path, damaged).unwrap();
-            let error = CorpusFile::open(directory.path()).unwrap_err();
+            let error = SectionFile::open(&path, &INDEX).unwrap_err();
             assert!(matches!(error, CorpusError::Damaged { .. }), "{error}");
             let text = error.to_string();
-            assert!(text.contains(word) && text.contains("corpus"), "{text}");
+            assert!(text.contains(word) && text.contains("file"), "{text}");
         };
         for at in (0..bytes.len()).step_by(7) {
             let mut damaged = bytes.clone();
@@ -172,20 +155,6 @@ mod tests {
         check(&[&bytes[..], b"x"].concat(), "length");
         check(&bytes[..100], "header");
         fs::write(&path, b"").unwrap();
-        assert!(CorpusFile::open(directory.path()).is_err());
-    }
-
-    #[test]
-    fn a_left_over_of_a_crash_does_no_harm() {
-        let directory = tempfile::tempdir().unwrap();
-        write(directory.path(), Digest::of(b"old"), 1, &contents()).unwrap();
-        fs::write(directory.path().join(NEW_NAME), b"half a fi").unwrap();
-        let old = CorpusFile::open(directory.path()).unwrap();
-        assert_eq!(old.header().root, Digest::of(b"old"));
-        write(directory.path(), Digest::of(b"new"), 2, &contents()).unwrap();
-        // The old mapping stays readable, the next opening sees the new file.
-        assert_eq!(old.section(Section::Postings), [7; 70]);
-        let new = CorpusFile::open(directory.path()).unwrap();
-        assert_eq!(new.header().root, Digest::of(b"new"));
+        assert!(SectionFile::open(&path, &INDEX).is_err());
     }
 }

@@ -1,36 +1,47 @@
 //! Datanet records on disk, with the two searches that attribution rests on: passages
 //! for a question and verbatim spans of an answer.
 //!
-//! A [`Corpus`] is built once from records in order and never changed; a new set of
-//! records is a new corpus with a new root. It knows contributors as numbers, not as
-//! accounts, and decides nobody's share: it returns evidence.
+//! A [`Corpus`] never changes; another set of records is another corpus with another root,
+//! which takes over what it can of the earlier one: segments of records and their indices lie
+//! in files of their own, and a manifest says which documents of which segments live. It knows
+//! contributors as numbers, not as accounts, and decides nobody's share: it returns evidence,
+//! and proofs of it for those who have only the root.
 //!
 //! **Invariant**: the records in order determine the root, and root, text and parameters
-//! determine the evidence, byte for byte, on every machine. Both searches use integers
-//! only.
+//! determine the evidence, byte for byte, on every machine and however the records are spread
+//! over segments. Both searches use integers only.
 
 mod bm25;
 mod buckets;
-mod build;
 mod corpus;
+mod disk;
 mod error;
 mod file;
 mod header;
 mod integers;
+mod manifest;
+mod part;
 mod passages;
+mod progress;
 mod record;
 mod retrieve;
+mod segment;
 mod suffixes;
 mod terms;
+mod tiers;
+mod together;
 mod trace;
+mod update;
 mod words;
 
-pub use build::{Progress, Stage};
-pub use corpus::Corpus;
+pub use corpus::{Corpus, DocumentView, Stretch};
 pub use error::{CorpusError, RecordFault};
 pub use passages::{PASSAGE_WORDS_MAX, PASSAGE_WORDS_MIN, PASSAGE_WORDS_TARGET};
+pub use progress::{Progress, Stage};
 pub use record::{
-    CORPUS_BYTES_MAX, DOCUMENT_BYTES_MAX, DOCUMENTS_MAX, Document, DocumentEntry, TITLE_BYTES_MAX,
+    CORPUS_BYTES_MAX, DOCUMENT_BYTES_MAX, DOCUMENTS_MAX, Document, Listed, SEGMENT_BYTES_MAX,
+    TITLE_BYTES_MAX,
 };
 pub use retrieve::{QUERY_BYTES_MAX, QUERY_TERMS_MAX};
+pub use together::{CORPORA_MAX, Together};
 pub use words::{STOP_WORDS, TERM_BYTES_MAX};

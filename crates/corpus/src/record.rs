@@ -1,14 +1,16 @@
-//! Records as documents of a corpus: what is accepted, and the root that names them.
+//! Records as documents of a corpus: what is accepted, and how they lie in a segment.
 
 use crate::error::{CorpusError, RecordFault};
-use ambar_base::codec::Encode;
-use ambar_base::{Digest, record, tree};
+use ambar_attribution::record::{RecordLeaf, chunks_root};
+use ambar_base::{Digest, record};
 
-/// Most bytes of all documents with their separators: positions are signed 32-bit
-/// integers in the suffix array.
-pub const CORPUS_BYTES_MAX: usize = i32::MAX as usize - 1024;
-/// Longest document, bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Text of one segment, bytes: making it takes about six times as much memory. A longer
+/// document has a segment of its own.
+pub const SEGMENT_BYTES_MAX: usize = 256 << 20;
+/// Most bytes of all documents of one corpus.
+pub const CORPUS_BYTES_MAX: u64 = 1 << 38;
+/// Longest document, bytes: positions are signed 32-bit integers in the suffix array.
+pub const DOCUMENT_BYTES_MAX: usize = 256 << 20;
 /// Most documents of one corpus.
 pub const DOCUMENTS_MAX: usize = 1 << 24;
 /// Longest title, bytes.
@@ -16,7 +18,27 @@ pub const TITLE_BYTES_MAX: usize = 1024;
 /// Follows every document. No record holds it, so no match crosses documents.
 pub(crate) const SEPARATOR: u8 = 0;
 
-/// A record to be added.
+/// A record as it is listed before its text is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Path or title, unique in its corpus.
+    pub title: String,
+    /// Index in the datanet's contributor table.
+    pub contributor: u32,
+    /// Names the text: two records of the same title and source have the same text.
+    pub source: Digest,
+}
+
+impl Listed {
+    /// Refuses a title that cannot be part of a corpus. Whether it is unique is for the whole
+    /// to say.
+    pub(crate) fn check(&self) -> Result<(), RecordFault> {
+        let fits = !self.title.is_empty() && self.title.len() <= TITLE_BYTES_MAX;
+        if fits { Ok(()) } else { Err(RecordFault::Title { bytes_max: TITLE_BYTES_MAX }) }
+    }
+}
+
+/// A record with its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Path or title, unique in its corpus.
@@ -27,49 +49,47 @@ pub struct Document {
     pub text: Vec<u8>,
 }
 
-impl Document {
-    /// Refuses what cannot be part of a corpus. Whether the title is unique is for the
-    /// whole to say.
-    pub(crate) fn check(&self) -> Result<(), RecordFault> {
-        let bytes = self.text.len();
-        if self.title.is_empty() || self.title.len() > TITLE_BYTES_MAX {
-            return Err(RecordFault::Title { bytes_max: TITLE_BYTES_MAX });
-        }
-        if bytes > DOCUMENT_BYTES_MAX {
-            return Err(RecordFault::TooLarge { bytes, bytes_max: DOCUMENT_BYTES_MAX });
-        }
-        if self.text.iter().all(u8::is_ascii_whitespace) {
-            return Err(RecordFault::Empty);
-        }
-        if let Some(offset) = self.text.iter().position(|byte| *byte == SEPARATOR) {
-            return Err(RecordFault::ZeroByte { offset });
-        }
-        std::str::from_utf8(&self.text)
-            .map_err(|error| RecordFault::NotUtf8 { offset: error.valid_up_to() })?;
-        Ok(())
+/// Refuses a text that cannot be part of a corpus.
+pub(crate) fn check_text(text: &[u8]) -> Result<(), RecordFault> {
+    let bytes = text.len();
+    if bytes > DOCUMENT_BYTES_MAX {
+        return Err(RecordFault::TooLarge { bytes, bytes_max: DOCUMENT_BYTES_MAX });
     }
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Err(RecordFault::Empty);
+    }
+    if let Some(offset) = text.iter().position(|byte| *byte == SEPARATOR) {
+        return Err(RecordFault::ZeroByte { offset });
+    }
+    std::str::from_utf8(text)
+        .map_err(|error| RecordFault::NotUtf8 { offset: error.valid_up_to() })?;
+    Ok(())
 }
 
 record! {
-    /// What a corpus knows about a document, and, encoded, its leaf in the tree.
+    /// What a segment knows about a document. Whose it is stands in the manifest: the tables of
+    /// two versions may number contributors differently.
     pub struct DocumentEntry {
-        /// Index in the datanet's contributor table.
-        pub contributor: u32,
         /// Path or title.
         pub title: String,
         /// Length of the text in bytes.
         pub bytes: u32,
-        /// SHA-256 of the text.
-        pub digest: Digest,
+        /// Root over the chunks of the text.
+        pub chunks: Digest,
+        /// What named the text when it was read.
+        pub source: Digest,
     }
 }
 
-/// The root of a corpus: the tree of RFC 9162 over its documents in order.
-pub(crate) fn root(entries: &[DocumentEntry]) -> Digest {
-    tree::root_of(entries.iter().map(|entry| tree::leaf_hash(&entry.to_bytes())).collect())
+impl DocumentEntry {
+    /// Its leaf in the tree of a datanet.
+    pub fn leaf(&self, contributor: u32) -> RecordLeaf {
+        let title = Digest::of(self.title.as_bytes());
+        RecordLeaf { contributor, title, bytes: self.bytes, chunks: self.chunks }
+    }
 }
 
-/// All documents as one text.
+/// The documents of one segment as one text.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     pub entries: Vec<DocumentEntry>,
@@ -77,24 +97,28 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Appends a document that has been checked.
-    pub fn push(&mut self, document: Document) -> Result<(), CorpusError> {
-        let too_large = |what, max| CorpusError::TooLarge { what, max: max as u64 };
-        if self.entries.len() == DOCUMENTS_MAX {
-            return Err(too_large("the number of documents", DOCUMENTS_MAX));
-        }
-        if self.text.len() + document.text.len() >= CORPUS_BYTES_MAX {
-            return Err(too_large("the number of bytes", CORPUS_BYTES_MAX));
-        }
-        self.text.extend_from_slice(&document.text);
-        self.text.push(SEPARATOR);
-        self.entries.push(DocumentEntry {
-            contributor: document.contributor,
-            title: document.title,
-            bytes: document.text.len() as u32,
-            digest: Digest::of(&document.text),
-        });
+    /// Whether a text of so many bytes still goes into the same segment.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.entries.is_empty() || self.text.len() + bytes < SEGMENT_BYTES_MAX
+    }
+
+    /// Appends a document; refuses a text that no corpus holds.
+    pub fn push(&mut self, listed: &Listed, text: &[u8]) -> Result<(), CorpusError> {
+        let refused = |fault| CorpusError::Record { title: listed.title.clone(), fault };
+        check_text(text).map_err(refused)?;
+        let (title, source) = (listed.title.clone(), listed.source);
+        self.take(
+            DocumentEntry { title, bytes: text.len() as u32, chunks: chunks_root(text), source },
+            text,
+        );
         Ok(())
+    }
+
+    /// Appends a document that a segment had already.
+    pub fn take(&mut self, entry: DocumentEntry, text: &[u8]) {
+        self.text.extend_from_slice(text);
+        self.text.push(SEPARATOR);
+        self.entries.push(entry);
     }
 }
 
@@ -102,14 +126,11 @@ impl Records {
 mod tests {
     use super::*;
 
-    fn document(title: &str, text: &[u8]) -> Document {
-        Document { title: title.into(), contributor: 7, text: text.to_vec() }
-    }
-
     #[test]
     fn records_are_checked() {
-        let check = |title: &str, text: &[u8], expect| {
-            assert_eq!(document(title, text).check(), expect, "{title}");
+        let check = |title: &str, text: &[u8], expect: Result<(), RecordFault>| {
+            let listed = Listed { title: title.into(), contributor: 7, source: Digest::ZERO };
+            assert_eq!(listed.check().and_then(|()| check_text(text)), expect, "{title}");
         };
         check("a", b"text", Ok(()));
         check("a", b"", Err(RecordFault::Empty));
@@ -121,29 +142,18 @@ mod tests {
         check(&"x".repeat(TITLE_BYTES_MAX + 1), b"text", title);
     }
 
-    /// The root is on the ledger: a change here makes every datanet another one.
     #[test]
-    fn the_root_is_pinned() {
+    fn documents_lie_one_behind_the_other() {
         let mut records = Records::default();
-        records.push(document("one", b"first text")).unwrap();
-        records.push(document("two", b"second text")).unwrap();
-        assert_eq!(records.text, b"first text\0second text\0");
-        let pinned = "82c48fcb7b41596b248e0bdbcca331fc0b2160a28effec9e5b96702e7e28adeb";
-        assert_eq!(root(&records.entries).to_string(), pinned);
-    }
-
-    #[test]
-    fn everything_about_a_record_is_in_the_root() {
-        let with = |change: &dyn Fn(&mut Document)| {
-            let mut changed = document("one", b"first text");
-            change(&mut changed);
-            let mut records = Records::default();
-            records.push(changed).unwrap();
-            root(&records.entries)
-        };
-        let plain = with(&|_| {});
-        assert_ne!(plain, with(&|d| d.title.push('x')));
-        assert_ne!(plain, with(&|d| d.contributor = 8));
-        assert_ne!(plain, with(&|d| d.text[0] = b'F'));
+        assert!(records.has_room(usize::MAX));
+        let listed = Listed { title: "one".into(), contributor: 7, source: Digest::of(b"s") };
+        records.push(&listed, b"first text").unwrap();
+        records.push(&listed, b"second").unwrap();
+        assert!(records.push(&listed, b"\0").is_err());
+        assert_eq!(records.text, b"first text\0second\0");
+        let entry = &records.entries[0];
+        assert_eq!((entry.bytes, entry.source), (10, Digest::of(b"s")));
+        assert_eq!(entry.leaf(7).contributor, 7);
+        assert!(records.has_room(SEGMENT_BYTES_MAX - 19) && !records.has_room(SEGMENT_BYTES_MAX));
     }
 }

@@ -7,8 +7,8 @@
 //! context has no room for, down to a part of the best score.
 
 use crate::bm25::Bm25;
-use crate::integers::Integers;
-use crate::terms::Terms;
+use crate::part::Part;
+use crate::terms::Postings;
 use crate::words;
 use ambar_attribution::RetrievalParameters;
 use std::cmp::Reverse;
@@ -22,62 +22,67 @@ pub const QUERY_TERMS_MAX: usize = 64;
 pub const PASSAGE_INTEGERS: usize = 3;
 const THOUSAND: u64 = 1_000;
 
-/// What a search reads.
-#[derive(Clone, Copy, Debug)]
-pub struct Index<'a> {
-    pub terms: Terms<'a>,
-    pub passages: Integers<'a>,
-    /// Terms counted in all passages.
-    pub words: u64,
-}
-
-/// A passage as bytes of the whole text.
+/// A passage that may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
+    /// Index of its document in the corpus.
+    pub document: u32,
+    /// First byte within the document.
     pub start: u32,
+    /// Byte after the last.
     pub end: u32,
     pub score: u64,
 }
 
-impl Index<'_> {
-    fn passage(&self, index: usize, column: usize) -> u32 {
-        self.passages.at(PASSAGE_INTEGERS * index + column)
+/// Passages of all parts with a score above zero and the floor, best first. Numbers of
+/// passages and terms are those of what lives, so that scores do not depend on how documents
+/// are spread over segments.
+pub fn ranked(parts: &[Part], query: &[u8], parameters: &RetrievalParameters) -> Vec<Candidate> {
+    let counted = parts.iter().map(Part::counted);
+    let (passages, words) = counted.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+    let bm25 = Bm25::new(passages, words, parameters);
+    let scores = scores(parts, &bm25, query);
+    let best = scores.iter().flatten().copied().max().unwrap_or(0);
+    let floor = (best * u64::from(parameters.floor_thousandths)).div_ceil(THOUSAND).max(1);
+    let mut found = Vec::new();
+    for (part, scores) in parts.iter().zip(scores) {
+        let good = scores.into_iter().enumerate().filter(|(_, score)| *score >= floor);
+        found.extend(good.filter_map(|(index, score)| candidate(part, index, score)));
     }
+    found.sort_unstable_by_key(|found| (Reverse(found.score), found.document, found.start));
+    found
+}
 
-    /// Passages with a score above zero and the floor, best first.
-    pub fn ranked(&self, query: &[u8], parameters: &RetrievalParameters) -> Vec<Candidate> {
-        let scores = self.scores(query, parameters);
-        let best = scores.iter().copied().max().unwrap_or(0);
-        let floor = (best * u64::from(parameters.floor_thousandths)).div_ceil(THOUSAND).max(1);
-        let mut found: Vec<(Reverse<u64>, usize)> = scores
-            .into_iter()
-            .enumerate()
-            .filter(|(_, score)| *score >= floor)
-            .map(|(index, score)| (Reverse(score), index))
-            .collect();
-        found.sort_unstable();
-        let candidate = |(Reverse(score), index)| Candidate {
-            start: self.passage(index, 0),
-            end: self.passage(index, 1),
-            score,
-        };
-        found.into_iter().map(candidate).collect()
-    }
+fn candidate(part: &Part, index: usize, score: u64) -> Option<Candidate> {
+    let table = part.segment.passages();
+    let at = |column| table.at(PASSAGE_INTEGERS * index + column);
+    let (document, start) = part.live_at(at(0))?;
+    Some(Candidate { document, start, end: start + at(1) - at(0), score })
+}
 
-    fn scores(&self, query: &[u8], parameters: &RetrievalParameters) -> Vec<u64> {
-        let count = self.passages.len() / PASSAGE_INTEGERS;
-        let bm25 = Bm25::new(count, self.words, parameters);
-        let mut scores = vec![0u64; count];
-        for term in distinct_terms(query) {
-            let Some(postings) = self.terms.find(&term) else { continue };
-            let idf = bm25.idf(postings.len());
-            for (passage, count) in postings.iter() {
-                let norm = bm25.norm(self.passage(passage as usize, 2));
-                scores[passage as usize] += bm25.term(idf, count, norm);
+/// The score of every passage of every part.
+fn scores(parts: &[Part], bm25: &Bm25, query: &[u8]) -> Vec<Vec<u64>> {
+    let empty = |part: &Part| vec![0u64; part.segment.passages().len() / PASSAGE_INTEGERS];
+    let mut scores: Vec<Vec<u64>> = parts.iter().map(empty).collect();
+    for term in distinct_terms(query) {
+        let postings: Vec<_> = parts.iter().map(|part| part.segment.terms().find(&term)).collect();
+        let holding = parts.iter().zip(&postings).map(|(part, postings)| match postings {
+            None => 0,
+            Some(all) if !part.has_dead() => all.len(),
+            Some(all) => all.iter().filter(|(passage, _)| part.passage_lives(*passage)).count(),
+        });
+        let idf = bm25.idf(holding.sum());
+        for ((part, scores), postings) in parts.iter().zip(&mut scores).zip(&postings) {
+            let table = part.segment.passages();
+            for (passage, count) in postings.iter().flat_map(Postings::iter) {
+                if part.passage_lives(passage) {
+                    let length = table.at(PASSAGE_INTEGERS * passage as usize + 2);
+                    scores[passage as usize] += bm25.term(idf, count, bm25.norm(length));
+                }
             }
         }
-        scores
     }
+    scores
 }
 
 /// The first distinct terms of a question.
@@ -92,24 +97,20 @@ fn distinct_terms(query: &[u8]) -> BTreeSet<Vec<u8>> {
     terms
 }
 
-/// The candidates that are taken, in order; `document` tells where one stands.
-pub fn take(
-    ranked: Vec<Candidate>,
-    parameters: &RetrievalParameters,
-    document: impl Fn(u32) -> u32,
-) -> Vec<(u32, Candidate)> {
+/// The candidates that are taken, in order.
+pub fn take(ranked: Vec<Candidate>, parameters: &RetrievalParameters) -> Vec<Candidate> {
     let (mut taken, mut room) = (Vec::new(), parameters.context_bytes_max);
     let mut per_document = BTreeMap::<u32, u32>::new();
     for candidate in ranked {
         if taken.len() == parameters.passages_max as usize {
             break;
         }
-        let (bytes, at) = (candidate.end - candidate.start, document(candidate.start));
-        let from_it = per_document.entry(at).or_default();
+        let bytes = candidate.end - candidate.start;
+        let from_it = per_document.entry(candidate.document).or_default();
         if bytes <= room && *from_it < parameters.per_document_max {
             *from_it += 1;
             room -= bytes;
-            taken.push((at, candidate));
+            taken.push(candidate);
         }
     }
     taken
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     fn candidate(start: u32, bytes: u32, score: u64) -> Candidate {
-        Candidate { start, end: start + bytes, score }
+        Candidate { document: start / 100, start, end: start + bytes, score }
     }
 
     #[test]
@@ -139,8 +140,8 @@ mod tests {
                 context_bytes_max,
                 ..Default::default()
             };
-            let taken = take(ranked.clone(), &parameters, |start| start / 100);
-            let starts: Vec<u32> = taken.iter().map(|(_, taken)| taken.start).collect();
+            let taken = take(ranked.clone(), &parameters);
+            let starts: Vec<u32> = taken.iter().map(|taken| taken.start).collect();
             assert_eq!(starts, expect);
         };
         check(9, 9, 1_000, &[100, 110, 200, 300, 400]);

@@ -10,6 +10,9 @@ use crate::integers::Integers;
 use crate::words::words;
 use libsais::SuffixArrayConstruction;
 
+/// Word starts are marked in words of so many bits.
+const BITS: usize = u64::BITS as usize;
+
 /// First bytes that separate words, as ranges: see [`crate::words::ends_word`].
 const SEPARATING: [(u8, u8); 5] =
     [(0, b'0'), (b'9' + 1, b'A'), (b'Z' + 1, b'a'), (b'z' + 1, 0x80), (0xe2, 0xe3)];
@@ -22,9 +25,13 @@ pub fn build(text: &[u8]) -> Result<Vec<u32>, CorpusError> {
         .run()
         .map_err(|error| CorpusError::SuffixArray(format!("{error:?}")))?
         .into_vec();
-    let mut begins = vec![false; text.len()];
-    words(text).for_each(|word| begins[word.start] = true);
-    Ok(all.into_iter().map(|at| at as u32).filter(|at| begins[*at as usize]).collect())
+    let mut begins = vec![0u64; text.len().div_ceil(BITS)];
+    words(text).for_each(|word| begins[word.start / BITS] |= 1 << (word.start % BITS));
+    let kept = |at: &u32| begins[*at as usize / BITS] >> (*at as usize % BITS) & 1 == 1;
+    // The place of the whole array is used again, and what is too much of it given back.
+    let mut order: Vec<u32> = all.into_iter().map(|at| at as u32).filter(kept).collect();
+    order.shrink_to_fit();
+    Ok(order)
 }
 
 /// Sorted suffixes over their text.
@@ -37,7 +44,7 @@ pub struct Suffixes<'a> {
 
 /// Where the suffixes that begin with a span of whole words lie: up to one range per
 /// class of separating bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
     ranges: [(usize, usize); SEPARATING.len()],
 }
@@ -50,9 +57,14 @@ impl Matches {
 }
 
 impl<'a> Suffixes<'a> {
-    /// Length of the longest prefix of `pattern` that begins a suffix, if that is at
-    /// least `bytes_min`; otherwise some shorter length or zero.
-    pub fn longest(&self, pattern: &[u8], bytes_min: usize) -> usize {
+    /// Length of the longest prefix of `pattern` that begins a suffix which is `live`, if that
+    /// is at least `bytes_min`; otherwise some shorter length or zero.
+    pub fn longest(
+        &self,
+        pattern: &[u8],
+        bytes_min: usize,
+        live: Option<impl Fn(u32) -> bool>,
+    ) -> usize {
         let (mut low, mut high) = (0, self.positions.len());
         if bytes_min >= self.buckets.depth() {
             if pattern.len() < bytes_min {
@@ -60,8 +72,17 @@ impl<'a> Suffixes<'a> {
             }
             (low, high) = self.buckets.range(pattern);
         }
-        let (_, length) = self.insertion(pattern, low, high);
-        length
+        let (place, length) = self.insertion(pattern, low, high);
+        let Some(live) = live.filter(|_| length >= bytes_min) else { return length };
+        // The further from the place, the shorter the common prefix: on each side the nearest
+        // live suffix has the longest.
+        let mut nearest = [
+            (low..place).rev().map(|index| self.positions.at(index)).find(|at| live(*at)),
+            (place..high).map(|index| self.positions.at(index)).find(|at| live(*at)),
+        ];
+        let common =
+            |at: &mut Option<u32>| at.take().map(|at| common_bytes(self.suffix(at), pattern));
+        nearest.iter_mut().filter_map(common).max().unwrap_or(0)
     }
 
     /// Where `pattern` would be inserted in `low..high`, and the length of the longest
@@ -91,11 +112,37 @@ impl<'a> Suffixes<'a> {
             (low, high) = self.buckets.range(span);
         }
         let (low, _) = self.insertion(span, low, high);
-        let high = self.positions.partition(low, high, |at| self.suffix(at).starts_with(span));
+        let high = self.behind(span, low, high);
+        if low == high {
+            return Matches::default();
+        }
         // Every document ends with a zero byte, so a byte follows each occurrence.
         let next = |at: u32| self.text[at as usize + span.len()];
-        let from = |byte: u8| self.positions.partition(low, high, |at| next(at) < byte);
-        Matches { ranges: SEPARATING.map(|(first, end)| (from(first), from(end))) }
+        let ends = |index: usize| next(self.positions.at(index));
+        // What follows ascends: mostly it is of one class, or there is little of it.
+        let (first, last) = (ends(low), ends(high - 1));
+        let mut ranges = SEPARATING.map(|_| (0, 0));
+        for (range, (from, end)) in ranges.iter_mut().zip(SEPARATING) {
+            if from <= first && last < end {
+                *range = (low, high);
+            } else if first < end && from <= last {
+                let place = |byte| self.positions.partition(low, high, |at| next(at) < byte);
+                *range = (place(from), place(end));
+            }
+        }
+        Matches { ranges }
+    }
+
+    /// The first index from `low` on whose suffix does not begin with `span`, all those before
+    /// it do. Most spans stand in few places: the steps double from the first.
+    fn behind(&self, span: &[u8], low: usize, high: usize) -> usize {
+        let begins = |at: u32| self.suffix(at).starts_with(span);
+        let (mut from, mut step) = (low, 1);
+        while from + step < high && begins(self.positions.at(from + step - 1)) {
+            from += step;
+            step *= 2;
+        }
+        self.positions.partition(from, high.min(from + step), begins)
     }
 
     fn suffix(&self, at: u32) -> &'a [u8] {
@@ -159,9 +206,15 @@ mod tests {
                 let starts: Vec<usize> = words(&text).map(|word| word.start).collect();
                 let common = |at: &usize| common_bytes(&text[*at..], pattern.as_bytes());
                 let longest = starts.iter().map(common).max().unwrap_or(0);
-                assert_eq!(suffixes.longest(pattern.as_bytes(), 1), longest);
-                let at_least = suffixes.longest(pattern.as_bytes(), 4);
+                let all = None::<fn(u32) -> bool>;
+                assert_eq!(suffixes.longest(pattern.as_bytes(), 1, all), longest);
+                let at_least = suffixes.longest(pattern.as_bytes(), 4, all);
                 assert!(at_least == longest || (at_least < 4 && longest < 4));
+                // Half of the text is no more.
+                let live = |at: u32| at as usize >= text.len() / 2;
+                let longest = starts.iter().filter(|at| live(**at as u32)).map(common).max();
+                let found = suffixes.longest(pattern.as_bytes(), 1, Some(live));
+                assert_eq!(found, longest.unwrap_or(0));
                 let parts: Vec<_> = words(pattern.as_bytes()).collect();
                 if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
                     let span = &pattern.as_bytes()[first.start..last.end];

@@ -61,16 +61,23 @@ impl Builder {
     }
 
     /// The index in the order of the terms.
-    pub fn finish(self) -> Sections {
+    pub fn finish(mut self) -> Sections {
         let mut order: Vec<usize> = (0..self.terms.len()).collect();
         order.sort_unstable_by(|a, b| self.terms[*a].cmp(&self.terms[*b]));
-        let (mut terms, mut table, mut postings) = (Vec::new(), Vec::new(), Vec::new());
+        self.numbers = HashMap::new();
+        let (mut terms, mut table, mut count) = (Vec::new(), Vec::new(), 0u32);
+        let all: usize = self.postings.iter().map(Vec::len).sum();
+        let mut postings = Vec::with_capacity(PAIR * Integers::BYTES * all);
         for number in order {
             terms.extend_from_slice(&self.terms[number]);
-            postings.extend(self.postings[number].iter().flat_map(|(passage, n)| [*passage, *n]));
-            table.extend([terms.len() as u32, (postings.len() / PAIR) as u32]);
+            // Its place is given back at once: postings take as much memory as the text.
+            let list = std::mem::take(&mut self.postings[number]);
+            count += list.len() as u32;
+            let integers = list.into_iter().flat_map(|(passage, n)| [passage, n]);
+            integers.for_each(|integer| postings.extend_from_slice(&integer.to_le_bytes()));
+            table.extend([terms.len() as u32, count]);
         }
-        Sections { terms, table: to_bytes(&table), postings: to_bytes(&postings) }
+        Sections { terms, table: to_bytes(&table), postings }
     }
 }
 

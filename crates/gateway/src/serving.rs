@@ -46,6 +46,14 @@ impl Serving {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
+    /// Serves a version with something else, if it is still served.
+    pub fn replace(&self, version: &Cid, offer: Offer) {
+        if let Some(place) = self.write().get_mut(version) {
+            *place = offer;
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+    }
+
     /// Serves a version no longer; calls under way end.
     pub fn remove(&self, version: &Cid) {
         self.write().remove(version);

@@ -8,12 +8,12 @@ use crate::error::NodeError;
 use crate::files::{CONTRIBUTORS_FILE, FileEntry, FileTable, FileTableError};
 use crate::home::{Home, private_directory, write_private};
 use crate::progress::{Busy, Gauge, Phase};
-use ambar_base::{AccountId, Cid, Coded, ErrorCode};
+use ambar_base::{AccountId, Cid, Coded, Digest, ErrorCode};
 use ambar_capsule::sealing::{OpenFileError, SealedContentError, VersionKey, open_file};
 use ambar_capsule::{Kind, Manifest, SignedManifest};
 use ambar_compute::upstream::Secret;
 use ambar_compute::{EngineOptions, EngineSpec, Failure};
-use ambar_corpus::{Corpus, CorpusError, Document, Progress, Stage};
+use ambar_corpus::{Corpus, CorpusError, Listed, Progress, Stage};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Offer, Serving, Supply};
 use ambar_ledger::Key;
@@ -162,7 +162,7 @@ impl Kitchen<'_> {
             }
             (Kind::Dataset, Served::Datanet) => {
                 let corpus = self.corpus(version, number, &manifest, &busy)?;
-                let records = corpus.documents().len() as u64;
+                let records = u64::from(corpus.documents());
                 (Offer::Datanet(Arc::new(corpus)), Some(records))
             }
             (Kind::Prompt, Served::Template) => (Offer::Template, None),
@@ -175,6 +175,7 @@ impl Kitchen<'_> {
             }
         };
         self.serving.insert(*version, offer);
+        self.merge(version, &busy);
         Ok(records)
     }
 
@@ -230,7 +231,8 @@ impl Kitchen<'_> {
         }
     }
 
-    /// The corpus on the disk, built again from blobs if it is missing or damaged.
+    /// The corpus on the disk. What is missing or damaged of it is made from another version of
+    /// the same line, if this node serves one, and from blobs.
     fn corpus(
         &self,
         version: &Cid,
@@ -239,46 +241,90 @@ impl Kitchen<'_> {
         busy: &Busy<'_>,
     ) -> Result<Corpus, ServeError> {
         let directory = self.home.corpus(version);
-        match Corpus::open(&directory) {
-            Ok(corpus) => Ok(corpus),
-            Err(error) => {
-                tracing::info!(%version, %error, "building the corpus");
-                let documents = self.documents(number, manifest, busy)?;
-                let bytes = documents.iter().map(|document| document.text.len() as u64).sum();
-                let mut note = |progress| built(progress, bytes, busy);
-                Ok(Corpus::build(&directory, documents, &mut note)?)
+        let error = match Corpus::open(&directory) {
+            Ok(corpus) => {
+                for why in corpus.mended() {
+                    tracing::warn!(%version, %why, "an index was made again from its records");
+                }
+                return Ok(corpus);
+            }
+            Err(error) => error,
+        };
+        tracing::info!(%version, %error, "building the corpus");
+        let base = match Corpus::salvage(&directory) {
+            Ok(corpus) => Some(Arc::new(corpus)),
+            Err(_) => self.relative(number)?,
+        };
+        let files = Files::open(self, manifest)?;
+        let (places, listed) = self.listed(number, manifest, &files)?;
+        let (bytes, mut read) = (files.table.bytes(), 0);
+        let text = |index: usize| {
+            let place = places[index];
+            let file = &files.table.files[place as usize];
+            let text = files.read(place, file)?;
+            read += file.bytes;
+            busy.at(Phase::Reading, read, bytes);
+            Ok::<_, ServeError>(text)
+        };
+        let mut note = |progress| built(progress, bytes, busy);
+        Corpus::update(&directory, base.as_deref(), &listed, text, &mut note)
+    }
+
+    /// The newest other version of the same line whose records are served here: most of its
+    /// records are in this version, too.
+    fn relative(&self, number: u64) -> Result<Option<Arc<Corpus>>, ServeError> {
+        let version: Version = self.view.must("version", number, &Key::Version(number))?;
+        let of_line = |id: &Cid| {
+            let (number, other) = self.view.version(id).ok()?;
+            let Some(Offer::Datanet(corpus)) = self.serving.get(id) else { return None };
+            (other.line == version.line).then_some((number, corpus))
+        };
+        let found = self.serving.versions().iter().filter_map(of_line).max_by_key(|found| found.0);
+        Ok(found.map(|(_, corpus)| corpus))
+    }
+
+    /// Merges segments of the records served. They are searched meanwhile, as they were.
+    fn merge(&self, version: &Cid, busy: &Busy<'_>) {
+        while let Some(Offer::Datanet(corpus)) = self.serving.get(version) {
+            let mut note = |progress| built(progress, corpus.text_bytes(), busy);
+            match corpus.merge(&mut note) {
+                Ok(Some(merged)) => {
+                    self.serving.replace(version, Offer::Datanet(Arc::new(merged)));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%version, %error, "segments of the corpus were not merged");
+                    break;
+                }
             }
         }
     }
 
-    /// A dataset's records in the order of its file table.
-    fn documents(
+    /// A dataset's records in the order of its file table, and their places there.
+    fn listed(
         &self,
         number: u64,
         manifest: &Manifest,
-        busy: &Busy<'_>,
-    ) -> Result<Vec<Document>, ServeError> {
-        let files = Files::open(self, manifest)?;
+        files: &Files<'_>,
+    ) -> Result<(Vec<u32>, Vec<Listed>), ServeError> {
         let account = |did: &str| self.view.account(did).ok().map(|(_, account, _)| account.id);
-        let listed = files.contributors()?;
-        let contributors = listed.by_path(&files.table, manifest.creator, account)?;
+        let contributors = files.contributors()?;
+        let contributors = contributors.by_path(&files.table, manifest.creator, account)?;
         let indices = self.indices(number)?;
         let version: Version = self.view.must("version", number, &Key::Version(number))?;
         let line: Line = self.view.must("version line", version.line, &Key::Line(version.line))?;
         let records = (0..).zip(&files.table.files);
         let records = records.filter(|(_, file)| file.path != CONTRIBUTORS_FILE);
-        let mut read = 0;
-        let document = |(place, file): (u32, &FileEntry)| {
+        let listed = |(place, file): (u32, &FileEntry)| {
             let account = contributors.get(&file.path).map(|who| who.account(&line.first));
             let contributor = account.and_then(|account| indices.get(&account).copied());
             let stranger = || ServeError::Stranger(file.path.clone());
             let contributor = contributor.ok_or_else(stranger)?;
-            let text = files.read(place, file)?;
-            read += file.bytes;
-            busy.at(Phase::Reading, read, files.table.bytes());
-            Ok(Document { title: file.path.clone(), contributor, text })
+            // The root of what is stored names its text, sealed or not.
+            let source = Digest(file.root.0);
+            Ok((place, Listed { title: file.path.clone(), contributor, source }))
         };
-        records.map(document).collect()
+        Ok(records.map(listed).collect::<Result<Vec<_>, ServeError>>()?.into_iter().unzip())
     }
 
     /// The indices in the published table by account.

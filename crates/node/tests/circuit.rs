@@ -4,15 +4,18 @@
 
 mod support;
 
+use ambar_attribution::SpanProof;
 use ambar_base::amount::total;
-use ambar_base::{Amount, Cid, Coded, ErrorCode, PublicKey};
-use ambar_capsule::{Contributor, ContributorTable};
+use ambar_base::{Amount, Cid, Coded, Digest, ErrorCode, PublicKey};
+use ambar_capsule::{Contributor, ContributorTable, Manifest};
 use ambar_licence::{Right, Terms};
-use ambar_node::api::dto::{Receipt, Statement, TraceRequest};
+use ambar_node::api::dto::{Receipt, Statement, TraceAnswer, TraceRequest, TraceSpan};
 use ambar_node::client::{Client, Credential, ReceiptQuery};
 use ambar_node::progress::{Phase, Work};
 use ambar_node::{Gauge, Home, Node, Running, audit};
 use ambar_receipt::verify;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 use support::{Person, chat, dataset, model, prompt, settings, start, terms};
@@ -201,9 +204,12 @@ async fn the_catalogue_and_the_trace_answer() {
     assert_eq!(Terms::parse(&terms.terms.toml).unwrap(), rights());
     let request = TraceRequest {
         datanet: scene.datanet.to_string(),
+        beside: vec![],
         text: "She said: the ferry waited by the stone pier, as ever.".into(),
+        proofs: false,
     };
     let trace = client.trace(&request).await.unwrap();
+    assert!(trace.spans.iter().all(|span| span.proof.is_none()));
     assert_eq!(trace.spans[0].document, "one.txt");
     assert_eq!(trace.spans[0].contributor, "Ann");
     assert_eq!(trace.shares[0].weight, "100%");
@@ -211,6 +217,125 @@ async fn the_catalogue_and_the_trace_answer() {
     assert_eq!((datanet.contributors.len(), datanet.served), (2, true));
     fetched(&scene).await;
     scene.node.shutdown().await;
+}
+
+/// How many names the files of records have that a version's corpus consists of, ascending.
+fn names_of_records(home: &Path, version: Cid) -> Vec<u64> {
+    let directory = home.join("corpora").join(version.to_string());
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let records = paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "records"));
+    let mut names: Vec<u64> = records.map(|path| path.metadata().unwrap().nlink()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_takes_over_the_records_that_it_shares() {
+    let home = tempfile::tempdir().unwrap();
+    let scene = Scene::new(home.path()).await;
+    let mut speeches = SPEECHES;
+    speeches[2].1 = "The orchard was grafted in March, before the first of the swallows.\n";
+    let content = scene.owner.upload(&speeches).await;
+    let records = dataset(scene.owner.id, content, &table());
+    // Royalty lines are inherited from the version before.
+    let records = Manifest { previous: vec![scene.datanet], royalty: vec![], ..records };
+    let next = scene.owner.publish(records, &rights(), Some(&table()), vec![]).await;
+    scene.owner.allow(next).await;
+    assert_eq!(names_of_records(home.path(), scene.datanet), [1]);
+    scene.operator.serve(next, None).await;
+    // Its segment has a name in both directories; what is new is in one of its own.
+    assert_eq!(names_of_records(home.path(), scene.datanet), [2]);
+    assert_eq!(names_of_records(home.path(), next), [1, 2]);
+    let found = async |version: Cid, text: &str| {
+        let (datanet, text) = (version.to_string(), text.to_owned());
+        let request = TraceRequest { datanet, beside: vec![], text, proofs: true };
+        let trace = scene.owner.client.trace(&request).await.unwrap();
+        if !trace.spans.is_empty() {
+            occurrences_proven(&request.text, &trace);
+        }
+        let name = |span: &TraceSpan| span.contributor.clone();
+        trace.spans.iter().map(name).collect::<Vec<_>>()
+    };
+    for (version, wheat, orchard) in [(scene.datanet, 1, 0), (next, 0, 1)] {
+        assert_eq!(found(version, "The harbour lamp was lit at dusk").await, ["Ann"]);
+        let bo = ["Bo".to_owned()];
+        let wheats = found(version, "Winter wheat was sown late that year").await;
+        assert_eq!(wheats, bo[..wheat]);
+        let orchards = found(version, "The orchard was grafted in March").await;
+        assert_eq!(orchards, bo[..orchard]);
+    }
+    let request = TraceRequest {
+        datanet: scene.datanet.to_string(),
+        beside: vec![next.to_string()],
+        text: "Winter wheat was sown late; the orchard was grafted in March.".into(),
+        proofs: true,
+    };
+    let trace = scene.owner.client.trace(&request).await.unwrap();
+    occurrences_proven(&request.text, &trace);
+    let datanets: Vec<&str> = trace.spans.iter().map(|span| span.datanet.as_str()).collect();
+    assert_eq!(datanets, [scene.datanet.to_string(), next.to_string()]);
+    let many = TraceRequest { beside: vec![next.to_string(); 16], ..request };
+    let error = scene.caller.client.trace(&many).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::LimitExceeded);
+    scene.node.shutdown().await;
+}
+
+/// A proof has words of the record that were not asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_for_those_who_may_read_the_records() {
+    let home = tempfile::tempdir().unwrap();
+    let scene = Scene::new(home.path()).await;
+    let (mut speeches, did) = (SPEECHES, scene.caller.key.public().did());
+    let file = SPEECHES[0].1.replace("name = \"Ann\"", &format!("did = \"{did}\""));
+    speeches[0].1 = &file;
+    let names = [Contributor::Account(scene.caller.id), Contributor::Name("Bo".to_owned())];
+    let table = ContributorTable::new(names.into()).unwrap();
+    let records = dataset(scene.owner.id, scene.owner.upload(&speeches).await, &table);
+    let datanet = scene.owner.publish(records, &rights(), Some(&table), vec![]).await;
+    scene.owner.allow(datanet).await;
+    scene.operator.serve(datanet, None).await;
+    let request = TraceRequest {
+        datanet: datanet.to_string(),
+        beside: vec![scene.datanet.to_string()],
+        text: "The ferry waited by the stone pier: winter wheat was sown late that year.".into(),
+        proofs: true,
+    };
+    let proven = async |asker: &Person| {
+        let trace = asker.client.trace(&request).await.unwrap();
+        let shown = |span: &TraceSpan| (span.document.clone(), span.proof.is_some());
+        trace.spans.iter().map(shown).collect::<Vec<_>>()
+    };
+    let rows = |shown: [bool; 4]| {
+        let titles = ["one.txt", "one.txt", "two.txt", "two.txt"].map(str::to_owned);
+        titles.into_iter().zip(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(proven(&scene.owner).await, rows([true; 4]));
+    // Its own record here, nobody's of its own in the other datanet.
+    assert_eq!(proven(&scene.caller).await, rows([true, false, false, false]));
+    let reader = Person::new(&scene.node, "10").await;
+    assert_eq!(proven(&reader).await, rows([false; 4]));
+    reader.accept(datanet, &rights()).await;
+    assert_eq!(proven(&reader).await, rows([true, false, true, false]));
+    let nobody = Client::new(&scene.node.base_url).unwrap();
+    let refused = nobody.trace(&request).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unauthenticated);
+    scene.node.shutdown().await;
+}
+
+/// Whoever has the root and the text needs nothing else of the node.
+fn occurrences_proven(text: &str, trace: &TraceAnswer) {
+    assert!(!trace.spans.is_empty());
+    for span in &trace.spans {
+        let proof = BASE64_STANDARD.decode(span.proof.as_ref().unwrap()).unwrap();
+        let proof = SpanProof::decode(&proof).unwrap();
+        let words = &text.as_bytes()[span.start as usize..span.end as usize];
+        let datanet = trace.datanets.iter().find(|datanet| datanet.id == span.datanet).unwrap();
+        let root = datanet.root.parse().unwrap();
+        let proven = proof.verify(&root, words).unwrap();
+        assert_eq!(proven.offset, span.offset);
+        assert_eq!(proof.title, Digest::of(span.document.as_bytes()));
+        assert!(proof.verify(&root, &words[1..]).is_err());
+    }
 }
 
 /// The table is public, a file is for those whose grant includes `fetch`.

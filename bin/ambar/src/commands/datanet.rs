@@ -3,11 +3,14 @@
 
 use crate::context::Context;
 use crate::draw::traced::traced;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::files::{self, STANDARD};
 use crate::paint::{Paint, line, short};
 use crate::table::{Side, Table, pairs};
-use ambar_node::api::dto::{Datanet, TraceRequest};
+use ambar_attribution::SpanProof;
+use ambar_base::{Digest, ErrorCode};
+use ambar_node::api::dto::{Datanet, TraceAnswer, TraceRequest, TraceSpan};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -40,6 +43,16 @@ pub struct TraceArgs {
     /// The text, a file; `-` for standard input
     #[arg(default_value = STANDARD)]
     file: PathBuf,
+    /// Search this datanet with it, as if they were one; may be repeated
+    #[arg(long, value_name = "DATANET")]
+    beside: Vec<String>,
+    /// Have occurrences proven, and check the proofs here: all in records that you may fetch, and
+    /// those in your own
+    #[arg(long)]
+    prove: bool,
+    /// The key that asks for proofs
+    #[arg(long = "as", value_name = "KEY", requires = "prove")]
+    key: Option<String>,
 }
 
 /// Runs the command.
@@ -73,7 +86,42 @@ fn describe(datanet: &Datanet) -> String {
 /// Attributes a text.
 pub async fn trace(context: &Context, args: &TraceArgs) -> Outcome {
     let text = files::read_text(&args.file, TEXT_BYTES_MAX)?;
-    let request = TraceRequest { datanet: args.datanet.clone(), text };
-    let answer = context.client()?.trace(&request).await?;
-    context.print(&answer, || traced(&request.text, &answer, Paint::stdout()))
+    let (datanet, beside) = (args.datanet.clone(), args.beside.clone());
+    let request = TraceRequest { datanet, beside, text, proofs: args.prove };
+    let answer = if args.prove {
+        context.signer(args.key.as_deref()).await?.client().trace(&request).await?
+    } else {
+        context.client()?.trace(&request).await?
+    };
+    let proven = answer.spans.iter().filter(|span| span.proof.is_some());
+    proven.clone().try_for_each(|span| check(&request.text, &answer, span))?;
+    let (proven, all) = (proven.count(), answer.spans.len());
+    context.print(&answer, || {
+        let text = traced(&request.text, &answer, Paint::stdout());
+        let roots = answer.datanets.iter().map(|datanet| format!("root {}\n", datanet.root));
+        let proven = format!("\n{proven} of {all} occurrences proven\n");
+        if args.prove { text + &proven + &roots.collect::<String>() } else { text }
+    })
+}
+
+/// Whether the record of an occurrence holds these bytes of the text.
+fn check(text: &str, answer: &TraceAnswer, span: &TraceSpan) -> Outcome {
+    let place = format!("{}-{} in {}", span.start, span.end, span.document);
+    let failed = |why: &str| {
+        Failure::new(ErrorCode::DocumentInvalid, format!("{place} is not proven: {why}"))
+    };
+    let datanet = answer.datanets.iter().find(|datanet| datanet.id == span.datanet);
+    let root = datanet.and_then(|datanet| datanet.root.parse::<Digest>().ok());
+    let root = root.ok_or_else(|| failed("its datanet has no root"))?;
+    let words = text.as_bytes().get(span.start as usize..span.end as usize);
+    let words = words.ok_or_else(|| failed("the text is shorter"))?;
+    let proof = span.proof.as_deref().and_then(|proof| BASE64_STANDARD.decode(proof).ok());
+    let proof = proof.ok_or_else(|| failed("there is no proof"))?;
+    let proof = SpanProof::decode(&proof).map_err(|error| failed(&error.to_string()))?;
+    let proven = proof.verify(&root, words).map_err(|error| failed(&error.to_string()))?;
+    let titled = proof.title == Digest::of(span.document.as_bytes());
+    if proven.offset == span.offset && titled {
+        return Ok(());
+    }
+    Err(failed("the proof is of another place"))
 }

@@ -100,8 +100,16 @@ mod tests {
     use ambar_node::api::dto::TraceShare;
 
     fn span(start: u32, end: u32, contributor: &str) -> TraceSpan {
-        let (document, contributor) = ("record".into(), contributor.into());
-        TraceSpan { start, end, document, contributor, offset: 7, count: 1 }
+        TraceSpan {
+            start,
+            end,
+            datanet: "bafyrei".into(),
+            document: "record".into(),
+            contributor: contributor.into(),
+            offset: 7,
+            count: 1,
+            proof: None,
+        }
     }
 
     #[test]
@@ -119,7 +127,8 @@ mod tests {
     #[test]
     fn tables_name_contributors() {
         let shares = vec![TraceShare { contributor: "James Monroe".into(), weight: "100%".into() }];
-        let answer = TraceAnswer { spans: vec![span(0, 3, "James Monroe")], shares };
+        let answer =
+            TraceAnswer { datanets: vec![], spans: vec![span(0, 3, "James Monroe")], shares };
         let text = traced("abc", &answer, Paint::when(false));
         let expect = "\
 abc
@@ -131,7 +140,7 @@ bytes  contributor   record  at  found
   0-3  James Monroe  record   7      1
 ";
         assert_eq!(text, expect);
-        let none = TraceAnswer { spans: vec![], shares: vec![] };
+        let none = TraceAnswer { datanets: vec![], spans: vec![], shares: vec![] };
         assert!(traced("abc", &none, Paint::when(false)).starts_with("no verbatim span"));
     }
 }

@@ -16,7 +16,7 @@ const SERVE: &[&str] = &["serve"];
 const EXCLUDED: &[Entry] = &[
     // Damaged machines.
     (&[], "blob_corrupt", "a blob is damaged on the disk", "bin/ambar/tests/bad_input.rs"),
-    (&[], "corpus_corrupt", "a corpus is damaged on the disk", "crates/corpus/src/file.rs"),
+    (&[], "corpus_corrupt", "a corpus is damaged on the disk", "crates/corpus/src/update_tests.rs"),
     (&[], "disk_failed", "the disk fails", "crates/gateway/src/journal/tests/faults.rs"),
     (&[], "disk_full", "the disk is full", "bin/ambar/tests/disk_full.rs"),
     (&[], "internal_error", "a fault of the program", "crates/chain/tests/engine/order.rs"),

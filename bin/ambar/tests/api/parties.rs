@@ -47,6 +47,10 @@ pub fn sample(world: &World, operation: &str, receipt: &str) -> Ask {
             Ask::new("PUT", format!("/api/v1/serving/{model}"), body)
         }
         "statement" => Ask::get(format!("/api/v1/accounts/{app}/statement")),
+        "trace" => {
+            let body = json!({ "datanet": dataset, "text": RECORD, "proofs": true });
+            Ask::post("/api/v1/trace", &body)
+        }
         call_of => call(call_of, model),
     }
 }
@@ -153,7 +157,7 @@ fn not_theirs(world: &World) {
     ] {
         world.refused(&signed(operation), "not_authorised");
     }
-    for operation in ["blob", "put_blob"] {
+    for operation in ["blob", "put_blob", "trace"] {
         world.refused(&signed(operation).header("ambar-account", &owner), "not_authorised");
     }
     world.refused(&signed("blob"), "right_not_granted");
@@ -178,7 +182,7 @@ fn no_accounts(world: &World) {
     ] {
         world.refused(&Ask::get(path).signed(world.network, &nobody), "account_unknown");
     }
-    for operation in ["blob", "put_blob"] {
+    for operation in ["blob", "put_blob", "trace"] {
         let ask = sample(world, operation, "").signed(world.network, &nobody);
         world.refused(&ask, "account_unknown");
     }

@@ -170,13 +170,22 @@ fn may_fetch(
     version: &Version,
     party: &Party,
 ) -> Result<(), Failure> {
-    let account = party.account(view)?;
-    let owner = views::line(view, version.line)?.owner;
-    if account_id(view, owner)? == account || has_grant(app, view, version, &account)? {
+    if reads(app, view, version, &party.account(view)?)? {
         return Ok(());
     }
     let message = "no grant of this account includes fetch";
     Err(Failure::new(ErrorCode::RightNotGranted, message))
+}
+
+/// Whether an account may read the files of a version.
+pub(super) fn reads(
+    app: &App,
+    view: &LedgerView,
+    version: &Version,
+    account: &AccountId,
+) -> Result<bool, Failure> {
+    let owner = views::line(view, version.line)?.owner;
+    Ok(account_id(view, owner)? == *account || has_grant(app, view, version, account)?)
 }
 
 fn has_grant(

@@ -278,7 +278,12 @@ pub(super) const FAILURES: &[Row] = &[
         "trace",
         &[
             STATE,
+            INDEX,
             BODY,
+            CERTIFICATE,
+            BEARER,
+            SIGNED,
+            ACCOUNT,
             CAPSULE,
             THING,
             &[Code::CorpusCorrupt, Code::LimitExceeded, Code::Unavailable],

@@ -42,17 +42,35 @@ pub struct Contributor {
 pub struct TraceRequest {
     /// The datanet, by id or name.
     pub datanet: String,
+    /// Datanets that are searched with it as if they were one, by id or name.
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// The text.
     pub text: String,
+    /// Whether occurrences are to be proven, as far as the asker may read the records: then the
+    /// request is signed.
+    #[serde(default)]
+    pub proofs: bool,
 }
 
 /// Where a text's words stand in a datanet's records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TraceAnswer {
+    /// The datanets that were searched, in the order of the request.
+    pub datanets: Vec<TraceDatanet>,
     /// Verbatim spans of the text.
     pub spans: Vec<TraceSpan>,
     /// Whose records they are, by weight; empty if nothing was found.
     pub shares: Vec<TraceShare>,
+}
+
+/// A datanet that was searched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceDatanet {
+    /// Its id.
+    pub id: String,
+    /// Root of its records: what proofs lead to.
+    pub root: String,
 }
 
 /// An occurrence of a verbatim span.
@@ -62,14 +80,19 @@ pub struct TraceSpan {
     pub start: u32,
     /// The byte after the last.
     pub end: u32,
+    /// The datanet, by id.
+    pub datanet: String,
     /// The record's path or title.
     pub document: String,
     /// The contributor: a DID, an account id or an escrow account's name.
     pub contributor: String,
     /// First byte in the record.
     pub offset: u32,
-    /// Occurrences in all records together.
+    /// Occurrences in all records of all datanets together.
     pub count: u32,
+    /// If it was asked for and may be shown: that the record holds these bytes of the text, as
+    /// a document in base64.
+    pub proof: Option<String>,
 }
 
 /// A contributor's part.
