@@ -27,6 +27,7 @@ mod presidents;
 mod sealing;
 mod server;
 mod settling;
+mod spans;
 mod table;
 mod trace;
 mod usage;
@@ -51,7 +52,7 @@ struct Bench {
 }
 
 /// Every bench, in the order in which they run.
-const BENCHES: [Bench; 15] = [
+const BENCHES: [Bench; 16] = [
     Bench {
         name: "call-path",
         summary: "HTTP calls of a null engine, through a node and without one",
@@ -125,6 +126,12 @@ const BENCHES: [Bench; 15] = [
         run: gateway::run,
     },
     Bench {
+        name: "trace-spans",
+        summary: "spans of 210 MB of kernel sources, beside infini-gram",
+        unasked: false,
+        run: spans::run,
+    },
+    Bench {
         name: "overload",
         summary: "ten times the load that the gateway sustains",
         unasked: false,
@@ -163,6 +170,11 @@ fn main() -> Result<ExitCode> {
             return Ok(ExitCode::from(plan::EXIT_USAGE));
         }
     };
+    if plan.wants("trace-spans", false)
+        && let Err(error) = spans::install()
+    {
+        eprintln!("not installed: {error:#}");
+    }
     if BENCHES.iter().any(|bench| !bench.unasked && plan.wants(bench.name, false)) {
         gateway::isolate(&plan, &arguments)?;
     }
@@ -174,6 +186,7 @@ fn serve(arguments: &[String]) -> Option<Result<()>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [bare::ARGUMENT] => Some(bare::serve()),
+        [spans::ARGUMENT, work] => Some(spans::serve(work)),
         [gateway::mock::ARGUMENT] => Some(gateway::mock::serve()),
         [gateway::pass::ARGUMENT, upstream] => Some(gateway::pass::serve(upstream)),
         _ => None,

@@ -56,10 +56,11 @@ fn build(table: &mut Table, place: &Path, documents: &[Document], rounds: usize)
 }
 
 /// A small generator of pseudo-random numbers (Knuth's MMIX constants), so that runs agree.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
@@ -67,7 +68,7 @@ impl Random {
 }
 
 /// Stretches of records with words of others between them.
-fn answer(documents: &[Document], random: &mut Random) -> Vec<u8> {
+pub fn answer(documents: &[Document], random: &mut Random) -> Vec<u8> {
     let mut answer = Vec::new();
     for _ in 0..STRETCHES {
         let text = &documents[random.below(documents.len())].text;

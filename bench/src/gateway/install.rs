@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 /// Longest reason that is told, characters.
 const REASON_CHARS_MAX: usize = 240;
 /// The file that says that a directory is whole.
-const WHOLE: &str = "installed";
+pub const WHOLE: &str = "installed";
 
 /// Where the other gateways are.
 #[derive(Clone, Debug)]
@@ -36,6 +36,12 @@ impl Cache {
         self.0.join(format!("{}-{}", peer.name(), peer.version()))
     }
 
+    /// The directory of something else by its name and version.
+    #[must_use]
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Installs what is missing; why one could not be.
     pub fn install(&self, peers: &[Peer]) -> BTreeMap<Peer, String> {
         let attempt = |peer: &Peer| Some((*peer, self.install_one(*peer).err()?));
@@ -52,22 +58,26 @@ impl Cache {
         fs::create_dir_all(&directory)?;
         match peer {
             Peer::Hyper => {}
-            Peer::Nginx => nginx(&directory)?,
+            Peer::Nginx => debian(&directory, "nginx")?,
             Peer::Portkey => portkey(&directory, peer)?,
-            Peer::TensorZero => wheel(&directory, &format!("tensorzero=={}", peer.version()))?,
-            Peer::LiteLlm => wheel(&directory, &format!("litellm[proxy]=={}", peer.version()))?,
+            Peer::TensorZero => {
+                wheels(&directory, &[&format!("tensorzero=={}", peer.version())])?;
+            }
+            Peer::LiteLlm => {
+                wheels(&directory, &[&format!("litellm[proxy]=={}", peer.version())])?;
+            }
         }
         Ok(fs::write(directory.join(WHOLE), "")?)
     }
 }
 
-/// Takes the package apart instead of installing it, so that no service is set up.
-fn nginx(directory: &Path) -> Result<()> {
-    if let Err(error) = run(Command::new("apt-get").args(["download", "nginx"]), directory) {
+/// Takes a package apart instead of installing it, so that no service is set up.
+pub fn debian(directory: &Path, package: &str) -> Result<()> {
+    if let Err(error) = run(Command::new("apt-get").args(["download", package]), directory) {
         // The lists may be missing or old; only the machine's owner can fetch them.
         let update = run(Command::new("apt-get").args(["update", "-qq"]), directory);
         update.with_context(|| format!("{error:#}"))?;
-        run(Command::new("apt-get").args(["download", "nginx"]), directory)?;
+        run(Command::new("apt-get").args(["download", package]), directory)?;
     }
     let mut files = fs::read_dir(directory)?.flatten().map(|entry| entry.path());
     let package = files.find(|path| path.extension().is_some_and(|extension| extension == "deb"));
@@ -82,14 +92,16 @@ fn portkey(directory: &Path, peer: Peer) -> Result<()> {
     run(npm.arg(package), directory)
 }
 
-fn wheel(directory: &Path, requirement: &str) -> Result<()> {
+/// A Python of its own in the directory, with these packages.
+pub fn wheels(directory: &Path, requirements: &[&str]) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv", "."]), directory)?;
     let mut pip = Command::new(directory.join("bin/pip"));
     pip.args(["install", "--quiet", "--only-binary", ":all:"]);
-    run(pip.arg(requirement), directory)
+    run(pip.args(requirements), directory)
 }
 
-fn run(command: &mut Command, directory: &Path) -> Result<()> {
+/// Runs a command there, without input; what it said last, if it fails.
+pub fn run(command: &mut Command, directory: &Path) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.current_dir(directory).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("{program} cannot be run"))?;

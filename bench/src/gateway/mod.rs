@@ -10,7 +10,7 @@
 mod ambar;
 mod cores;
 mod idle;
-mod install;
+pub mod install;
 mod isolate;
 mod leaving;
 mod measure;
