@@ -151,7 +151,7 @@ enum Command {
     #[command(after_help = "Example:\n  ambar tx sign pay.draft --as ann")]
     #[command(subcommand)]
     Tx(tx::Command),
-    /// Datanets and their contributors
+    /// Datanets: gather records in pools, see whose they are
     #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     #[command(subcommand)]
     Datanet(datanet::Command),
@@ -204,6 +204,7 @@ impl Cli {
                 | Command::Grant(_)
                 | Command::Account(_)
                 | Command::Department(_)
+                | Command::Datanet(_)
         )
     }
 

@@ -158,7 +158,7 @@ fn unfunded(error: ClientError) -> Failure {
 
 /// The number of the grant that a transaction made.
 pub fn grant_of(submitted: &Submitted) -> Outcome<String> {
-    find(submitted, "grant", |result| match result {
+    made(submitted, "grant", |result| match result {
         OperationView::Grant { number } => Some(number.clone()),
         _ => None,
     })
@@ -166,7 +166,7 @@ pub fn grant_of(submitted: &Submitted) -> Outcome<String> {
 
 /// The number of the channel that a transaction opened.
 pub fn channel_of(submitted: &Submitted) -> Outcome<String> {
-    find(submitted, "channel", |result| match result {
+    made(submitted, "channel", |result| match result {
         OperationView::Channel { number } => Some(number.clone()),
         _ => None,
     })
@@ -174,7 +174,7 @@ pub fn channel_of(submitted: &Submitted) -> Outcome<String> {
 
 /// The number of the offer that a transaction made.
 pub fn offer_of(submitted: &Submitted) -> Outcome<String> {
-    find(submitted, "offer", |result| match result {
+    made(submitted, "offer", |result| match result {
         OperationView::Offer { number } => Some(number.clone()),
         _ => None,
     })
@@ -182,13 +182,14 @@ pub fn offer_of(submitted: &Submitted) -> Outcome<String> {
 
 /// The id of the version that a transaction published.
 pub fn version_of(submitted: &Submitted) -> Outcome<String> {
-    find(submitted, "version", |result| match result {
+    made(submitted, "version", |result| match result {
         OperationView::Version { id, .. } => Some(id.clone()),
         _ => None,
     })
 }
 
-fn find(
+/// What a transaction made.
+pub fn made(
     submitted: &Submitted,
     what: &str,
     pick: impl Fn(&OperationView) -> Option<String>,

@@ -1,6 +1,8 @@
 //! What operations do, in plain words, for those who sign them. Ids are whole: whoever signs
 //! compares them.
 
+mod pools;
+
 use ambar_base::{KeySet, PublicKey};
 use ambar_capsule::Manifest;
 use ambar_ledger::Operation;
@@ -150,7 +152,7 @@ fn nodes(operation: &Operation) -> String {
             format!("reports validator {}", evidence.key().did())
         }
         // Whatever has no sentence of its own is shown whole rather than not at all.
-        other => format!("{other:?}"),
+        other => pools::sentence(other).unwrap_or_else(|| format!("{other:?}")),
     }
 }
 

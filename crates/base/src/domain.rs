@@ -105,6 +105,8 @@ domains! {
     Request = "request" / 1,
     /// A reserved account.
     Reserved = "reserved" / 1,
+    /// What is committed to before a record is revealed.
+    Submission = "submission" / 1,
     /// The id of a transaction envelope, and a signature over it.
     Transaction = "transaction" / 2,
     /// A validator's key for the account that registers it.

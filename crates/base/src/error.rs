@@ -83,6 +83,7 @@ codes! {
     ClockSkew "clock_skew" 400 2 "set the clock of the machine that signed the request";
     ContentKeyMissing "content_key_missing" 404 4 "ask the owner's node for the key: name it with --key-node";
     ContentKeyWrong "content_key_wrong" 502 5 "this is not the key of the content; ask the owner's node";
+    ContentKnown "content_known" 409 3 "submit what nobody has registered before";
     ContextTooLong "context_length_exceeded" 400 2 "send a shorter prompt";
     CorpusCorrupt "corpus_corrupt" 500 5 "build the corpus again from its records";
     CycleInLineage "cycle_in_lineage" 400 2 "a capsule cannot be built on itself";
@@ -140,6 +141,7 @@ codes! {
     TermsInvalid "terms_invalid" 400 2 "correct the terms; `ambar terms check` lists every error";
     TerritoryNotAllowed "territory_not_allowed" 403 3 "accept the terms for a territory that they allow";
     TerritoryRequired "territory_required" 400 3 "declare a territory when you accept the terms";
+    TooEarly "too_early" 409 3 "wait a moment";
     TransactionExpired "transaction_expired" 409 3 "sign again with a later expiry height";
     TransactionInvalid "transaction_invalid" 400 2 "correct the transaction";
     TransactionTooLarge "transaction_too_large" 413 2 "split the transaction";

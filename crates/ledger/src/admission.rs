@@ -213,6 +213,15 @@ impl Signatures<'_> {
             | Operation::WithdrawDispute(_)
             | Operation::LapseDispute(_)
             | Operation::OfferTerms(_)
+            | Operation::CreatePool(_)
+            | Operation::JoinPool(_)
+            | Operation::LeavePool(_)
+            | Operation::SubmitRecord(_)
+            | Operation::RevealRecord(_)
+            | Operation::ReviewRecord(_)
+            | Operation::WithdrawRecord(_)
+            | Operation::ProposeRules(_)
+            | Operation::VoteRules(_)
             | Operation::WithdrawTerms(_) => {}
         }
     }

@@ -3,18 +3,20 @@
 
 mod departments;
 mod disputes;
+mod pools;
 mod quotas;
 mod seats;
 mod volumes;
 
 use crate::key::Key;
-use crate::object::{Agenda, Balance, Channel, Grant, Node, reserved};
+use crate::object::{Agenda, Balance, Channel, Grant, Node, Submission, reserved};
 use crate::roster::Validator;
 use ambar_base::codec::{self, Decode};
 use ambar_base::{Amount, DecodeError};
 use ambar_licence::Terms;
 use departments::Departments;
 use disputes::Disputes;
+use pools::Pools;
 use quotas::Quotas;
 use seats::Seats;
 use volumes::Volumes;
@@ -95,6 +97,9 @@ pub enum Violation {
     /// Disputes are not numbered without gaps, or not counted.
     #[error("disputes are not numbered without gaps, or the open ones are not counted")]
     Disputes,
+    /// A pool does not count what it has, or a submission is not as its content says.
+    #[error("pool {0} does not agree with its members, records or proposals")]
+    Pool(u64),
     /// A grant's tier is not what its calls have reached.
     #[error("the tier of grant {0} is not the one that its settled calls have reached")]
     Tier(u64),
@@ -111,6 +116,7 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
     let mut departments = Departments::default();
     let mut disputes = Disputes::default();
     let mut volumes = Volumes::default();
+    let mut pools = Pools::default();
     for (key, value) in state {
         let key = Key::parse(key).map_err(Violation::Key)?;
         holdings.add(&key, value)?;
@@ -119,12 +125,14 @@ pub fn check<'a>(state: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<Ho
         departments.add(&key, value)?;
         disputes.add(&key, value)?;
         volumes.add(&key, value)?;
+        pools.add(&key, value)?;
     }
     seats.check()?;
     quotas.check()?;
     departments.check()?;
     disputes.check()?;
     volumes.check()?;
+    pools.check()?;
     let parts = [holdings.balances, holdings.channels, holdings.bonds];
     let held = ambar_base::amount::total(parts).ok_or(Violation::Overflow)?;
     let issued = holdings.issued;
@@ -215,6 +223,11 @@ impl Disputes {
             Key::Channel(_) => {
                 let deposit = object::<Channel>(key, value)?.deposit;
                 self.channels = self.channels.checked_add(deposit).ok_or(Violation::Overflow)?;
+            }
+            Key::Submission(_) => {
+                let deposit = object::<Submission>(key, value)?.deposit;
+                self.submissions =
+                    self.submissions.checked_add(deposit).ok_or(Violation::Overflow)?;
             }
             Key::Dispute(number) => {
                 self.disputes.insert(*number, object(key, value)?);

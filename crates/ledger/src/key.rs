@@ -111,6 +111,20 @@ choice! {
         /// The [`Volume`](crate::object::Volume) of a grant whose terms have tiers, once a call
         /// has settled under it.
         Volume(u64) = 92,
+        /// The number of the next [`Pool`](crate::object::Pool).
+        PoolBook = 100,
+        /// A [`Pool`](crate::object::Pool) by number.
+        Pool(u64) = 101,
+        /// A pool's number by name.
+        PoolName(String) = 102,
+        /// A [`PoolMember`](crate::object::PoolMember): (pool, account).
+        PoolMember((u64, u64)) = 103,
+        /// A [`Submission`](crate::object::Submission): (pool, number).
+        Submission((u64, u64)) = 104,
+        /// Where a content was registered, by its root: (pool, submission).
+        Content(Digest) = 105,
+        /// A [`Proposal`](crate::object::Proposal): (pool, number).
+        Proposal((u64, u64)) = 106,
     }
 }
 

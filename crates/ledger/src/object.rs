@@ -6,6 +6,7 @@ mod dispute;
 mod licensing;
 mod lineage;
 mod offer;
+mod pool;
 mod trade;
 mod volume;
 
@@ -17,6 +18,12 @@ pub use dispute::{
 pub use licensing::{Backing, Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
 pub use lineage::{ANCESTORS_MAX, Ancestor, Ancestry};
 pub use offer::Offer;
+pub(crate) use pool::is_text as is_pool_text;
+pub use pool::{
+    Decided, LICENCES_MAX, POOL_NAME_BYTES_MAX, POOL_TEXT_BYTES_MAX, Pool, PoolMember, PoolRecord,
+    PoolRules, Proposal, RECORD_BYTES_MAX, REVEAL_MS, REVIEWERS_MAX, Revealed, Source, Submission,
+    SubmissionState, TakenBack, commitment,
+};
 pub use trade::{RECOVERY_DELAY_BLOCKS, RECOVERY_DELAY_MS, Recovery, RoyaltyOffer};
 pub use volume::Volume;
 

@@ -44,6 +44,12 @@ choice! {
         Recalled(Amount) = 81,
         /// Terms were offered.
         Offer(u64) = 90,
+        /// A pool was opened.
+        Pool(u64) = 100,
+        /// A record was committed to.
+        Submission(u64) = 101,
+        /// Rules were proposed.
+        Proposal(u64) = 102,
     }
 }
 

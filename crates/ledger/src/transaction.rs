@@ -5,6 +5,7 @@ mod dispute;
 mod licensing;
 mod nodes;
 mod offer;
+mod pool;
 mod settle;
 mod trade;
 
@@ -13,6 +14,10 @@ pub use dispute::{OpenDispute, ResolveDispute, RevocationReason, RevokeGrantFor,
 pub use licensing::{Accept, FundChannel, OpenChannel, ReturnLease, RevokeCertificate, TakeLease};
 pub use nodes::{AllowServing, RegisterNode, RegisterValidator, SetAsk, SetEndpoint};
 pub use offer::OfferTerms;
+pub use pool::{
+    CreatePool, JoinPool, ProposeRules, RevealRecord, ReviewRecord, SubmitRecord, Verdict,
+    VoteRules, WithdrawRecord,
+};
 pub use settle::{BatchSigners, Settle};
 pub use trade::{BeginRecovery, BuyRoyalty, OfferRoyalty};
 
@@ -181,6 +186,24 @@ choice! {
         OfferTerms(OfferTerms) = 90,
         /// Ends an offer of terms; grants that were made under it stay.
         WithdrawTerms(u64) = 91,
+        /// Opens a pool, in which a datanet's records are gathered.
+        CreatePool(CreatePool) = 100,
+        /// Makes the actor, or somebody whom the steward brings in, a member of a pool.
+        JoinPool(JoinPool) = 101,
+        /// Ends the actor's membership of a pool.
+        LeavePool(u64) = 102,
+        /// Commits to a record.
+        SubmitRecord(SubmitRecord) = 103,
+        /// Says what was committed to.
+        RevealRecord(RevealRecord) = 104,
+        /// Says whether a record may stand.
+        ReviewRecord(ReviewRecord) = 105,
+        /// Takes a submission or record back.
+        WithdrawRecord(WithdrawRecord) = 106,
+        /// Proposes other rules for a pool.
+        ProposeRules(ProposeRules) = 107,
+        /// Votes for or against proposed rules.
+        VoteRules(VoteRules) = 108,
     }
 }
 

@@ -254,6 +254,9 @@ impl Stage {
             Operation::Recall(Recall { department: self.department(), amount: None }),
             Operation::CloseDepartment(self.department()),
         ]
+        .into_iter()
+        .chain(super::pool::operations(actor))
+        .collect()
     }
 
     /// The actor's one department.

@@ -4,6 +4,7 @@ pub mod dispute;
 pub mod errand;
 pub mod ledger;
 pub mod manifest;
+pub mod pool;
 pub mod terms;
 
 use ambar_base::{Digest, SecretKey};

@@ -1,14 +1,15 @@
 //! Objects of the ledger's state, as they lie on the disk.
 
-use crate::sample::dispute;
 use crate::sample::ledger::stage;
+use crate::sample::{dispute, pool};
 use crate::{Reach, Target, promise};
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment};
 use ambar_ledger::history::CHANGES_MAX;
 use ambar_ledger::object::{
     Account, Agenda, Ancestry, Backing, Balance, Batch, Channel, Datanet, Department, Dispute,
-    DisputeBook, Endpoint, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, QuotaCount,
-    Recovery, Revocations, Royalty, RoyaltyOffer, Serve, Servers, Version, Volume,
+    DisputeBook, Endpoint, Governance, Grant, Lease, Line, Name, Node, Numbers, Offer, Pool,
+    PoolMember, PoolRules, Proposal, QuotaCount, Recovery, Revocations, Royalty, RoyaltyOffer,
+    Serve, Servers, Submission, Version, Volume,
 };
 use ambar_ledger::quota::RATE_PERIOD;
 use ambar_ledger::roster::{Roster, Validator};
@@ -29,7 +30,7 @@ fn seeds() -> Vec<Vec<u8>> {
         let _ = settled.apply(&transaction);
     }
     let entries = settled.entries().map(|(key, value)| (key.to_vec(), value.to_vec()));
-    let entries = entries.chain(dispute::entries());
+    let entries = entries.chain(dispute::entries()).chain(pool::entries());
     entries.map(|entry: Entry| entry.to_bytes()).collect()
 }
 
@@ -96,6 +97,15 @@ fn object(key: &Key, value: &[u8]) -> bool {
         Key::Backing(_) => read::<Backing>(value),
         Key::Dispute(_) => promise::compact(value).is_some_and(|object| dispute_of(&object)),
         Key::DisputeBook => read::<DisputeBook>(value),
+        Key::PoolBook => read::<u64>(value),
+        Key::Pool(_) => promise::compact::<Pool>(value).is_some_and(|pool| sound(&pool.rules)),
+        Key::PoolName(_) => read::<u64>(value),
+        Key::PoolMember(_) => read::<PoolMember>(value),
+        Key::Submission(_) => promise::compact(value).is_some_and(|object| submission(&object)),
+        Key::Content(_) => read::<(u64, u64)>(value),
+        Key::Proposal(_) => {
+            promise::compact::<Proposal>(value).is_some_and(|proposal| sound(&proposal.rules))
+        }
     }
 }
 
@@ -137,6 +147,18 @@ fn department(department: &Department) -> bool {
         assert!(department.left_at(at) <= Amount::from(department.budget.amount));
     }
     !department.closed
+}
+
+/// Whether anybody may say what a pool's rules are, sound or not.
+fn sound(rules: &PoolRules) -> bool {
+    let _ = rules.is_sound();
+    true
+}
+
+fn submission(submission: &Submission) -> bool {
+    let _ = (submission.opens(), submission.state.text());
+    let _ = submission.record().map(|record| (record.is_sound(), record.source.to_string()));
+    submission.is_open() || submission.state.text() != "committed"
 }
 
 fn dispute_of(dispute: &Dispute) -> bool {

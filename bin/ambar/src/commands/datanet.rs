@@ -1,6 +1,7 @@
 //! `ambar datanet` and `ambar trace`: whose records a datanet holds, and whose words a text
 //! repeats.
 
+use super::pool;
 use crate::context::Context;
 use crate::draw::traced::traced;
 use crate::failure::{Failure, Outcome};
@@ -22,15 +23,17 @@ const NAME_CHARS_MAX: usize = 48;
 /// What to do with datanets.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show a datanet and its contributors
+    /// Show a datanet and its contributors, or a pool and its rules
     #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     Show(ShowArgs),
+    #[command(flatten)]
+    Pool(pool::Command),
 }
 
 /// A datanet.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// The datanet, by id or registered name
+    /// The datanet, by id or registered name; or a pool, by number or name
     datanet: String,
 }
 
@@ -57,9 +60,22 @@ pub struct TraceArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, command: &Command) -> Outcome {
-    let Command::Show(args) = command;
-    let datanet = context.client()?.datanet(&args.datanet).await?;
-    context.print(&datanet, || describe(&datanet))
+    match command {
+        Command::Show(args) => show(context, args).await,
+        Command::Pool(command) => pool::run(context, command).await,
+    }
+}
+
+async fn show(context: &Context, args: &ShowArgs) -> Outcome {
+    let client = context.client()?;
+    match client.datanet(&args.datanet).await {
+        Ok(datanet) => context.print(&datanet, || describe(&datanet)),
+        // Whoever is in neither place is told of the first.
+        Err(refused) => match client.pool(&args.datanet).await {
+            Ok(found) => context.print(&found, || pool::shown(&found)),
+            Err(_) => Err(refused.into()),
+        },
+    }
 }
 
 fn describe(datanet: &Datanet) -> String {

@@ -15,6 +15,7 @@ pub mod license;
 pub mod network;
 pub mod offer;
 pub mod organisation;
+pub mod pool;
 pub mod publish;
 pub mod receipt;
 pub mod recovery;

@@ -68,6 +68,8 @@ const EXCLUDED: &[Entry] = &[
     ),
     // What accounts of several keys, councils and cheaters do.
     (SUBMIT, "department_over_budget", "departments", "bin/ambar/tests/organisation.rs"),
+    (SUBMIT, "content_known", "a content twice", "crates/ledger/tests/suite/pools.rs"),
+    (SUBMIT, "too_early", "a review in the first seconds", "crates/ledger/tests/suite/pools.rs"),
     (SUBMIT, "receipt_invalid", "disputes", "crates/ledger/tests/suite/disputes.rs"),
     (
         SUBMIT,

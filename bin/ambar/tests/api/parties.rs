@@ -47,6 +47,7 @@ pub fn sample(world: &World, operation: &str, receipt: &str) -> Ask {
             Ask::new("PUT", format!("/api/v1/serving/{model}"), body)
         }
         "statement" => Ask::get(format!("/api/v1/accounts/{app}/statement")),
+        "submission_content" => Ask::get("/api/v1/pools/harbour/submissions/0/content"),
         "trace" => {
             let body = json!({ "datanet": dataset, "text": RECORD, "proofs": true });
             Ask::post("/api/v1/trace", &body)
@@ -154,6 +155,7 @@ fn not_theirs(world: &World) {
         "receipt_proof",
         "serve",
         "statement",
+        "submission_content",
     ] {
         world.refused(&signed(operation), "not_authorised");
     }
@@ -182,7 +184,7 @@ fn no_accounts(world: &World) {
     ] {
         world.refused(&Ask::get(path).signed(world.network, &nobody), "account_unknown");
     }
-    for operation in ["blob", "put_blob", "trace"] {
+    for operation in ["blob", "put_blob", "submission_content", "trace"] {
         let ask = sample(world, operation, "").signed(world.network, &nobody);
         world.refused(&ask, "account_unknown");
     }

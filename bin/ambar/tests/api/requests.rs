@@ -48,6 +48,9 @@ fn queries(world: &World) {
         "disputes?receipt=1-1&grant=2",
         "grants",
         "offers",
+        "pools?limit=0",
+        "pools/harbour/proposals?after=x",
+        "pools/harbour/submissions?limit=1001",
         "receipts",
         "royalties",
         "search",
@@ -127,6 +130,9 @@ fn nothing_there(world: &World) {
     for path in [
         "blocks/999999".to_owned(),
         "disputes/999999".to_owned(),
+        "pools/999999".to_owned(),
+        "pools/nothing/proposals".to_owned(),
+        "pools/nothing/submissions".to_owned(),
         "royalties/999999".to_owned(),
         format!("terms/{nowhere}"),
         format!("datanets/{}", world.model),
@@ -135,7 +141,9 @@ fn nothing_there(world: &World) {
     }
     let trace = json!({ "datanet": world.model, "text": "x" });
     world.refused(&Ask::post("/api/v1/trace", &trace), "not_found");
-    for path in ["receipts/1-999999", "receipts/1-999999/proof"] {
+    for path in
+        ["pools/harbour/submissions/999/content", "receipts/1-999999", "receipts/1-999999/proof"]
+    {
         let ask = world.signed(Ask::get(format!("/api/v1/{path}")), "app");
         world.refused(&ask, "not_found");
     }

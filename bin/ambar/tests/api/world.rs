@@ -143,7 +143,17 @@ impl World {
         world.channel = text(&licensed, "channel");
         world.certificate = world.market.mint(&world.channel, &[]);
         world.dataset = world.publish_records("records", &[]);
+        world.gather();
         world
+    }
+
+    /// Opens the pool `harbour`, with one submission.
+    fn gather(&self) {
+        let create = ["datanet", "create", "harbour", "--theme", "Harbours", "--as", "owner"];
+        self.person().json(&create);
+        let record = self.market.write("harbour.txt", "The light on the pier.\n");
+        let submit = ["datanet", "submit", "harbour", &record, "--licence", "CC0-1.0"];
+        self.person().json(&[&submit[..], &["--as", "owner"]].concat());
     }
 
     pub fn url(&self) -> &str {

@@ -11,7 +11,9 @@ mod lineage;
 mod nodes;
 mod offers;
 mod ownership;
+mod pools;
 mod publish;
+mod records;
 mod recovery;
 mod revocation;
 mod trade;
@@ -95,5 +97,14 @@ fn operation(
         Operation::LapseDispute(number) => disputes::lapse(view, *number),
         Operation::OfferTerms(record) => offers::make(view, party, record),
         Operation::WithdrawTerms(number) => offers::withdraw(view, party, *number),
+        Operation::CreatePool(record) => pools::create(view, party, record),
+        Operation::JoinPool(record) => pools::join(view, party, record),
+        Operation::LeavePool(pool) => pools::leave(view, party, *pool),
+        Operation::SubmitRecord(record) => records::submit(view, party, record),
+        Operation::RevealRecord(record) => records::reveal(view, party, record),
+        Operation::ReviewRecord(record) => records::review(view, party, record),
+        Operation::WithdrawRecord(record) => records::withdraw(view, party, record),
+        Operation::ProposeRules(record) => pools::propose(view, party, record),
+        Operation::VoteRules(record) => pools::vote(view, party, record),
     }
 }

@@ -14,13 +14,15 @@ pub(super) struct Disputes {
     pub held: Amount,
     /// Deposits of channels.
     pub channels: Amount,
+    /// Deposits of open submissions.
+    pub submissions: Amount,
 }
 
 impl Disputes {
     pub(super) fn check(&self) -> Result<(), Violation> {
         let open = self.disputes.values().filter(|dispute| dispute.is_open());
         let deposits = open.clone().map(|dispute| dispute.deposit);
-        let owed = ambar_base::amount::total(deposits.chain([self.channels]));
+        let owed = ambar_base::amount::total(deposits.chain([self.channels, self.submissions]));
         let owed = owed.ok_or(Violation::Overflow)?;
         // Anybody may give credits to the reserved account beside.
         if self.held < owed {

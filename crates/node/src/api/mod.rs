@@ -28,6 +28,7 @@ mod metrics;
 mod offers;
 mod party;
 mod peers;
+mod pools;
 mod receipts;
 mod router;
 mod royalties;

@@ -6,7 +6,7 @@
 use super::failure::{Failure, shaped};
 use super::{
     App, accounts, blobs, blocks, capsules, certificates, chain, contents, datanets, disputes,
-    document, faucet, gate, keys, lineage, metrics, offers, receipts, royalties, serving,
+    document, faucet, gate, keys, lineage, metrics, offers, pools, receipts, royalties, serving,
     statements, status, transactions, validators,
 };
 use crate::server::{Answers, Routes};
@@ -156,6 +156,11 @@ fn of_capsules() -> Vec<Route> {
         ("/api/v1/datanets", get(datanets::list)),
         ("/api/v1/datanets/{datanet}", get(datanets::one)),
         ("/api/v1/trace", post(datanets::trace)),
+        ("/api/v1/pools", get(pools::list)),
+        ("/api/v1/pools/{pool}", get(pools::one)),
+        ("/api/v1/pools/{pool}/submissions", get(pools::submissions)),
+        ("/api/v1/pools/{pool}/submissions/{submission}/content", get(pools::content)),
+        ("/api/v1/pools/{pool}/proposals", get(pools::proposals)),
     ]
 }
 

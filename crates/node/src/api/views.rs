@@ -192,6 +192,9 @@ pub(super) fn operation(result: &OperationResult) -> OperationView {
             refund: made.refund.to_string(),
         },
         OperationResult::Offer(made) => OperationView::Offer { number: number(made) },
+        OperationResult::Pool(made) => OperationView::Pool { number: number(made) },
+        OperationResult::Submission(made) => OperationView::Submission { number: number(made) },
+        OperationResult::Proposal(made) => OperationView::Proposal { number: number(made) },
     }
 }
 

@@ -467,6 +467,6 @@ impl Client {
 }
 
 /// A name as one segment of a path: names may hold slashes.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     text.replace('%', "%25").replace('/', "%2F").replace('?', "%3F").replace('#', "%23")
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod methods;
+mod pools;
 mod transport;
 mod trust;
 

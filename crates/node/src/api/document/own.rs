@@ -2,8 +2,8 @@
 
 use crate::api::{
     accounts, blobs, blocks, capsules, certificates, chain, datanets, disputes, document, dto,
-    faucet, keys, lineage, offers, receipts, royalties, serving, statements, status, transactions,
-    validators,
+    faucet, keys, lineage, offers, pools, receipts, royalties, serving, statements, status,
+    transactions, validators,
 };
 use utoipa::OpenApi;
 
@@ -66,6 +66,11 @@ not here: it is in `crates/node/src/api/peers.rs`.";
         keys::release,
         lineage::lineage,
         offers::list,
+        pools::content,
+        pools::list,
+        pools::one,
+        pools::proposals,
+        pools::submissions,
         receipts::list,
         receipts::one,
         receipts::proof::proof,

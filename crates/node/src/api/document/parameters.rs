@@ -46,6 +46,9 @@ fn own(id: &str, name: &str) -> Option<(&'static str, Value)> {
             "The cursor of the last row that is known.",
             json!({ "type": "string", "pattern": "^[0-9]{1,20}-[0-9]{1,10}(-[0-9]{1,19})?$" }),
         ),
+        ("list_pools" | "list_submissions" | "list_proposals", "after") => {
+            ("The last number that is known.", number())
+        }
         ("list_validators", "after") => ("The last number that is known.", number()),
         ("list_offers", "capsule") => ("Offers for this capsule, by id or name.", word()),
         ("list_offers", "to") => ("Offers to this account, by DID or id.", word()),
@@ -70,12 +73,14 @@ fn of_path(name: &str) -> Option<(&'static str, Value)> {
         "dispute" => ("The number of a dispute.", number()),
         "height" => ("The height of a block.", height()),
         "id" => ("The id of terms.", word()),
+        "pool" => ("A pool: its number or its name.", word()),
         "receipt" => (
             "A receipt: the numbers of its channel and of its call there.",
             json!({ "type": "string", "pattern": "^(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})$" }),
         ),
         "root" => ("The root of a blob's chunk tree.", digest),
         "royalty" => ("The number of a royalty line.", number()),
+        "submission" => ("The number of a submission to a pool.", number()),
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ mod department;
 mod dispute;
 mod key;
 mod offer;
+mod pool;
 mod receipt;
 mod royalty;
 mod status;
@@ -37,6 +38,7 @@ pub use department::{Department, DepartmentRow, Member, StatementAccount};
 pub use dispute::{Dispute, Disputes};
 pub use key::{KeepKey, KeyKept, KeyOffer, KeyReleased, KeySignature, ReleaseKey};
 pub use offer::Offer;
+pub use pool::{Pool, PoolRecord, PoolRules, Pools, Proposal, Proposals, Submission, Submissions};
 pub use receipt::{PartRouting, Payment, Receipt, ReceiptLine, ReceiptRow, RoutingCandidate};
 pub use royalty::{Recovering, Royalty, RoyaltyOffer};
 pub use status::{

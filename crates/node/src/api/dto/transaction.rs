@@ -143,4 +143,19 @@ pub enum OperationView {
         /// The offer's number.
         number: String,
     },
+    /// A pool was opened.
+    Pool {
+        /// Its number.
+        number: String,
+    },
+    /// A record was committed to.
+    Submission {
+        /// Its number in the pool.
+        number: String,
+    },
+    /// Rules of a pool were proposed.
+    Proposal {
+        /// Its number in the pool.
+        number: String,
+    },
 }
