@@ -44,16 +44,18 @@ const CHAIN: &str = "ambar-chain";
 const CONSENSUS: &str = "ambar-consensus";
 const LEDGER: &str = "ambar-ledger";
 const LICENCE: &str = "ambar-licence";
+const QUALITY: &str = "ambar-quality";
 const RECEIPT: &str = "ambar-receipt";
 const SIM: &str = "ambar-sim";
 const TABLES: &str = "ambar-tables";
 
 /// Every crate of the workspace, from the ground up.
-pub(super) const ROOMS: [Room; 20] = [
+pub(super) const ROOMS: [Room; 21] = [
     Room { package: BASE, layer: Layer::Base, sees: &[] },
     Room { package: CAPSULE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: LICENCE, layer: Layer::Pure, sees: &[BASE] },
     Room { package: ATTRIBUTION, layer: Layer::Pure, sees: &[BASE] },
+    Room { package: QUALITY, layer: Layer::Pure, sees: &[BASE] },
     Room { package: RECEIPT, layer: Layer::Pure, sees: &[BASE, ATTRIBUTION, CAPSULE, LICENCE] },
     Room {
         package: LEDGER,
