@@ -16,6 +16,8 @@ mod manifest;
 mod one_call;
 mod outcome;
 mod plan;
+mod quality_index;
+mod quality_rules;
 mod receipt_document;
 mod receipt_file;
 mod receipt_leaf;
@@ -50,6 +52,8 @@ pub const TARGETS: &[Target] = &[
     one_call::TARGET,
     outcome::TARGET,
     plan::TARGET,
+    quality_index::TARGET,
+    quality_rules::TARGET,
     receipt_document::TARGET,
     receipt_file::TARGET,
     receipt_leaf::TARGET,

@@ -1,0 +1,4 @@
+//! libFuzzer's entry to the target `quality_index`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ambar_fuzz::attempt("quality_index", input));
