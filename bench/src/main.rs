@@ -24,6 +24,7 @@ mod node;
 mod pace;
 mod plan;
 mod presidents;
+mod quality;
 mod sealing;
 mod server;
 mod settling;
@@ -52,7 +53,7 @@ struct Bench {
 }
 
 /// Every bench, in the order in which they run.
-const BENCHES: [Bench; 16] = [
+const BENCHES: [Bench; 17] = [
     Bench {
         name: "call-path",
         summary: "HTTP calls of a null engine, through a node and without one",
@@ -70,6 +71,12 @@ const BENCHES: [Bench; 16] = [
         summary: "span traces, retrieval and building over the presidents",
         unasked: true,
         run: trace::run,
+    },
+    Bench {
+        name: "quality",
+        summary: "records checked: speed, near-duplicates found, false alarms",
+        unasked: true,
+        run: quality::run,
     },
     Bench {
         name: "cold-start",

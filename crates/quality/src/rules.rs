@@ -49,7 +49,7 @@ pub struct Rules {
     /// which is a near-duplicate.
     pub exact: Action,
     /// From this resemblance on a reviewer decides. Rewards words of one's own; gamed by changing
-    /// every fifth word.
+    /// every sixth word.
     pub near_review: u32,
     /// From this resemblance on a record is refused. Rewards and is gamed likewise.
     pub near_reject: u32,
@@ -89,7 +89,7 @@ impl Default for Rules {
             bytes_min: 1,
             bytes_max: 4 * 1024 * 1024,
             exact: Action::Reject,
-            near_review: 400,
+            near_review: 300,
             near_reject: 850,
             overlap_share: 600,
             overlap: Action::Review,
