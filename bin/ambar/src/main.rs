@@ -26,6 +26,7 @@ mod openai;
 mod paint;
 mod progress;
 mod publish;
+mod quality;
 mod sealed;
 mod sessions;
 mod signer;

@@ -1,5 +1,5 @@
-//! `ambar datanet` and `ambar trace`: whose records a datanet holds, and whose words a text
-//! repeats.
+//! `ambar datanet` and `ambar trace`: whose records a datanet holds, what speaks against records
+//! that are to be one, and whose words a text repeats.
 
 use super::pool;
 use crate::context::Context;
@@ -7,16 +7,20 @@ use crate::draw::traced::traced;
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, STANDARD};
 use crate::paint::{Paint, line, short};
+use crate::quality;
 use crate::table::{Side, Table, pairs};
 use ambar_attribution::SpanProof;
 use ambar_base::{Digest, ErrorCode};
 use ambar_node::api::dto::{Datanet, TraceAnswer, TraceRequest, TraceSpan};
+use ambar_quality::Rules;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// Longest text that is traced, bytes.
 const TEXT_BYTES_MAX: u64 = 64 * 1024;
+/// Longest rules file that is read, bytes.
+const RULES_BYTES_MAX: u64 = 64 * 1024;
 /// Longest name of a contributor in the table, characters.
 const NAME_CHARS_MAX: usize = 48;
 
@@ -26,8 +30,22 @@ pub enum Command {
     /// Show a datanet and its contributors, or a pool and its rules
     #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     Show(ShowArgs),
+    /// Check records before they are published: duplicates, boilerplate, filler, text that
+    /// addresses a model, personal data
+    #[command(after_help = "Example:\n  ambar datanet check my-texts/ --rules rules.toml")]
+    Check(CheckArgs),
     #[command(flatten)]
     Pool(pool::Command),
+}
+
+/// Records, and what is asked of them.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// A directory or a file, as it would be published
+    path: PathBuf,
+    /// The datanet's rules, a TOML file; without it the default ones
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
 }
 
 /// A datanet.
@@ -62,6 +80,7 @@ pub struct TraceArgs {
 pub async fn run(context: &Context, command: &Command) -> Outcome {
     match command {
         Command::Show(args) => show(context, args).await,
+        Command::Check(args) => check_records(context, args).await,
         Command::Pool(command) => pool::run(context, command).await,
     }
 }
@@ -76,6 +95,18 @@ async fn show(context: &Context, args: &ShowArgs) -> Outcome {
             Err(_) => Err(refused.into()),
         },
     }
+}
+
+async fn check_records(context: &Context, args: &CheckArgs) -> Outcome {
+    let rules = match &args.rules {
+        Some(file) => files::read_text(file, RULES_BYTES_MAX)?.parse()?,
+        None => Rules::default(),
+    };
+    let phase = context.progress().spinner("checking the records");
+    let report = quality::check(&args.path, rules).await?;
+    phase.finish("");
+    context.print(&report.document(), || report.text())?;
+    report.conclude()
 }
 
 fn describe(datanet: &Datanet) -> String {

@@ -7,12 +7,14 @@ use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
+use crate::quality;
 use crate::signer::Signer;
 use ambar_base::{Cid, Weight};
 use ambar_capsule::Kind;
 use ambar_capsule::manifest::Parent;
 use ambar_compute::EngineSpec;
 use ambar_node::api::dto::ServingRequest;
+use ambar_quality::Rules;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -149,6 +151,9 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
     let engine_key = args.engine_key.read(args.engine.as_ref())?;
     let signer = context.signer(args.key.as_deref()).await?;
     let progress = context.progress();
+    if args.kind == Kind::Dataset {
+        warn(context, args).await;
+    }
     let published = publish(&signer, &request, progress).await?;
     let served = match context.operator().await? {
         Some(operator) => {
@@ -165,6 +170,17 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         };
         format!("{id}\npublished in block {height}; {served}\n")
     })
+}
+
+/// Says how many records reviewers would look at. It blocks nothing: what cannot be read fails
+/// where it is published.
+async fn warn(context: &Context, args: &PublishArgs) {
+    let phase = context.progress().spinner("checking the records");
+    let report = quality::check(&args.path, Rules::default()).await;
+    phase.finish("");
+    if let Ok(Some(warning)) = report.map(|report| report.warning(&args.path)) {
+        context.note(&warning);
+    }
 }
 
 /// Has the operator's node serve a capsule: with an engine, a datanet or a template.
