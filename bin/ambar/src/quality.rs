@@ -17,6 +17,8 @@ use ambar_quality::{
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+/// Longest rules file that is read, bytes.
+pub const RULES_BYTES_MAX: u64 = 64 * 1024;
 /// Findings of one record that the table shows.
 const FINDINGS_SHOWN_MAX: usize = 5;
 /// Longest path in the table, characters.

@@ -125,6 +125,9 @@ fn records_are_gathered_decided_published_and_taken_back() {
     life.datanet(&["join", "speeches"], "ben").json();
     refused(&life.datanet(&["join", "speeches"], "ben"), "transaction_invalid");
     refused(&life.datanet(&[&submit[..], &["--source", "harbour"]].concat(), "ben"), "no source");
+    let empty = life.market.write("empty.txt", "");
+    let nothing = [&["submit", "speeches", &empty], &licence[..]].concat();
+    refused(&life.datanet(&nothing, "ben"), "would be refused");
     let before = life.balance("ben");
     let wrong = ["submit", "speeches", &life.records, "--licence", "MIT"];
     refused(&life.datanet(&wrong, "ben"), "CC0-1.0");

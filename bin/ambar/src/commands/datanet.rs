@@ -7,7 +7,7 @@ use crate::draw::traced::traced;
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, STANDARD};
 use crate::paint::{Paint, line, short};
-use crate::quality;
+use crate::quality::{self, RULES_BYTES_MAX};
 use crate::table::{Side, Table, pairs};
 use ambar_attribution::SpanProof;
 use ambar_base::{Digest, ErrorCode};
@@ -19,8 +19,6 @@ use std::path::PathBuf;
 
 /// Longest text that is traced, bytes.
 const TEXT_BYTES_MAX: u64 = 64 * 1024;
-/// Longest rules file that is read, bytes.
-const RULES_BYTES_MAX: u64 = 64 * 1024;
 /// Longest name of a contributor in the table, characters.
 const NAME_CHARS_MAX: usize = 48;
 
@@ -30,9 +28,13 @@ pub enum Command {
     /// Show a datanet and its contributors, or a pool and its rules
     #[command(after_help = "Example:\n  ambar datanet show bafyrei…")]
     Show(ShowArgs),
-    /// Check records before they are published: duplicates, boilerplate, filler, text that
-    /// addresses a model, personal data
-    #[command(after_help = "Example:\n  ambar datanet check my-texts/ --rules rules.toml")]
+    /// Check records before they are published
+    #[command(
+        long_about = "Check records before they are published: copies, boilerplate, filler, text \
+            that addresses a model, languages, personal data.\n\n\
+            It fails if a record would be refused; what a reviewer decides is listed only.",
+        after_help = "Example:\n  ambar datanet check my-texts/ --rules rules.toml"
+    )]
     Check(CheckArgs),
     #[command(flatten)]
     Pool(pool::Command),

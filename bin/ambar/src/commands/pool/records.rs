@@ -7,6 +7,7 @@ use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
 use crate::paint::{line, short};
 use crate::publish::tree;
+use crate::quality::{self, RULES_BYTES_MAX};
 use crate::signer::{Signer, number};
 use crate::table::{Side, Table};
 use ambar_base::{Digest, ErrorCode};
@@ -16,8 +17,9 @@ use ambar_ledger::object::{PoolRecord, RECORD_BYTES_MAX, Source, commitment};
 use ambar_ledger::transaction::{
     OPERATIONS_MAX, RevealRecord, ReviewRecord, SubmitRecord, Verdict, WithdrawRecord,
 };
-use ambar_node::api::dto::{OperationView, Submission, Submitted};
+use ambar_node::api::dto::{OperationView, Pool, Submission, Submitted};
 use ambar_node::files::CONTRIBUTORS_FILE;
+use ambar_quality::Rules;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,12 @@ pub struct SubmitArgs {
     /// Where it is from: `own`, an address, `doi:…`, `orcid:…`, or a C2PA manifest's `c2pa:SHA-256`
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
+    /// The rules of quality that the pool names, a file [default: the program's]
+    #[arg(long, value_name = "FILE")]
+    quality: Option<PathBuf>,
+    /// Submit what the rules of quality would refuse, too
+    #[arg(long)]
+    anyway: bool,
     #[command(flatten)]
     owner: Owner,
 }
@@ -181,6 +189,7 @@ pub(super) async fn submit(context: &Context, args: &SubmitArgs) -> Outcome {
     let signer = context.signer(args.owner.key.as_deref()).await?;
     let (pool, found) = pool_of(&signer, &args.pool).await?;
     let source = source(args.source.as_deref())?;
+    check(context, args, &found).await?;
     let mut numbers = Vec::new();
     for files in tree::files(&args.path)?.chunks(OPERATIONS_MAX) {
         let read = |file| Entry::read(file, &args.licence, &source);
@@ -201,6 +210,35 @@ pub(super) async fn submit(context: &Context, args: &SubmitArgs) -> Outcome {
         let one = |(number, title): &(u64, String)| format!("{number}  {title}\n");
         let all: String = numbers.iter().map(one).collect();
         format!("submitted to pool {}:\n{all}reviewers decide on it now\n", found.name)
+    })
+}
+
+/// Says what reviewers would find, and refuses what they would refuse: it would cost a deposit.
+async fn check(context: &Context, args: &SubmitArgs, pool: &Pool) -> Outcome {
+    let rules = match &args.quality {
+        None => Rules::default(),
+        Some(file) => {
+            let text = files::read_text(file, RULES_BYTES_MAX)?;
+            let named = pool.rules.quality.as_ref();
+            if named.is_some_and(|named| *named != Digest::of(text.as_bytes()).to_string()) {
+                let file = file.display();
+                return Err(Failure::input(format!("{file} is not the file that the pool names")));
+            }
+            text.parse()?
+        }
+    };
+    if args.quality.is_none() && pool.rules.quality.is_some() {
+        context.note("the pool has rules of quality of its own: name their file with --quality");
+    }
+    let report = quality::check(&args.path, rules).await?;
+    if let Some(warning) = report.warning(&args.path) {
+        context.note(&warning);
+    }
+    if args.anyway {
+        return Ok(());
+    }
+    report.conclude().map_err(|failure| {
+        failure.helping("correct or leave out those records, or submit them with --anyway")
     })
 }
 

@@ -22,8 +22,16 @@ const METHODS: [&str; 3] = ["get", "post", "put"];
 /// Operations that a certificate may ask as well as a signature.
 const EITHER: [&str; 4] = ["channel", "list_receipts", "receipt", "receipt_proof"];
 /// Operations that a signature alone may ask.
-const SIGNED: [&str; 7] =
-    ["blob", "keep_key", "list_channels", "list_grants", "put_blob", "serve", "statement"];
+const SIGNED: [&str; 8] = [
+    "blob",
+    "keep_key",
+    "list_channels",
+    "list_grants",
+    "put_blob",
+    "serve",
+    "statement",
+    "submission_content",
+];
 
 /// An operation of a document.
 type Operation = Map<String, Value>;
