@@ -131,7 +131,9 @@ fn records_are_gathered_decided_published_and_taken_back() {
     let before = life.balance("ben");
     let wrong = ["submit", "speeches", &life.records, "--licence", "MIT"];
     refused(&life.datanet(&wrong, "ben"), "CC0-1.0");
-    let made = life.datanet(&[&submit[..], &["--source", "own"]].concat(), "ben").json();
+    let made = life.datanet(&[&submit[..], &["--source", "own"]].concat(), "ben");
+    assert!(made.err.contains("of 2 records 0 would be refused and 1 reviewed"), "{made:?}");
+    let made = made.json();
     let number = |at: usize| text(&made["submissions"][at], "submission");
     // Two were committed under a licence that is none of the pool's: their deposits are set aside.
     let (hope, spam) = (number(0), number(1));

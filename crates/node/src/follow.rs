@@ -34,8 +34,15 @@ fn input(block: &Block) -> BlockInput<'_> {
     }
 }
 
-fn block_at(consensus: &dyn Consensus, height: Height) -> Result<Block, NodeError> {
-    if let Some(block) = consensus.block(height)? {
+/// A block, or nothing if its votes are not stored yet: state comes first, so those of the `head`
+/// and of a few below it may be on their way.
+fn block_at(
+    consensus: &dyn Consensus,
+    height: Height,
+    head: Height,
+) -> Result<Option<Block>, NodeError> {
+    let block = consensus.block(height)?;
+    if block.is_some() || consensus.block(head)?.is_none() {
         return Ok(block);
     }
     let oldest = consensus.oldest()?;
@@ -58,7 +65,8 @@ fn taken_in(index: &Index, consensus: &dyn Consensus, busy: &Busy<'_>) -> Result
         if view.head().height < next {
             return Ok(());
         }
-        index.take(input(&block_at(consensus, next)?), &view)?;
+        let Some(block) = block_at(consensus, next, view.head().height)? else { return Ok(()) };
+        index.take(input(&block), &view)?;
         busy.at(Phase::Index, next.0, view.head().height.0);
     }
 }

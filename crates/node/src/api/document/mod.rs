@@ -92,8 +92,8 @@ fn secure(operation: &mut Operation, id: &str) {
     let certificate = json!({ "certificate": [] });
     let signature = json!({ "key": [], "time": [], "digest": [], "signature": [] });
     let wanted = match id {
-        // The public ones of its answers need nobody's word.
-        "blob" => vec![json!({}), signature],
+        // The public ones of their answers need nobody's word.
+        "blob" | "trace" => vec![json!({}), signature],
         _ if SIGNED.contains(&id) => vec![signature],
         _ if EITHER.contains(&id) => vec![certificate, signature],
         _ if is_dialect(operation) => vec![certificate],
