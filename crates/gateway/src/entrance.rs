@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Most calls in hand, whatever the threads say.
 pub const IN_HAND_MAX: usize = 16_384;
-/// Fewest that the bound falls to: they keep a thread busy while upstreams answer.
-pub const IN_HAND_MIN: usize = 32;
+/// Fewest that the bound falls to: a few hundred clients in closed loops are slow, not refused.
+pub const IN_HAND_MIN: usize = 512;
 /// Calls that wait for room; further ones are refused at once.
 pub const WAITING_MAX: usize = 4_096;
 /// How long a call waits for room.
