@@ -21,6 +21,7 @@ pub mod finality;
 pub mod keys;
 pub mod moment;
 pub mod mu;
+pub mod nearest;
 pub mod tree;
 pub mod weight;
 

@@ -2,8 +2,8 @@
 //! durable have little to do at a time, and somebody waits for it.
 //!
 //! Linux gives a thread that wakes up the core at once only if it asks for a shorter slice than
-//! the one that runs. Otherwise it waits for the next tick, up to 4 ms at 250 Hz: a sync that takes
-//! 0.1 ms takes forty times as long beside a thread that computes.
+//! the one that runs. Otherwise it waits for the next tick, up to 4 ms at 250 Hz, however short the
+//! sync was that it slept for.
 //! Source: sched(7), `sched_setattr(2)`; custom slices of EEVDF, Linux 6.12.
 //!
 //! **Invariant**: no thread gets more of a core by it, only sooner; where the system knows no

@@ -18,7 +18,6 @@ mod encoding;
 mod explain;
 pub mod inherit;
 pub mod narrowing;
-mod nearest;
 pub mod odrl;
 mod parse;
 mod print;

@@ -4,8 +4,8 @@
 //! [`KEYS`], so that a clause is one look-up. This module knows the shapes of values,
 //! not what clauses mean.
 
-use crate::nearest::nearest;
 use crate::problem::{Position, Problem, TermsError, TermsErrors};
+use ambar_base::nearest::nearest;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -4,7 +4,7 @@
 //! breach is a matter of dispute. The list of codes is closed, so that a code that means
 //! nothing cannot shut everybody out.
 
-use crate::nearest::distance;
+use ambar_base::nearest::distance;
 use ambar_base::{Coded, ErrorCode};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

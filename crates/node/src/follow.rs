@@ -194,10 +194,16 @@ mod tests {
     use super::*;
     use crate::engine::settings;
     use crate::progress::Work;
-    use ambar_base::SecretKey;
+    use ambar_base::finality::{Evidence, Handover, OutcomeProof};
+    use ambar_base::{Digest, SecretKey};
     use ambar_chain::Chain;
-    use ambar_consensus::{Patience, Settings, system_clock};
+    use ambar_consensus::{
+        Committed, Fate, Head, Participation, Patience, Settings, StateView, Status, SubmitError,
+        system_clock,
+    };
     use ambar_machine::{LedgerMachine, genesis_state};
+    use futures::future::BoxFuture;
+    use tokio::sync::watch;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_index_that_fell_behind_is_built_again() {
@@ -224,6 +230,88 @@ mod tests {
         // What genesis gave, and the validator's bond.
         assert_eq!(rows.len(), 2);
         chain.shutdown().await;
+    }
+
+    /// A chain some of whose blocks are kept back.
+    struct Partial {
+        chain: Chain,
+        lacks: fn(Height) -> bool,
+    }
+
+    impl Consensus for Partial {
+        fn submit(
+            &self,
+            transaction: Vec<u8>,
+        ) -> BoxFuture<'static, Result<Committed, SubmitError>> {
+            self.chain.submit(transaction)
+        }
+        fn head(&self) -> Head {
+            self.chain.head()
+        }
+        fn watch(&self) -> watch::Receiver<Head> {
+            self.chain.watch()
+        }
+        fn read(&self) -> Result<StateView, StoreError> {
+            self.chain.read()
+        }
+        fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
+            if (self.lacks)(height) { Ok(None) } else { self.chain.block(height) }
+        }
+        fn oldest(&self) -> Result<Height, StoreError> {
+            self.chain.oldest()
+        }
+        fn bodies_kept(&self) -> Option<u64> {
+            self.chain.bodies_kept()
+        }
+        fn history(&self) -> Result<History, StoreError> {
+            self.chain.history()
+        }
+        fn proof(&self, height: Height, index: u64) -> Result<Option<OutcomeProof>, StoreError> {
+            self.chain.proof(height, index)
+        }
+        fn fate(&self, id: &Digest) -> Result<Fate, StoreError> {
+            self.chain.fate(id)
+        }
+        fn status(&self) -> Status {
+            self.chain.status()
+        }
+        fn participation(&self) -> Participation {
+            self.chain.participation()
+        }
+        fn conflicts(&self) -> watch::Receiver<Vec<Evidence>> {
+            self.chain.conflicts()
+        }
+        fn handovers(&self, since: u64, until: u64) -> Result<Vec<Handover>, StoreError> {
+            self.chain.handovers(since, until)
+        }
+        fn shutdown(&self) -> BoxFuture<'static, ()> {
+            self.chain.shutdown()
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn votes_that_come_later_are_waited_for_and_a_hole_is_not() {
+        let key = SecretKey::from_seed(&[5; 32]);
+        let genesis = Genesis::development(key.public(), [5; 32]);
+        let patience = Patience::with_heartbeat(Duration::from_millis(2));
+        let settings = Settings { patience, ..settings(rules(&genesis).unwrap(), &key) };
+        let machine = Arc::new(LedgerMachine::new(genesis.network()));
+        let ledger = tempfile::tempdir().unwrap();
+        let state = genesis_state(&genesis).unwrap();
+        let chain = Chain::open(ledger.path(), settings, machine, state, system_clock()).unwrap();
+        let mut head = chain.watch();
+        head.wait_for(|head| head.height.0 > 5).await.unwrap();
+        let mut partial = Partial { chain, lacks: |height| height > Height(3) };
+        let directory = tempfile::tempdir().unwrap();
+        let index = open(directory.path(), &genesis, &partial, &Gauge::default()).unwrap();
+        assert_eq!(index.cursor(), Height(3), "the votes of what follows are on their way");
+        partial.lacks = |height| height == Height(4);
+        let hole = catch_up(&index, &partial).unwrap_err();
+        assert!(hole.to_string().contains("block 4 is missing"), "{hole}");
+        partial.lacks = |_| false;
+        catch_up(&index, &partial).unwrap();
+        assert!(index.cursor() > Height(5));
+        partial.shutdown().await;
     }
 
     /// A chain whose first blocks are forgotten, and an index that was lost.

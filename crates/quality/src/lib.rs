@@ -18,7 +18,6 @@ mod finding;
 mod fold;
 mod language;
 mod licences;
-mod nearest;
 mod numbers;
 mod parse;
 mod personal;

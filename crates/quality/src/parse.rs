@@ -2,9 +2,9 @@
 //! error is reported, at its place.
 
 use crate::language::Language;
-use crate::nearest::nearest;
 use crate::problem::{Problem, RulesError, RulesErrors};
 use crate::rules::{Action, RECORD_BYTES_MAX, RULES_BYTES_MAX, Rules};
+use ambar_base::nearest::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use toml::Spanned;

@@ -9,18 +9,16 @@
 //! its answer is over.
 
 use super::App;
+use crate::server::Holding;
 use ambar_base::ErrorCode;
 use ambar_gateway::call::CallError;
 use ambar_gateway::dialect;
 use ambar_gateway::entrance::{Entrance, Permit};
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
-use http_body::{Frame, SizeHint};
 use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -67,30 +65,5 @@ pub(super) fn keep(response: Response, permit: Permit) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;
     }
-    response.map(|body| Body::new(Kept { body, _permit: permit }))
-}
-
-struct Kept {
-    body: Body,
-    _permit: Permit,
-}
-
-impl HttpBody for Kept {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    response.map(|body| Body::new(Holding::new(body, permit)))
 }

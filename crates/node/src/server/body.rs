@@ -119,20 +119,20 @@ impl Drop for Ending {
     }
 }
 
-/// An answer's body on an HTTP/1 connection, where the socket itself says whether anybody
-/// reads.
-pub(super) struct Answer {
+/// An answer's body with what is held until it is over: on an HTTP/1 connection that is enough,
+/// where the socket itself says whether anybody reads.
+pub(crate) struct Holding<T> {
     inner: Body,
-    _ending: Ending,
+    _held: T,
 }
 
-impl Answer {
-    pub(super) const fn new(inner: Body, ending: Ending) -> Self {
-        Self { inner, _ending: ending }
+impl<T> Holding<T> {
+    pub(crate) const fn new(inner: Body, held: T) -> Self {
+        Self { inner, _held: held }
     }
 }
 
-impl HttpBody for Answer {
+impl<T: Unpin> HttpBody for Holding<T> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -20,6 +20,7 @@ mod service;
 pub(crate) mod tests;
 pub mod tls;
 
+pub(crate) use body::Holding;
 pub use limits::Limits;
 pub use refusal::{Figures, Reason};
 pub use service::{Answers, Peer, Routes};

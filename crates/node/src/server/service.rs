@@ -4,7 +4,7 @@
 //! **Invariant**: a request carries a [`Peer`] if and only if it came over a connection whose
 //! other side proved to hold that key.
 
-use super::body::{Answer, Ending, Request as LimitedBody, StreamedAnswer};
+use super::body::{Ending, Holding, Request as LimitedBody, StreamedAnswer};
 use super::limits::HEADERS_MAX;
 use super::pulse::{Phase, Pulse};
 use super::refusal::{Figures, Reason};
@@ -69,7 +69,7 @@ impl Answering {
             if self.http2 {
                 Body::new(StreamedAnswer::new(body, ending, &self.pulse))
             } else {
-                Body::new(Answer::new(body, ending))
+                Body::new(Holding::new(body, ending))
             }
         })
     }

@@ -1,4 +1,4 @@
-//! The known key nearest to an unknown one.
+//! The known key nearest to an unknown one, for errors about documents that people write.
 
 /// Longest key that is compared; of longer ones the beginning counts, characters.
 const COMPARED_CHARS_MAX: usize = 64;
@@ -6,6 +6,7 @@ const COMPARED_CHARS_MAX: usize = 64;
 /// The member of `known` nearest to `key`: first by the last part of the path, then by
 /// the whole path, so that a right key in a wrong table finds its table. `known` is not
 /// empty.
+#[must_use]
 pub fn nearest(key: &str, known: &[&'static str]) -> &'static str {
     let leaf = |path: &str| path.rsplit('.').next().map(str::to_owned).unwrap_or_default();
     let cost = |path: &&&'static str| {
@@ -20,6 +21,7 @@ fn table(path: &str) -> &str {
 
 /// Edits between two words: insertion, deletion, substitution (Levenshtein 1966, by
 /// Wagner and Fischer's rows).
+#[must_use]
 pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().take(COMPARED_CHARS_MAX).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -46,6 +48,16 @@ mod tests {
         check("qouta", "quota", 2);
         check("kitten", "sitting", 3);
         check("", "abc", 3);
+    }
+
+    #[test]
+    fn finds_keys_of_rules() {
+        let known = ["bytes", "bytes.min", "filler", "filler.action", "language.action"];
+        let check = |key: &str, expect| assert_eq!(nearest(key, &known), expect, "{key}");
+        check("byte", "bytes");
+        check("bytes.mim", "bytes.min");
+        check("filler.acton", "filler.action");
+        check("language.actions", "language.action");
     }
 
     #[test]
