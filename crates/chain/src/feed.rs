@@ -4,12 +4,16 @@
 //! The engine executes each of them and compares what that gives with the header, as it does
 //! with every block. It deliberately skips nothing: the engine's authenticated state is made by
 //! all blocks in their order.
+//!
+//! **Invariant**: the engine is given no block that it could not finish. A block that does not
+//! continue the chain, or that its committee did not make final, was damaged where it is
+//! stored; the engine would wait for its peers to send another.
 
 use crate::app::{App, Marshal};
 use crate::types::ChainBlock;
 use crate::votes::finalization;
-use ambar_base::Height;
 use ambar_base::finality::FinalHeader;
+use ambar_base::{Checkpoint, Height};
 use ambar_consensus::Block;
 use ambar_consensus::core::Core;
 use ambar_consensus::database::Snapshot;
@@ -50,9 +54,14 @@ async fn feed_from(core: &Core, view: &Snapshot, marshal: &Marshal) -> Result<()
     }
     tracing::info!(from = %next, to = %head, "the engine executes the blocks of the view");
     let mut voted = begun;
+    let mut parent = view.header(Height(next.0.saturating_sub(1)))?.map(|header| header.digest());
     // What comes after the newest block with votes is not final here.
     while let Some(block) = view.block(next)? {
-        if give(view, marshal, block).await? {
+        if parent.is_some_and(|parent| parent != block.finality.header.parent) {
+            return Err(damaged(next));
+        }
+        parent = Some(block.finality.header.digest());
+        if give(core, view, marshal, block).await? {
             voted = next;
         }
         finished(core, Height(voted.0.saturating_sub(UNFINISHED_MAX))).await;
@@ -70,23 +79,41 @@ async fn finished(core: &Core, height: Height) {
 
 /// Gives the engine a block, and its votes if it was voted on itself, which is what this says;
 /// otherwise a later block makes it final.
-async fn give(view: &Snapshot, marshal: &Marshal, block: Block) -> Result<bool, StoreError> {
-    let Block { finality, transactions, .. } = block;
-    let unsound = || StoreError::Corrupt(format!("block {}", finality.header.height));
-    let FinalHeader { header, certificate, descendants } = &finality;
-    let transactions = transactions.into_iter().map(Bytes::from).collect();
+async fn give(
+    core: &Core,
+    view: &Snapshot,
+    marshal: &Marshal,
+    block: Block,
+) -> Result<bool, StoreError> {
+    let FinalHeader { header, descendants, certificate } = &block.finality;
+    let unsound = || damaged(header.height);
+    let voted = descendants.is_empty();
+    let votes = if voted {
+        let committee = view.committee(certificate.epoch)?.ok_or_else(unsound)?;
+        let votes = finalization(&block.finality, &committee).ok_or_else(unsound)?;
+        let network = core.settings.rules.network();
+        block.finality.verify(&Checkpoint { network, committee }).map_err(|_| unsound())?;
+        Some(votes)
+    } else {
+        None
+    };
+    if !block.body_agrees() {
+        return Err(unsound());
+    }
+    let transactions = block.transactions.into_iter().map(Bytes::from).collect();
     let made = ChainBlock::new(header.clone(), transactions).ok_or_else(unsound)?;
     let round = Round::new(Epoch::new(header.round.epoch), View::new(header.round.view));
     let digest = made.digest();
     if !marshal.verified(round, Digested::precomputed(made, digest)).await {
         return Err(StoreError::Closed);
     }
-    let voted = descendants.is_empty();
-    if voted {
-        let committee = view.committee(certificate.epoch)?.ok_or_else(unsound)?;
-        let votes = finalization(&finality, &committee).ok_or_else(unsound)?;
+    if let Some(votes) = votes {
         // The mailbox says only whether it is open.
         let _ = marshal.clone().report(Activity::Finalization(votes));
     }
     Ok(voted)
+}
+
+fn damaged(height: Height) -> StoreError {
+    StoreError::Corrupt(format!("block {height}"))
 }

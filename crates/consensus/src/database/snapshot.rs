@@ -92,7 +92,7 @@ impl Snapshot {
     }
 
     /// The header at a height.
-    fn header(&self, height: Height) -> Result<Option<BlockHeader>, StoreError> {
+    pub fn header(&self, height: Height) -> Result<Option<BlockHeader>, StoreError> {
         guarded(|| {
             let bytes = self.blocks.get(height.0)?;
             bytes.map(|bytes| header_from_store(bytes.value())).transpose()
