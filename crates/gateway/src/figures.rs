@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Figures {
     accepted: AtomicU64,
     charged: AtomicU64,
+    hedged: AtomicU64,
     price: AtomicU64,
     tokens_in: AtomicU64,
     tokens_out: AtomicU64,
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub accepted: u64,
     /// Calls charged.
     pub charged: u64,
+    /// Times that a second node was asked because the first was slow.
+    pub hedged: u64,
     /// What they cost, nano-credit.
     pub price: u64,
     /// Prompt tokens.
@@ -39,6 +42,10 @@ pub struct Snapshot {
 impl Figures {
     pub(crate) fn accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn hedged(&self) {
+        self.hedged.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn charged(&self, metered: &Metered, price: Price) {
@@ -66,6 +73,7 @@ impl Figures {
         Snapshot {
             accepted: read(&self.accepted),
             charged: read(&self.charged),
+            hedged: read(&self.hedged),
             price: read(&self.price),
             tokens_in: read(&self.tokens_in),
             tokens_out: read(&self.tokens_out),

@@ -26,7 +26,7 @@ use crate::recovery;
 use crate::refusals::Refusals;
 use crate::repeats::Repeats;
 use crate::route::{Route, Router};
-use crate::routing::Health;
+use crate::routing::{Health, Hedging};
 use crate::serving::Serving;
 use crate::settle::Settler;
 use crate::view::{LedgerView, Salts};
@@ -76,6 +76,9 @@ pub struct GatewaySettings {
     pub peers: Arc<dyn Peers>,
     /// Where settling runs: apart from calls, which must not wait for it.
     pub settling: Handle,
+    /// The percentile of a node's waits after which a second one is asked for the same answer;
+    /// nobody is, unless said.
+    pub hedge_percentile: Option<u8>,
 }
 
 /// What calls share.
@@ -86,6 +89,7 @@ pub(crate) struct Inner {
     pub clock: Clock,
     pub peers: Arc<dyn Peers>,
     pub health: Health,
+    pub hedging: Hedging,
     /// The last final block as the engine says it, and what was found on it.
     head: watch::Receiver<Head>,
     pub glance: Glance,
@@ -138,8 +142,8 @@ impl Gateway {
         consensus: Arc<dyn Consensus>,
         serving: Arc<Serving>,
     ) -> Result<Self, GatewayError> {
-        let GatewaySettings { directory, network, node, key, clock, peers, settling: place } =
-            settings;
+        let GatewaySettings { directory, network, node, key, clock, peers, .. } = settings;
+        let (place, hedge_percentile) = (settings.settling, settings.hedge_percentile);
         std::fs::create_dir_all(&directory)
             .map_err(|error| GatewayError::Directory { path: directory.clone(), error })?;
         let archive = Archive::open(&directory.join("receipts.redb"), ARCHIVE_CACHE_BYTES)?;
@@ -163,6 +167,7 @@ impl Gateway {
             clock,
             peers,
             health: Health::default(),
+            hedging: Hedging::after(hedge_percentile),
             head: consensus.watch(),
             glance: Glance::default(),
             salts: Salts::new(network, &key),

@@ -2,13 +2,13 @@
 //! cancels, and whatever ends it, what was brought forth is known.
 
 use crate::call::{CallError, CallEvent};
+use crate::routing::Outlet;
 use crate::transcript::{Product, Transcript};
 use ambar_base::ErrorCode;
 use ambar_compute::{EmbedJob, Engine, EngineError, Event, Failure, Finish, GenerateJob, Usage};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// Pieces of an answer that wait between engine and client.
 const ENGINE_EVENTS_MAX: usize = 64;
@@ -23,13 +23,16 @@ pub(crate) fn party(payer: u64) -> u64 {
 pub(crate) async fn generate(
     engine: &Arc<dyn Engine>,
     job: GenerateJob,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
+    outlet: Outlet<'_>,
 ) -> Product {
+    let cancel = outlet.cancel;
     let (events, mut pieces) = mpsc::channel(ENGINE_EVENTS_MAX);
     let (mut transcript, mut first) = (Transcript::default(), None);
     let forward = async {
         while let Some(event) = pieces.recv().await {
+            if !outlet.is_heard() {
+                continue;
+            }
             first.get_or_insert_with(Instant::now);
             let event = match event {
                 Event::Text(text) => {
@@ -41,13 +44,13 @@ pub(crate) async fn generate(
                     CallEvent::Piece(piece)
                 }
             };
-            if client.send(event).await.is_err() {
+            if !outlet.send(event).await {
                 cancel.cancel();
             }
         }
     };
     let working = async { tokio::join!(engine.generate(job, events, cancel.clone()), forward).0 };
-    let generated = until_left(working, client, cancel).await;
+    let generated = until_left(working, outlet).await;
     match generated {
         Ok(generation) => Product {
             transcript,
@@ -67,19 +70,15 @@ pub(crate) async fn generate(
 }
 
 /// Lets an engine embed. A vector that nobody took was not delivered.
-pub(crate) async fn embed(
-    engine: &Arc<dyn Engine>,
-    job: EmbedJob,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
-) -> Product {
+pub(crate) async fn embed(engine: &Arc<dyn Engine>, job: EmbedJob, outlet: Outlet<'_>) -> Product {
     // Each text is a token at least.
     let least = job.inputs.len() as u64;
-    let embedded = until_left(engine.embed(job, cancel.clone()), client, cancel).await;
+    let embedded = until_left(engine.embed(job, outlet.cancel.clone()), outlet).await;
     match embedded {
+        Ok(_) if !outlet.is_heard() => Product::cancelled(),
         Ok(embeddings) => {
             let vectors = embeddings.vectors;
-            let gone = client.send(CallEvent::Vectors(vectors.clone())).await.is_err();
+            let gone = !outlet.send(CallEvent::Vectors(vectors.clone())).await;
             let tokens_in = embeddings.tokens.or(Some(least));
             let usage = Usage { tokens_in, ..Usage::default() };
             let vectors = if gone { Vec::new() } else { vectors };
@@ -92,15 +91,11 @@ pub(crate) async fn embed(
 }
 
 /// Works until done; cancels when the client leaves, and then still waits for the end.
-async fn until_left<T>(
-    working: impl Future<Output = T>,
-    client: &mpsc::Sender<CallEvent>,
-    cancel: &CancellationToken,
-) -> T {
+async fn until_left<T>(working: impl Future<Output = T>, outlet: Outlet<'_>) -> T {
     tokio::pin!(working);
     tokio::select! {
         done = &mut working => return done,
-        () = client.closed() => cancel.cancel(),
+        () = outlet.closed() => outlet.cancel.cancel(),
     }
     working.await
 }

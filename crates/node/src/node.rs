@@ -194,6 +194,7 @@ async fn open_app(
         clock: system_clock(),
         peers: Arc::new(Peers::new(home.node_key.clone(), PeerLimits::default())),
         settling: background.handle().clone(),
+        hedge_percentile: home.config()?.queues.hedge_percentile,
     };
     let gateway = Gateway::open(settings, Arc::clone(&consensus), Arc::clone(&serving)).await?;
     Ok(App::new(home, custody, node, consensus, store, index, serving, engines, gateway))

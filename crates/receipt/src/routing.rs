@@ -53,6 +53,8 @@ choice! {
         TooDear = 4,
         /// It failed lately and is left alone for a while.
         Resting = 5,
+        /// It was asked, and another that was asked later was heard first.
+        Overtaken = 6,
     }
 }
 
@@ -80,12 +82,13 @@ mod tests {
                 candidate(4, Verdict::Spare),
                 candidate(5, Verdict::Resting),
                 Candidate { first_ms: None, ..candidate(6, Verdict::TooDear) },
+                candidate(7, Verdict::Overtaken),
             ],
         };
         let bytes = routing.to_bytes();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "a06ffd298be309c1c12ba4e0ac0ee4ca2e46032939d02f3bb75cefcc0efc0810"
+            "eb642c266333206a93e5c95ce6097d0b2ce04db0fec41ef7fead11b010bbfbf4"
         );
         assert_eq!(codec::decode(&bytes), Ok(routing));
     }

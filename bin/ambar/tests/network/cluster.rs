@@ -50,6 +50,16 @@ impl Cluster {
         cluster
     }
 
+    /// The same, one of them with more in its configuration.
+    pub fn start_configured(validators: usize, node: usize, more: &str) -> Self {
+        let mut cluster = Self::found(validators);
+        let file = cluster.home(node).join("node.toml");
+        let present = fs::read_to_string(&file).unwrap();
+        fs::write(&file, present + more).unwrap();
+        cluster.start_again(&(0..validators).collect::<Vec<_>>());
+        cluster
+    }
+
     fn found(validators: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let hosts = free_addresses(validators);

@@ -6,6 +6,7 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod files;
+mod hedge;
 mod joining;
 mod namespaces;
 #[path = "../common/node.rs"]

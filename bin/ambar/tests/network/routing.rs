@@ -10,16 +10,17 @@ use std::fs;
 
 /// The nodes that serve; the first is the owner's own.
 const SERVERS: [usize; 2] = [1, 2];
+const NULL: &str = "null:tokens=4";
 /// The node that the channel is open to.
 const GATEWAY: usize = 0;
 
-struct Grid {
-    cluster: Cluster,
+pub struct Grid {
+    pub cluster: Cluster,
     app: Person,
     model: String,
     certificate: String,
     /// The numbers of the serving nodes on the ledger.
-    numbers: Vec<String>,
+    pub numbers: Vec<String>,
 }
 
 fn node(cluster: &Cluster, at: usize, member: &str) -> String {
@@ -30,19 +31,24 @@ fn node(cluster: &Cluster, at: usize, member: &str) -> String {
 
 impl Grid {
     fn open() -> Self {
-        let cluster = Cluster::start(4);
+        Self::open_with([NULL, NULL], "")
+    }
+
+    /// Two nodes serve with these engines; the gateway has this in its configuration besides.
+    pub fn open_with(engines: [&str; 2], gateway: &str) -> Self {
+        let cluster = Cluster::start_configured(4, GATEWAY, gateway);
         let owner = Person::new(&cluster.home(SERVERS[0]), cluster.url(SERVERS[0]));
         owner.json(&["key", "new", "owner"]);
         owner.json(&["account", "fund", "100", "--as", "owner"]);
         let (card, terms) = (cluster.write("card.md", "M"), cluster.write("t.toml", TERMS));
         let publish = ["publish", &card, "--kind", "model", "--name", "M", "--terms", &terms];
-        let how = ["--engine", "null:tokens=4", "--as", "owner"];
+        let how = ["--engine", engines[0], "--as", "owner"];
         let model = text(&owner.json(&[&publish[..], &how].concat()), "id");
         let second = node(&cluster, SERVERS[1], "did");
         owner.json(&["capsule", "allow", &model, &second, "--as", "owner"]);
         cluster.agree();
         let operator = Person::new(&cluster.home(SERVERS[1]), cluster.url(SERVERS[1]));
-        operator.json(&["capsule", "serve", &model, "--engine", "null:tokens=4"]);
+        operator.json(&["capsule", "serve", &model, "--engine", engines[1]]);
         let app = funded(&cluster, "app", GATEWAY);
         let gateway = node(&cluster, GATEWAY, "did");
         let license = ["license", &model, "--gateway", &gateway, "--fund", "5", "--yes"];
@@ -55,7 +61,7 @@ impl Grid {
     }
 
     /// One call; its receipt.
-    fn call(&self) -> Value {
+    pub fn call(&self) -> Value {
         let call = ["call", &self.model, "--cert", &self.certificate, "Hello"];
         let called = self.app.json(&call);
         assert_eq!(called["text"], "w0 w1 w2 w3", "{called}");
@@ -67,7 +73,7 @@ impl Grid {
     }
 
     /// The receipt of a call, once it has settled.
-    fn settled(&self, receipt: &Value) -> Value {
+    pub fn settled(&self, receipt: &Value) -> Value {
         until("the call is settled", || {
             let receipt = self.receipt(&text(receipt, "id"));
             receipt["settled"].is_u64().then_some(receipt)
@@ -76,7 +82,7 @@ impl Grid {
 }
 
 /// Which node served, and what became of the candidates.
-fn served(receipt: &Value) -> (String, Vec<(String, String)>) {
+pub fn served(receipt: &Value) -> (String, Vec<(String, String)>) {
     let candidates = receipt["routing"][0]["candidates"].as_array().cloned().unwrap_or_default();
     let verdict = |one: &Value| (text(one, "node"), text(one, "verdict"));
     (text(&receipt["lines"][0], "node"), candidates.iter().map(verdict).collect())

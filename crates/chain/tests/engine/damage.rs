@@ -48,8 +48,8 @@ static LEDGER: LazyLock<(Vec<u8>, Block)> = LazyLock::new(|| {
 
 /// Where the file is not just zeros that nothing refers to.
 fn used() -> Vec<usize> {
-    let used = LEDGER.0
-        .chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
+    let used =
+        LEDGER.0.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
     used.map(|(page, _)| page * 4096).collect()
 }
 

@@ -11,6 +11,7 @@ use super::{CANCEL_PATH, WORK_PATH};
 use crate::answers::AnswerBody;
 use crate::call::{CallError, CallEvent};
 use crate::peers::{Peer, PeerBody, Peers};
+use crate::routing::Outlet;
 use crate::transcript::{Product, Transcript};
 use ambar_attribution::Evidence;
 use ambar_base::{Digest, Encode, ErrorCode, NetworkId, SecretKey};
@@ -19,8 +20,6 @@ use ambar_receipt::OneCall;
 use bytes::Bytes;
 use futures::StreamExt;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// How long a node may take to say what it had used, once it was told to end.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
@@ -106,36 +105,21 @@ impl Remote<'_> {
     }
 
     /// Lets the node write, and hands each piece on.
-    pub(crate) async fn generate(
-        &self,
-        job: &GenerateJob,
-        client: &mpsc::Sender<CallEvent>,
-        cancel: &CancellationToken,
-    ) -> (Product, bool) {
-        self.run(Work::Generate(Generate::of(job)), client, cancel).await
+    pub(crate) async fn generate(&self, job: &GenerateJob, outlet: Outlet<'_>) -> (Product, bool) {
+        self.run(Work::Generate(Generate::of(job)), outlet).await
     }
 
     /// Lets the node embed.
-    pub(crate) async fn embed(
-        &self,
-        job: &EmbedJob,
-        client: &mpsc::Sender<CallEvent>,
-        cancel: &CancellationToken,
-    ) -> (Product, bool) {
-        self.run(Work::Embed(Embed::of(job)), client, cancel).await
+    pub(crate) async fn embed(&self, job: &EmbedJob, outlet: Outlet<'_>) -> (Product, bool) {
+        self.run(Work::Embed(Embed::of(job)), outlet).await
     }
 
     /// What the node brought forth, and whether another could do better if it is nothing.
-    async fn run(
-        &self,
-        work: Work,
-        client: &mpsc::Sender<CallEvent>,
-        cancel: &CancellationToken,
-    ) -> (Product, bool) {
+    async fn run(&self, work: Work, outlet: Outlet<'_>) -> (Product, bool) {
         let asked = tokio::select! {
             asked = self.ask(work) => asked,
-            () = cancel.cancelled() => return (Product::cancelled(), false),
-            () = client.closed() => return (Product::cancelled(), false),
+            () = outlet.cancel.cancelled() => return (Product::cancelled(), false),
+            () = outlet.closed() => return (Product::cancelled(), false),
         };
         let mut reading = match asked {
             Ok(reading) => reading,
@@ -145,13 +129,13 @@ impl Remote<'_> {
         loop {
             let frame = tokio::select! {
                 biased;
-                () = cancel.cancelled() => break,
-                () = client.closed() => break,
+                () = outlet.cancel.cancelled() => break,
+                () = outlet.closed() => break,
                 frame = reading.next() => frame,
             };
             match frame {
                 Ok(frame) => {
-                    if let Some(end) = taken.take(frame, Some(client)).await {
+                    if let Some(end) = taken.take(frame, Some(outlet)).await {
                         return end;
                     }
                 }
@@ -229,11 +213,7 @@ struct Taken {
 
 impl Taken {
     /// Takes a frame; the end, if it is one.
-    async fn take(
-        &mut self,
-        frame: Frame,
-        client: Option<&mpsc::Sender<CallEvent>>,
-    ) -> Option<(Product, bool)> {
+    async fn take(&mut self, frame: Frame, outlet: Option<Outlet<'_>>) -> Option<(Product, bool)> {
         let event = match frame {
             Frame::Began(tokens) => {
                 self.prompt = tokens;
@@ -252,11 +232,11 @@ impl Taken {
             Frame::Failed(failed) => return Some(self.fail(failed)),
             Frame::Retrieved(_) | Frame::Traced(_) => return Some(self.broken(unexpected())),
         };
-        self.first.get_or_insert_with(Instant::now);
-        if let Some(client) = client {
+        if let Some(outlet) = outlet.filter(Outlet::is_heard) {
+            self.first.get_or_insert_with(Instant::now);
             self.note(&event);
             // Whoever left is noticed before the next frame.
-            let _ = client.send(event).await;
+            outlet.send(event).await;
         }
         None
     }

@@ -11,6 +11,7 @@ use crate::enter::refused;
 use crate::flow::{Priority, Turn};
 use crate::local::{embed, failed, generate, party};
 use crate::route::refuse;
+use crate::routing::Outlet;
 use crate::serving::Offer;
 use crate::supply::{Answers, Supply};
 use crate::transcript::Product;
@@ -97,7 +98,7 @@ impl Admitted {
         let _ = frames.send(Frame::Began(tokens).packed().into()).await;
         let engine = Arc::clone(supply.engine(self.permit()));
         let product = forwarded(frames, &self.cancel, |client, cancel| async move {
-            generate(&engine, job, &client, &cancel).await
+            generate(&engine, job, Outlet::alone(&client, &cancel)).await
         });
         let product = product.await;
         let Counted { tokens_in, tokens_out } = counted(&product.usage);
@@ -142,7 +143,7 @@ impl Admitted {
         let _turn = self.turn(supply).await?;
         let engine = Arc::clone(supply.engine(self.permit()));
         let product = forwarded(frames, &self.cancel, |client, cancel| async move {
-            embed(&engine, job, &client, &cancel).await
+            embed(&engine, job, Outlet::alone(&client, &cancel)).await
         });
         let product = product.await;
         let tokens = product.usage.tokens_in.unwrap_or_default();

@@ -1,46 +1,37 @@
-//! Sending one part of a call to a node that serves it: this one or another, the best first,
-//! the next only while nothing of the answer has come.
-//!
-//! **Invariant**: what a client has seen a byte of is never asked of a second node.
+//! Which node serves each part of a call: who could be asked in which order, who was chosen, and
+//! what is looked up in records at a node.
 
 use super::rank::{Offered, Ranked, rank};
-use crate::call::{CallError, CallEvent};
+use crate::call::CallError;
 use crate::compose::Retrieved;
-use crate::enter::refused;
 use crate::errand::remote::{Remote, Trouble};
 use crate::errand::wire::Retrieve;
-use crate::flow::{self, Priority, Turn};
+use crate::flow::{self, Priority};
 use crate::gateway::Inner;
-use crate::local::{embed, generate};
 use crate::meter::ServedBy;
 use crate::peers::Peer;
 use crate::reservation::Reservation;
 use crate::route::{Part, Place, Route, Server};
 use crate::serving::Offer;
-use crate::supply::{Answers, Supply};
-use crate::telemetry::Stage;
-use crate::transcript::Product;
 use ambar_attribution::retrieval::RetrievalParameters;
 use ambar_attribution::{Evidence, SpanEvidence, SpanParameters};
 use ambar_base::{Digest, ErrorCode, Price};
-use ambar_compute::{EmbedJob, GenerateJob};
 use ambar_receipt::routing::{CANDIDATES_MAX, REASON_BYTES_MAX};
 use ambar_receipt::{Candidate, Counters, OneCall, Routing, Verdict, bill};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 
 /// What a part's work is about to use, and who has served which part.
 pub(crate) struct Dispatch<'a> {
-    gateway: &'a Inner,
-    route: &'a Route,
+    pub(super) gateway: &'a Inner,
+    pub(super) route: &'a Route,
     bound: &'a [Counters],
-    reservation: &'a Reservation,
+    pub(super) reservation: &'a Reservation,
     /// How long the answer is worth having.
     patience: Option<Duration>,
-    urgency: Priority,
+    pub(super) urgency: Priority,
     /// The place before this node's engine that was taken before anything was held.
-    place: Mutex<Option<flow::Place>>,
+    pub(super) place: Mutex<Option<flow::Place>>,
     /// Whether there was none.
     full: bool,
     chosen: Mutex<Chosen>,
@@ -51,23 +42,16 @@ struct Chosen {
     routings: Vec<Routing>,
 }
 
-/// The work of a model.
-#[derive(Clone)]
-enum Asked {
-    Generate(GenerateJob),
-    Embed(EmbedJob),
-}
-
 /// One work on a part: who is asked in which order, and what became of them.
-struct Turns<'a> {
-    part: usize,
-    servers: Vec<&'a Server>,
+pub(super) struct Turns<'a> {
+    pub(super) part: usize,
+    pub(super) servers: Vec<&'a Server>,
     /// What is told of each, where there is a choice.
-    candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl Turns<'_> {
-    fn judge(&mut self, turn: usize, verdict: Verdict) {
+    pub(super) fn judge(&mut self, turn: usize, verdict: Verdict) {
         if let Some(told) = self.candidates.get_mut(turn) {
             told.verdict = verdict;
         }
@@ -107,12 +91,12 @@ impl<'a> Dispatch<'a> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         (self.gateway.clock)().0
     }
 
     /// The nodes for a part, in the order in which they are asked.
-    fn turns(&self, part: usize) -> Turns<'a> {
+    pub(super) fn turns(&self, part: usize) -> Turns<'a> {
         let Part { servers, too_dear, .. } = &self.route.parts[part];
         if let ([server], []) = (&servers[..], &too_dear[..]) {
             // Without a choice there is nothing to weigh, and nothing to tell of it.
@@ -158,7 +142,7 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    fn remote<'s>(&'s self, part: usize, server: &Server, peer: &'s Peer) -> Remote<'s> {
+    pub(super) fn remote<'s>(&'s self, part: usize, server: &Server, peer: &'s Peer) -> Remote<'s> {
         let Route { channel_number, parts, tariff, .. } = self.route;
         let line = bill::line_bill(&self.bound[part], &parts[part].price, tariff, server.ask).ok();
         let price_max = line.and_then(|bill| bill.royalty.checked_add(bill.node_fee));
@@ -186,120 +170,12 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Lets a model answer.
-    pub(crate) async fn generate(
-        &self,
-        part: usize,
-        job: GenerateJob,
-        client: &mpsc::Sender<CallEvent>,
-    ) -> Product {
-        self.produce(part, Asked::Generate(job), client).await
-    }
-
-    /// Lets a model embed.
-    pub(crate) async fn embed(
-        &self,
-        part: usize,
-        job: EmbedJob,
-        client: &mpsc::Sender<CallEvent>,
-    ) -> Product {
-        self.produce(part, Asked::Embed(job), client).await
-    }
-
-    /// Asks one node; what came of it, and whether another could do better if it is nothing.
-    async fn ask(
-        &self,
-        server: &Server,
-        part: usize,
-        asked: Asked,
-        client: &mpsc::Sender<CallEvent>,
-    ) -> (Product, bool) {
-        let cancel = &self.reservation.recall.cancel;
-        match (&server.place, asked) {
-            (Place::Here(Offer::Engine(supply)), asked) => {
-                let queued = self.gateway.figures.telemetry().stages.begin(Stage::Queue);
-                let _turn = match self.turn(supply, client).await {
-                    Ok(turn) => turn,
-                    Err(ended) => return *ended,
-                };
-                queued.stop();
-                let engine = supply.engine(self.reservation.permit());
-                let product = match asked {
-                    Asked::Generate(job) => generate(engine, job, client, cancel).await,
-                    Asked::Embed(job) => embed(engine, job, client, cancel).await,
-                };
-                let elsewhere = is_own_trouble(product.failure.as_ref());
-                (product, elsewhere)
-            }
-            (Place::Here(_), _) => (Product::failed(nothing_to_serve_with()), true),
-            (Place::There(peer), Asked::Generate(job)) => {
-                self.remote(part, server, peer).generate(&job, client, cancel).await
-            }
-            (Place::There(peer), Asked::Embed(job)) => {
-                self.remote(part, server, peer).embed(&job, client, cancel).await
-            }
-        }
-    }
-
-    /// Waits for this node's engine; how the work ends if the wait does.
-    async fn turn(
-        &self,
-        supply: &Supply,
-        client: &mpsc::Sender<CallEvent>,
-    ) -> Result<Turn, Box<(Product, bool)>> {
-        let taken = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let place = match taken {
-            Some(place) => Ok(place),
-            None => supply.turnstile().place(self.route.channel.payer, self.urgency),
-        };
-        let place = place.map_err(|full| Box::new((Product::failed(refused(full)), true)))?;
-        let ended = || Err(Box::new((Product::cancelled(), false)));
-        tokio::select! {
-            turn = place.turn() => Ok(turn),
-            () = self.reservation.recall.cancel.cancelled() => ended(),
-            () = client.closed() => ended(),
-        }
-    }
-
-    /// Asks one node after another, until one has brought forth something, or nobody is left.
-    async fn produce(
-        &self,
-        part: usize,
-        asked: Asked,
-        client: &mpsc::Sender<CallEvent>,
-    ) -> Product {
-        let (mut turns, mut asked) = (self.turns(part), Some(asked));
-        let mut last = Product::failed(nothing_to_serve_with());
-        for turn in 0..turns.servers.len() {
-            let (server, started) = (turns.servers[turn], Instant::now());
-            self.gateway.health.asked(server.node, self.now_ms());
-            // The last that can be asked takes the work itself.
-            let last_turn = turn + 1 == turns.servers.len();
-            let Some(work) = (if last_turn { asked.take() } else { asked.clone() }) else { break };
-            let (product, elsewhere) = self.ask(server, part, work, client).await;
-            let first = product.first.map_or_else(|| started.elapsed(), |first| first - started);
-            let failed = product.failure.as_ref().filter(|_| elsewhere);
-            self.seen(server.node, failed.is_some(), product.delivered().then_some(first));
-            let ended = product.delivered() || failed.is_none() || self.is_over();
-            let why = failed.map(|error| error.code);
-            last = product;
-            if ended {
-                turns.judge(turn, Verdict::Served);
-                self.chose(&turns, turn);
-                return last;
-            }
-            turns.judge(turn, Verdict::Failed(reason(why)));
-            tracing::info!(node = server.node, part, code = ?why, "another node is asked");
-        }
-        last
-    }
-
     /// Whether nobody waits any more.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.reservation.recall.cancel.is_cancelled()
     }
 
-    fn seen(&self, node: u64, failed: bool, first: Option<Duration>) {
+    pub(super) fn seen(&self, node: u64, failed: bool, first: Option<Duration>) {
         let (health, now) = (&self.gateway.health, self.now_ms());
         match first {
             Some(first) => {
@@ -311,7 +187,7 @@ impl<'a> Dispatch<'a> {
     }
 
     /// Notes who has served a part, and who else could have.
-    fn chose(&self, turns: &Turns<'_>, turn: usize) {
+    pub(super) fn chose(&self, turns: &Turns<'_>, turn: usize) {
         let server = turns.servers[turn];
         let served = ServedBy { node: server.node, ask: server.ask };
         let dear = self.route.parts[turns.part].too_dear.iter().map(|(node, ask)| {
@@ -431,7 +307,7 @@ impl<'a> Dispatch<'a> {
     }
 }
 
-fn reason(code: Option<ErrorCode>) -> String {
+pub(super) fn reason(code: Option<ErrorCode>) -> String {
     let text = code.map_or("", ErrorCode::text);
     text.chars().take(REASON_BYTES_MAX).collect()
 }
@@ -440,12 +316,6 @@ fn misplaced() -> CallError {
     CallError::new(ErrorCode::BadGateway, "the serving node's evidence is for something else")
 }
 
-fn nothing_to_serve_with() -> CallError {
+pub(super) fn nothing_to_serve_with() -> CallError {
     CallError::new(ErrorCode::Unavailable, "nobody has anything to serve the capsule with")
-}
-
-/// Whether a failure of this node's engine is its own, so that another could do better.
-fn is_own_trouble(failure: Option<&CallError>) -> bool {
-    let own = [ErrorCode::EngineBusy, ErrorCode::EngineFailed, ErrorCode::BadGateway];
-    failure.is_some_and(|error| own.contains(&error.code))
 }

@@ -6,6 +6,7 @@
 //! [`REST_MS_MIN`] at first and twice as long each time up to [`REST_MS_MAX`]; then one call
 //! tries it. It knows no clock: the time is handed in, in milliseconds.
 
+use super::hedge::HEDGE_CALLS_MIN;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -55,15 +56,24 @@ pub struct Seen {
 pub struct Health(Mutex<BTreeMap<u64, Record>>);
 
 impl Record {
-    fn seen(&self, now_ms: u64) -> Seen {
+    fn counts(&self, now_ms: u64) -> impl Iterator<Item = Outcome> {
         let oldest = now_ms.saturating_sub(SEEN_MS_MAX);
-        let counts = || self.outcomes.iter().filter(|(at, _)| *at >= oldest);
-        let mut waits: Vec<u64> = counts().filter_map(|(_, outcome)| *outcome).collect();
+        self.outcomes.iter().filter(move |(at, _)| *at >= oldest).map(|(_, outcome)| *outcome)
+    }
+
+    /// What first pieces took of late, ascending.
+    fn waits(&self, now_ms: u64) -> Vec<u64> {
+        let mut waits: Vec<u64> = self.counts(now_ms).flatten().collect();
         waits.sort_unstable();
+        waits
+    }
+
+    fn seen(&self, now_ms: u64) -> Seen {
+        let waits = self.waits(now_ms);
         Seen {
             first_ms: waits.get(waits.len() / 2).copied(),
             succeeded: waits.len() as u64,
-            calls: counts().count() as u64,
+            calls: self.counts(now_ms).count() as u64,
             resting: self.rest.is_some_and(|(until, _)| now_ms < until || self.tried),
         }
     }
@@ -95,6 +105,16 @@ impl Health {
     #[must_use]
     pub fn seen(&self, node: u64, now_ms: u64) -> Seen {
         self.lock().get(&node).map(|record| record.seen(now_ms)).unwrap_or_default()
+    }
+
+    /// How long that percentile of a node's calls of late had to wait for their first piece,
+    /// milliseconds, if enough of them were seen.
+    #[must_use]
+    pub fn slow(&self, node: u64, percentile: u8, now_ms: u64) -> Option<u64> {
+        let records = self.lock();
+        let waits = records.get(&node)?.waits(now_ms);
+        let enough = waits.len() >= HEDGE_CALLS_MIN;
+        waits.get(waits.len() * usize::from(percentile) / 100).copied().filter(|_| enough)
     }
 
     /// A node is asked. After a rest the first who asks tries it for all.
@@ -149,6 +169,19 @@ mod tests {
         let calls = CALLS_SEEN as u64;
         let seen = Seen { first_ms: Some(5), succeeded: calls, calls, resting: false };
         assert_eq!(health.seen(1, 0), seen);
+    }
+
+    #[test]
+    fn a_percentile_needs_calls_that_went_well() {
+        let health = Health::default();
+        for wait in 1..HEDGE_CALLS_MIN as u64 {
+            health.well(1, wait, 0);
+        }
+        health.failed(1, 0);
+        assert_eq!(health.slow(1, 50, 0), None);
+        health.well(1, 20, 0);
+        assert_eq!((health.slow(1, 50, 0), health.slow(1, 99, 0)), (Some(11), Some(20)));
+        assert_eq!((health.slow(1, 50, SEEN_MS_MAX + 1), health.slow(2, 50, 0)), (None, None));
     }
 
     #[test]

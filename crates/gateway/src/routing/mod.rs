@@ -5,8 +5,13 @@
 
 mod dispatch;
 pub mod health;
+pub mod hedge;
+mod outlet;
+mod produce;
 pub mod rank;
 
 pub(crate) use dispatch::Dispatch;
 pub use health::{Health, Seen};
+pub(crate) use hedge::Hedging;
+pub(crate) use outlet::Outlet;
 pub use rank::{Offered, Ranked, rank};

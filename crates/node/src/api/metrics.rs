@@ -106,6 +106,7 @@ fn calls(registry: &mut Registry, app: &App) {
     let EntranceFigures { limit, in_hand, waiting, shed, late_us } = app.gate.entrance.figures();
     counter("calls_shed", "Calls refused for want of room, before they were read", shed);
     counter("calls_charged", "Calls charged", figures.charged);
+    counter("calls_hedged", "Calls for which a second node was asked", figures.hedged);
     counter("tokens_in", "Prompt tokens of charged calls", figures.tokens_in);
     counter("tokens_out", "Answer tokens of charged calls", figures.tokens_out);
     counter("price_nanocredits", "Price of charged calls, nano-credit", figures.price);

@@ -174,6 +174,7 @@ fn routing(known: &Known) -> Vec<PartRouting> {
             Verdict::Spare => ("spare", None),
             Verdict::TooDear => ("too_dear", None),
             Verdict::Resting => ("resting", None),
+            Verdict::Overtaken => ("overtaken", None),
         };
         RoutingCandidate {
             node: candidate.node.to_string(),

@@ -1,5 +1,5 @@
 //! `[gateway]` of `node.toml`: how many calls the node has in hand, how many an upstream gets at
-//! once, and how many of one payer wait for an engine.
+//! once, how many of one payer wait for an engine, and when a second node is asked.
 //!
 //! It deliberately knows no engine and no queue: what the numbers do is the gateway's.
 //!
@@ -9,6 +9,7 @@
 use ambar_gateway::QueueLimits;
 use ambar_gateway::entrance::IN_HAND_MAX;
 use ambar_gateway::flow::WAITING_MAX;
+use ambar_gateway::routing::hedge::HEDGE_PERCENTILES;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
@@ -28,14 +29,18 @@ pub struct Queues {
     /// Calls that the node has in hand, whatever its threads could do; further ones are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_at_once: Option<NonZeroU32>,
+    /// The percentile of a node's waits after which a second one is asked for the same answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge_percentile: Option<u8>,
 }
 
 /// Why `[gateway]` is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name} = {value} is too many: at most {max}")]
+#[error("{name} = {value} is not {min} to {max}")]
 pub struct QueuesError {
     name: &'static str,
     value: u32,
+    min: usize,
     max: usize,
 }
 
@@ -69,8 +74,18 @@ impl Queues {
         ];
         for (name, value, max) in limits {
             if let Some(value) = value.filter(|value| count(*value) > max) {
-                return Err(QueuesError { name, value: value.get(), max });
+                return Err(QueuesError { name, value: value.get(), min: 1, max });
             }
+        }
+        if let Some(percentile) = queues.hedge_percentile.filter(|p| !HEDGE_PERCENTILES.contains(p))
+        {
+            let (min, max) = (*HEDGE_PERCENTILES.start(), *HEDGE_PERCENTILES.end());
+            return Err(QueuesError {
+                name: "hedge_percentile",
+                value: percentile.into(),
+                min: min.into(),
+                max: max.into(),
+            });
         }
         Ok(queues)
     }
@@ -93,5 +108,17 @@ mod tests {
         assert_eq!(queues.in_hand(), IN_HAND_MAX);
         let queues = Queues { calls_at_once: NonZeroU32::new(4), ..Queues::default() };
         assert_eq!((queues.in_hand(), queues.limits()), (4, QueueLimits::default()));
+    }
+
+    #[test]
+    fn a_percentile_is_within_its_range() {
+        let read = |percentile| {
+            Queues::read(Some(Queues { hedge_percentile: Some(percentile), ..Queues::default() }))
+        };
+        assert_eq!(read(95).unwrap().hedge_percentile, Some(95));
+        for percentile in [0, 49, 100, 255] {
+            let error = read(percentile).unwrap_err().to_string();
+            assert_eq!(error, format!("hedge_percentile = {percentile} is not 50 to 99"));
+        }
     }
 }

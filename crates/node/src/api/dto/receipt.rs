@@ -90,7 +90,7 @@ pub struct RoutingCandidate {
     pub succeeded: u64,
     /// Of how many.
     pub calls: u64,
-    /// `served`, `failed`, `spare`, `too_dear` or `resting`.
+    /// `served`, `failed`, `overtaken`, `spare`, `too_dear` or `resting`.
     pub verdict: String,
     /// With which code it failed.
     pub code: Option<String>,
