@@ -274,7 +274,7 @@ mod tests {
         check("[engines]\nstream = 1", "stream");
         check("[gateway]\nupstream_calls = 0", "upstream_calls");
         check("[gateway]\nupstream_calls = 16385", "[gateway] upstream_calls = 16385 is not 1 to");
-        check("[gateway]\nwaiting_per_payer = 4097", "[gateway] waiting_per_payer = 4097 is too");
+        check("[gateway]\nwaiting_per_payer = 4097", "[gateway] waiting_per_payer = 4097 is not");
         check("[gateway]\nwaiting = 1", "waiting");
         check("[tls]\ncertificate = \"x\"", "[tls] certificate and key belong together");
         check("[tls]\nkeys = \"x\"", "keys");
