@@ -292,9 +292,10 @@ impl Entrance {
     /// Looks how late threads are, who has waited for too long, and who has room.
     fn look(&self, late: Duration, now: Instant) {
         let mut state = self.lock();
-        let gone = state.expire(now);
+        // Those who have waited since the last look are why the bound rises, and come in first.
         state.steer(late, self.0.most);
         let called = self.serve(&mut state);
+        let gone = state.expire(now);
         drop(state);
         drop(gone);
         tell(called);

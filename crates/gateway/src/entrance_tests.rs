@@ -127,6 +127,20 @@ fn the_bound_falls_while_threads_are_late_and_rises_while_somebody_waits() {
 }
 
 #[test]
+fn streams_that_are_silent_keep_nobody_out() {
+    let (entrance, mut permits) = full(IN_HAND_MAX);
+    // Fifty come just after a look, and again, and threads are never late.
+    while permits.len() < 2_000 {
+        let mut coming = [(); 50].map(|()| waits(&entrance, 0));
+        entrance.look(Duration::ZERO, Instant::now() + PATIENCE);
+        permits.extend(coming.iter_mut().map(|one| is_in(one).expect("there is room")));
+        let free = std::iter::from_fn(|| come(&entrance, 0).ok()).take(5_000);
+        permits.extend(free);
+    }
+    assert_eq!(entrance.figures().shed, 0);
+}
+
+#[test]
 fn one_long_moment_is_not_many() {
     let (entrance, _permits) = full(IN_HAND_MAX);
     entrance.look(Duration::from_secs(3600), Instant::now());
