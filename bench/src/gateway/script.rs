@@ -96,7 +96,8 @@ pub static MODELS: LazyLock<Bytes> = LazyLock::new(|| {
     json!({ "object": "list", "data": [model] }).to_string().into()
 });
 
-fn word(number: usize) -> String {
+/// A word of the answer.
+pub fn word(number: usize) -> String {
     format!("word{number} ")
 }
 
