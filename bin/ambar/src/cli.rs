@@ -1,8 +1,8 @@
 //! The command line: what can be asked of the binary, and which module answers.
 
 use crate::commands::{
-    account, call, capsule, cert, chain, channel, datanet, department, dispute, fetch, key,
-    license, network, offer, publish, receipt, royalty, show, start, status, terms, tx,
+    account, attribution, call, capsule, cert, chain, channel, datanet, department, dispute, fetch,
+    key, license, network, offer, publish, receipt, royalty, show, start, status, terms, tx,
 };
 use crate::connect;
 use crate::context::Context;
@@ -157,6 +157,13 @@ enum Command {
     Datanet(datanet::Command),
     /// Find whose records a text repeats word for word
     Trace(datanet::TraceArgs),
+    /// Whether calls paid those whom their questions and answers name
+    #[command(
+        after_help = "Example:\n  ambar attribution verify 3-17.receipt --datanet speeches \\\n    \
+            --records speeches/ --answer answer.txt"
+    )]
+    #[command(subcommand)]
+    Attribution(attribution::Command),
     /// Recompute every receipt and balance
     Audit(status::AuditArgs),
 }
@@ -250,6 +257,7 @@ impl Cli {
             Command::Tx(command) => tx::run(context, command).await,
             Command::Datanet(command) => datanet::run(context, command).await,
             Command::Trace(args) => datanet::trace(context, args).await,
+            Command::Attribution(command) => attribution::run(context, command).await,
             Command::Audit(args) => status::audit(context, args).await,
         }
     }

@@ -40,7 +40,7 @@ fn subjects(dispute: &Dispute) -> impl Iterator<Item = Subject> {
     let (channel, n) = dispute.receipt;
     let grant = match dispute.claim {
         Claim::Breach(grant) => Some(Subject::Grant(grant)),
-        Claim::Overstated(_) => None,
+        Claim::Overstated(_) | Claim::Misattributed(_) => None,
     };
     [Subject::Receipt(channel, n)].into_iter().chain(grant).chain(dispute.node.map(Subject::Node))
 }

@@ -3,7 +3,7 @@
 use ambar_base::{Amount, Cid, Digest, Encode, Height, Moment, Price, Weight};
 use ambar_ledger::Key;
 use ambar_ledger::object::{
-    Ancestor, Ancestry, Backing, Claim, Dispute, DisputeBook, DisputeState, Ruled,
+    Ancestor, Ancestry, Backing, Claim, Dispute, DisputeBook, DisputeState, Misattributed, Ruled,
 };
 use ambar_ledger::transaction::{
     OpenDispute, Operation, ResolveDispute, RevocationReason, RevokeGrantFor, Ruling,
@@ -32,6 +32,7 @@ pub fn operations(header: &BatchHeader, leaf: &Leaf, path: &[Digest]) -> Vec<Ope
     vec![
         open(Claim::Breach(0)),
         open(Claim::Overstated(0)),
+        open(Claim::Misattributed(Misattributed { line: 0, datanet: 0 })),
         resolve(Ruling::Upheld(Price(5))),
         resolve(Ruling::Dismissed),
         Operation::WithdrawDispute(0),

@@ -13,7 +13,7 @@ use crate::signer::{Signer, number};
 use crate::table::{Side, Table, pairs};
 use ambar_base::{Digest, ErrorCode, Price, codec};
 use ambar_ledger::Operation;
-use ambar_ledger::object::{Claim, DISPUTE_DAYS};
+use ambar_ledger::object::{Claim, DISPUTE_DAYS, Misattributed};
 use ambar_ledger::transaction::{OpenDispute, ResolveDispute, Ruling};
 use ambar_node::api::dto::{Dispute, Disputes, OperationView, Submitted};
 use ambar_node::client::DisputeQuery;
@@ -151,7 +151,7 @@ pub struct ResolveArgs {
     dispute: String,
     #[command(flatten)]
     ruling: Ruled,
-    /// What the node's bond pays back, in credits; without it, the whole line
+    /// What the node's bond pays, in credits; without it, the most that it may
     #[arg(long, value_name = "C", requires = "uphold")]
     refund: Option<Price>,
     /// Why, at most 512 bytes
@@ -201,11 +201,42 @@ async fn act(context: &Context, owner: &Owner, operation: Operation, done: &str)
 
 async fn open(context: &Context, args: &OpenArgs) -> Outcome {
     let signer = context.signer(args.owner.key.as_deref()).await?;
-    let evidence = digest(&args.evidence)?;
-    let record = claim(&signer, args, evidence).await?;
+    let case = Case {
+        receipt: &args.receipt,
+        line: args.line,
+        evidence: &args.evidence,
+        statement: &args.statement,
+        yes: args.yes,
+    };
+    let claimed = |grant| match args.claim.breach {
+        true => Claim::Breach(grant),
+        false => Claim::Overstated(args.line),
+    };
+    claim(context, &signer, &case, claimed).await
+}
+
+/// A claim that is to be made about a line of a receipt.
+pub(super) struct Case<'a> {
+    pub(super) receipt: &'a str,
+    pub(super) line: u64,
+    pub(super) evidence: &'a Path,
+    pub(super) statement: &'a str,
+    pub(super) yes: bool,
+}
+
+/// Says what is claimed and what it costs, and opens the dispute. `claimed` is told the grant of
+/// the line.
+pub(super) async fn claim(
+    context: &Context,
+    signer: &Signer,
+    case: &Case<'_>,
+    claimed: impl FnOnce(u64) -> Claim,
+) -> Outcome {
+    let evidence = digest(case.evidence)?;
+    let record = record(signer, case, evidence, claimed).await?;
     let deposit = signer.client().disputes(DisputeQuery::default()).await?.deposit;
-    context.note(&meaning(args, &record, &deposit));
-    if !args.yes {
+    context.note(&meaning(case.receipt, &record, &deposit));
+    if !case.yes {
         let help = "read what it means above and add --yes to open it";
         confirm("open this dispute?", "the dispute was not opened", help)?;
     }
@@ -226,18 +257,22 @@ fn digest(path: &Path) -> Outcome<Digest> {
 }
 
 /// The call as it settled, from its receipt.
-async fn claim(signer: &Signer, args: &OpenArgs, evidence: Digest) -> Outcome<OpenDispute> {
-    let file = signer.client().receipt_proof(&args.receipt).await?;
+async fn record(
+    signer: &Signer,
+    case: &Case<'_>,
+    evidence: Digest,
+    claimed: impl FnOnce(u64) -> Claim,
+) -> Outcome<OpenDispute> {
+    let file = signer.client().receipt_proof(case.receipt).await?;
     let document = open_receipt(&file).or_fail(ErrorCode::ReceiptInvalid)?.document;
     let batch: SignedBatch = codec::decode(&document.batch).or_fail(ErrorCode::ReceiptInvalid)?;
     let leaf: Leaf = codec::decode(&document.leaf).or_fail(ErrorCode::ReceiptInvalid)?;
-    let line = usize::try_from(args.line).ok().and_then(|at| leaf.lines.get(at));
+    let line = usize::try_from(case.line).ok().and_then(|at| leaf.lines.get(at));
     let none = || {
-        let message = format!("receipt {} has {} lines", args.receipt, leaf.lines.len());
+        let message = format!("receipt {} has {} lines", case.receipt, leaf.lines.len());
         Failure::input(message).helping("count them from 0")
     };
-    let grant = line.ok_or_else(none)?.grant;
-    let claim = if args.claim.breach { Claim::Breach(grant) } else { Claim::Overstated(args.line) };
+    let claim = claimed(line.ok_or_else(none)?.grant);
     Ok(OpenDispute {
         header: batch.header,
         leaf,
@@ -245,21 +280,24 @@ async fn claim(signer: &Signer, args: &OpenArgs, evidence: Digest) -> Outcome<Op
         path: document.place.path,
         claim,
         evidence,
-        statement: args.statement.clone(),
+        statement: case.statement.to_owned(),
     })
 }
 
 /// What is claimed and what it costs, before it is agreed to.
-fn meaning(args: &OpenArgs, record: &OpenDispute, deposit: &str) -> String {
+fn meaning(receipt: &str, record: &OpenDispute, deposit: &str) -> String {
     let about = match record.claim {
         Claim::Breach(grant) => format!(
             "that the licensee of grant {grant} declared something false or broke its terms"
         ),
         Claim::Overstated(line) => format!("that the counters of line {line} are too high"),
+        Claim::Misattributed(Misattributed { line, .. }) => {
+            format!("that the shares of line {line} are not those of its question and answer")
+        }
     };
     let purpose = record.leaf.purpose.clone().unwrap_or_else(|| "none declared".into());
     let rows = pairs(&[
-        ("receipt", args.receipt.clone()),
+        ("receipt", receipt.to_owned()),
         ("you claim", about),
         ("purpose", purpose),
         ("evidence", record.evidence.to_string()),
@@ -294,11 +332,14 @@ async fn show(context: &Context, args: &ShowArgs) -> Outcome {
 }
 
 fn describe(dispute: &Dispute) -> String {
-    let about = match (&dispute.grant, dispute.line) {
+    let mut about = match (&dispute.grant, dispute.line) {
         (Some(grant), _) => format!("{} of grant {grant}", dispute.claim),
         (None, Some(at)) => format!("{}, line {at}", dispute.claim),
         (None, None) => dispute.claim.clone(),
     };
+    if let Some(datanet) = &dispute.datanet {
+        about += &format!(", datanet {datanet}");
+    }
     let state = match dispute.closed {
         Some(height) => format!("{} in block {height}", dispute.state),
         None => format!("{}; can lapse from {}", dispute.state, dispute.lapses),
@@ -381,7 +422,7 @@ async fn council(context: &Context, owner: &Owner) -> Outcome<Signer> {
     }
 }
 
-/// What is paid back: what was said, or all that the line cost.
+/// What the bond pays: what was said, or the most that it may.
 async fn refund(signer: &Signer, args: &ResolveArgs) -> Outcome<Price> {
     match args.refund {
         Some(refund) => Ok(refund),

@@ -1,6 +1,7 @@
 //! One module per command, or per family of them.
 
 pub mod account;
+pub mod attribution;
 pub mod call;
 pub mod capsule;
 pub mod cert;

@@ -3,18 +3,20 @@
 //! What a caller declares and what a node counts cannot be checked by anybody who was not
 //! there. Whoever has evidence sets a deposit aside and claims it of a call that settled; the
 //! council decides. What was overstated is paid back out of the node's bond: what is pending is
-//! kept by account and height and knows no call, and may be spent before anybody decides.
+//! kept by account and height and knows no call, and may be spent before anybody decides. Shares
+//! that do not reproduce cost the bond, too.
 //!
 //! **Invariant**: the deposit of an open dispute lies with the reserved account of deposits,
-//! and nobody is paid back more than the line cost or the bond holds.
+//! and nobody is paid more than the dispute says or the bond holds.
 
 use super::grants::end;
 use super::nodes::check_council;
 use crate::execution::Party;
 use crate::key::Key;
 use crate::object::{
-    Balance, Batch, Claim, DISPUTE_TEXT_BYTES_MAX, Dispute, DisputeBook, DisputeState, Grant, Line,
-    Node, Parameters, Royalty, Ruled, Version, dispute_deposit, reserved,
+    AUDIT_ONE_IN, Balance, Batch, Claim, DISPUTE_TEXT_BYTES_MAX, Datanet, Dispute, DisputeBook,
+    DisputeState, Grant, Line, Misattributed, Node, Parameters, Royalty, Ruled, Version,
+    dispute_deposit, reserved,
 };
 use crate::postings;
 use crate::refusal::{Refusal, Stop};
@@ -56,6 +58,7 @@ pub(super) fn open(
     let accused = match claim {
         Claim::Breach(_) => breach(view, party, line)?,
         Claim::Overstated(_) => overstated(view, party, called, line)?,
+        Claim::Misattributed(claim) => misattributed(view, party, called, line, claim.datanet)?,
     };
     let deposit = dispute_deposit(&view.parameters()?).ok_or_else(Refusal::overflow)?;
     postings::transfer(view, party.account, reserved::DEPOSITS, deposit)?;
@@ -98,7 +101,9 @@ fn check_text(text: &str) -> Result<(), Refusal> {
 fn claimed_line(leaf: &Leaf, claim: Claim) -> Result<&CallLine, Refusal> {
     let line = match claim {
         Claim::Breach(grant) => leaf.lines.iter().find(|line| line.grant == grant),
-        Claim::Overstated(index) => usize::try_from(index).ok().and_then(|at| leaf.lines.get(at)),
+        Claim::Overstated(index) | Claim::Misattributed(Misattributed { line: index, .. }) => {
+            usize::try_from(index).ok().and_then(|at| leaf.lines.get(at))
+        }
     };
     let nothing = leaf.outcome == CallOutcome::Void;
     line.filter(|_| !nothing).ok_or_else(|| {
@@ -121,7 +126,7 @@ fn check_settled(view: &View<'_>, record: &OpenDispute) -> Result<(), Stop> {
     }
     let Parameters { settlement_window, challenge_window, .. } = view.parameters()?;
     let window = match claim {
-        Claim::Overstated(_) if challenge_window > 0 => challenge_window,
+        Claim::Overstated(_) | Claim::Misattributed(_) if challenge_window > 0 => challenge_window,
         _ => settlement_window,
     };
     let last = batch.height.after(window);
@@ -173,11 +178,37 @@ fn overstated(
     if grant.licensee != party.account {
         return refuse(ErrorCode::NotAuthorised, "what was counted is claimed by who paid");
     }
+    let price = line.royalty.checked_add(line.node_fee).ok_or_else(Refusal::overflow)?;
+    of_node(view, party, line, price)
+}
+
+/// Whom a call paid is for whoever paid to claim, and for those whom its shares are about, of the
+/// owner of the node that made them.
+fn misattributed(
+    view: &View<'_>,
+    party: &Party,
+    called: &CallLine,
+    line: &CallLine,
+    datanet: u64,
+) -> Result<Accused, Stop> {
+    view.require([Key::Datanet(datanet)])?;
+    let object: Datanet = view.named("datanet", datanet, &Key::Datanet(datanet))?;
+    let grant: Grant = view.named("grant", called.grant, &Key::Grant(called.grant))?;
+    let concerned = object.contributors.iter().chain([&object.treasury, &grant.licensee]);
+    if !concerned.into_iter().any(|account| *account == party.account) {
+        let message = "shares are claimed to be others by who paid, or who is in the datanet";
+        return refuse(ErrorCode::NotAuthorised, message);
+    }
+    let most = line.royalty.0.checked_mul(AUDIT_ONE_IN).ok_or_else(Refusal::overflow)?;
+    of_node(view, party, line, Price(most))
+}
+
+/// A claim about what a node did for a line.
+fn of_node(view: &View<'_>, party: &Party, line: &CallLine, price: Price) -> Result<Accused, Stop> {
     let node: Node = view.named("node", line.node, &Key::Node(line.node))?;
     if node.owner == party.account {
         return refuse(ErrorCode::TransactionInvalid, "nobody disputes their own node");
     }
-    let price = line.royalty.checked_add(line.node_fee).ok_or_else(Refusal::overflow)?;
     if price.is_zero() {
         return refuse(ErrorCode::TransactionInvalid, "the line cost nothing");
     }
@@ -204,7 +235,9 @@ pub(super) fn resolve(
         Ruling::Upheld(asked) => {
             match dispute.claim {
                 Claim::Breach(grant) => uphold_breach(view, grant, asked)?,
-                Claim::Overstated(_) => refund = pay_back(view, &dispute, asked)?,
+                Claim::Overstated(_) | Claim::Misattributed(_) => {
+                    refund = pay_back(view, &dispute, asked)?;
+                }
             }
             dispute.state = DisputeState::Upheld(Ruled { height, refund, reason });
             dispute.claimant
@@ -233,8 +266,7 @@ fn uphold_breach(view: &mut View<'_>, number: u64, asked: Price) -> Result<(), S
 /// Pays the claimant out of the node's bond: what was asked, or what the bond holds.
 fn pay_back(view: &mut View<'_>, dispute: &Dispute, asked: Price) -> Result<Amount, Stop> {
     if asked.is_zero() || asked > dispute.price {
-        let message =
-            format!("what is paid back is above zero and at most {}, the price", dispute.price);
+        let message = format!("what the bond pays is above zero and at most {}", dispute.price);
         return refuse(ErrorCode::TransactionInvalid, message);
     }
     let nobody = || Refusal::new(ErrorCode::LedgerCorrupt, "the dispute names no node");
@@ -290,7 +322,7 @@ fn open_dispute(view: &View<'_>, number: u64) -> Result<Dispute, Stop> {
     let balances = [dispute.claimant, dispute.accused].map(Key::Balance);
     let subject = match (dispute.claim, dispute.node) {
         (Claim::Breach(grant), _) => Some(Key::Grant(grant)),
-        (Claim::Overstated(_), node) => node.map(Key::Node),
+        (Claim::Overstated(_) | Claim::Misattributed(_), node) => node.map(Key::Node),
     };
     view.require(balances.into_iter().chain(subject))?;
     if dispute.is_open() {

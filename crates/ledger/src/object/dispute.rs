@@ -7,6 +7,10 @@ use ambar_base::{Amount, Cid, Digest, Domain, Encode, Height, Moment, Price, cho
 pub const DISPUTE_DEPOSITS: u64 = 1_000;
 /// Days of consensus time after which an open dispute can lapse.
 pub const DISPUTE_DAYS: u64 = 30;
+/// Of how many calls one is drawn for an audit of whom it paid, and so how many times what was
+/// shared a node can lose by one that does not reproduce: whoever cheats always loses, on average,
+/// what it gave away.
+pub const AUDIT_ONE_IN: u64 = 50;
 /// Longest statement of a claimant, and longest reason of the council, bytes.
 pub const DISPUTE_TEXT_BYTES_MAX: usize = 512;
 
@@ -18,6 +22,19 @@ choice! {
         Breach(u64) = 1,
         /// The counters of the line at this index are too high.
         Overstated(u64) = 2,
+        /// The shares of a line are not those that its question and answer give.
+        Misattributed(Misattributed) = 3,
+    }
+}
+
+record! {
+    /// Shares that do not reproduce.
+    #[derive(Copy, PartialOrd, Ord)]
+    pub struct Misattributed {
+        /// The index of the line.
+        pub line: u64,
+        /// The datanet whose contributors are concerned.
+        pub datanet: u64,
     }
 }
 
@@ -34,11 +51,12 @@ record! {
         pub claimant: u64,
         /// Whom it is claimed of: the licensee, or the owner of the node.
         pub accused: u64,
-        /// The node whose line it is, if counters are too high.
+        /// The node whose line it is, if counters are too high or shares are others.
         pub node: Option<u64>,
         /// The capsule version that was called.
         pub capsule: Cid,
-        /// What the line cost: no more is paid back.
+        /// The most that the node's bond pays: what the line cost, or [`AUDIT_ONE_IN`] times its
+        /// royalty.
         pub price: Price,
         /// The SHA-256 of the evidence.
         pub evidence: Digest,
@@ -115,6 +133,7 @@ impl Claim {
         match self {
             Self::Breach(_) => "breach",
             Self::Overstated(_) => "overstated",
+            Self::Misattributed(_) => "misattributed",
         }
     }
 }

@@ -6,7 +6,7 @@ use ambar_base::{
 };
 use ambar_ledger::Key;
 use ambar_ledger::object::{
-    Ancestor, Ancestry, Backing, Claim, Dispute, DisputeBook, DisputeState, Ruled,
+    Ancestor, Ancestry, Backing, Claim, Dispute, DisputeBook, DisputeState, Misattributed, Ruled,
 };
 use ambar_ledger::result::{DisputeClosed, DisputeOpened, OperationResult};
 use ambar_ledger::transaction::{
@@ -20,6 +20,8 @@ fn check<T: Encode + Decode + Debug + PartialEq>(value: &T, expect: &str) {
     assert_eq!(Digest::of(&bytes).to_string(), expect, "{value:?}");
     assert_eq!(codec::decode::<T>(&bytes).as_ref(), Ok(value));
 }
+
+const MISATTRIBUTED: Claim = Claim::Misattributed(Misattributed { line: 300, datanet: 301 });
 
 fn dispute(state: DisputeState) -> Dispute {
     Dispute {
@@ -83,6 +85,8 @@ fn objects() {
     for (state, expect) in states {
         check(&dispute(state), expect);
     }
+    let shares = Dispute { claim: MISATTRIBUTED, ..dispute(DisputeState::Open) };
+    check(&shares, "0e0a443914538710df18d9d4df6d32bc595961bb28cfe1138f8b90a05f4c6cdf");
     check(
         &DisputeBook { next: 300, open: 2 },
         "f2b25b205c150d457f266ab0d8b7f88e478bd60bdefa4f6db2cea6a847bd55d7",
@@ -92,9 +96,10 @@ fn objects() {
         Key::Backing(300),
         Key::Dispute(300),
         Key::Claim(Claim::Breach(7).digest((300, 7), 4)),
+        Key::Claim(MISATTRIBUTED.digest((300, 7), 4)),
         Key::DisputeBook,
     ];
-    check(&keys, "0d85ea562a35cc7dfed711a665ddf26b0b5f9ddc88bc0ad558f98ac0fe02dd70");
+    check(&keys, "9147beb488c8949db1816ece250d0ec239b26d0b3027f8e9d0cb6111c71ee425");
 }
 
 fn opened() -> Operation {

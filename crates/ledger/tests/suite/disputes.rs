@@ -14,18 +14,18 @@ use ambar_receipt::{BatchHeader, CallOutcome, Counter, Leaf};
 use proptest::prelude::*;
 
 /// A batch of calls of ben under a grant of ana's model, which the operator's node served.
-struct Case {
-    world: World,
+pub struct Case {
+    pub world: World,
     grant: u64,
-    node: u64,
+    pub node: u64,
     channel: u64,
     header: BatchHeader,
-    leaves: Vec<Leaf>,
+    pub leaves: Vec<Leaf>,
 }
 
 const CALLS: u64 = 5;
 
-fn case(revoke_if: &[Revocation]) -> Case {
+pub fn case(revoke_if: &[Revocation]) -> Case {
     case_in(World::new(), revoke_if)
 }
 
@@ -54,7 +54,7 @@ fn case_in(mut world: World, revoke_if: &[Revocation]) -> Case {
 }
 
 impl Case {
-    fn dispute(&self, index: usize, claim: Claim) -> OpenDispute {
+    pub fn dispute(&self, index: usize, claim: Claim) -> OpenDispute {
         let hashes = self.leaves.iter().map(Leaf::hash).collect();
         OpenDispute {
             header: self.header.clone(),
@@ -75,7 +75,7 @@ impl Case {
         self.dispute(index, Claim::Overstated(0))
     }
 
-    fn open(&mut self, who: &str, record: OpenDispute) -> Result<u64, Refusal> {
+    pub fn open(&mut self, who: &str, record: OpenDispute) -> Result<u64, Refusal> {
         match self.world.act(who, vec![Operation::OpenDispute(record)])?[..] {
             [OperationResult::Disputed(opened)] => Ok(opened.number),
             ref other => panic!("{other:?}"),
@@ -89,7 +89,7 @@ impl Case {
         }
     }
 
-    fn rule(&mut self, dispute: u64, ruling: Ruling) -> Result<DisputeClosed, Refusal> {
+    pub fn rule(&mut self, dispute: u64, ruling: Ruling) -> Result<DisputeClosed, Refusal> {
         self.close("faucet", resolve(dispute, ruling))
     }
 
@@ -98,15 +98,15 @@ impl Case {
         self.world.balance(deposits)
     }
 
-    fn object(&self, number: u64) -> Dispute {
+    pub fn object(&self, number: u64) -> Dispute {
         self.world.ledger.must("dispute", number, &Key::Dispute(number)).unwrap()
     }
 
-    fn book(&self) -> DisputeBook {
+    pub fn book(&self) -> DisputeBook {
         self.world.ledger.must("book", "", &Key::DisputeBook).unwrap()
     }
 
-    fn node(&self) -> Node {
+    pub fn node(&self) -> Node {
         self.world.ledger.must("node", self.node, &Key::Node(self.node)).unwrap()
     }
 
@@ -119,7 +119,7 @@ impl Case {
         line.royalty.checked_add(line.node_fee).unwrap()
     }
 
-    fn balance(&self, name: &str) -> Amount {
+    pub fn balance(&self, name: &str) -> Amount {
         self.world.balance(self.world.id(name))
     }
 }

@@ -22,6 +22,7 @@ mod graphs;
 mod leases;
 mod licensing;
 mod lineage;
+mod misattribution;
 mod offers;
 mod pools;
 mod pools_in_any_order;

@@ -5,7 +5,7 @@ use super::App;
 use super::dto::{Dispute, Disputes};
 use super::extract::Asked;
 use super::failure::{Answer, Failure};
-use super::views::{account_id, ledger, limit, named, number, time};
+use super::views::{account_id, ledger, limit, named, number, time, version};
 use ambar_gateway::ReceiptId;
 use ambar_gateway::view::LedgerView;
 use ambar_index::Subject;
@@ -108,11 +108,15 @@ fn dispute(
     number: u64,
     object: &object::Dispute,
 ) -> Result<Dispute, Failure> {
-    let (version, _) = view.version(&object.capsule)?;
-    let (_, capsule_name) = named(app, view, version)?;
-    let (grant, line) = match object.claim {
-        Claim::Breach(grant) => (Some(grant), None),
-        Claim::Overstated(line) => (None, Some(line)),
+    let (called, _) = view.version(&object.capsule)?;
+    let (_, capsule_name) = named(app, view, called)?;
+    let (grant, line, datanet) = match object.claim {
+        Claim::Breach(grant) => (Some(grant), None, None),
+        Claim::Overstated(line) => (None, Some(line), None),
+        Claim::Misattributed(claim) => {
+            let datanet = version(view, claim.datanet)?;
+            (None, Some(claim.line), Some(datanet.id))
+        }
     };
     let (closed, ruled) = match &object.state {
         DisputeState::Open => (None, None),
@@ -130,6 +134,7 @@ fn dispute(
         claim: object.claim.text().into(),
         grant: grant.map(|number| number.to_string()),
         line,
+        datanet: datanet.map(|id| id.to_string()),
         node: object.node.map(|number| number.to_string()),
         claimant: account_id(view, object.claimant)?.to_string(),
         accused: account_id(view, object.accused)?.to_string(),

@@ -14,19 +14,21 @@ pub struct Dispute {
     pub capsule: String,
     /// What people call it.
     pub capsule_name: String,
-    /// `breach` or `overstated`.
+    /// `breach`, `overstated` or `misattributed`.
     pub claim: String,
     /// The grant that was breached.
     pub grant: Option<String>,
-    /// The index of the line whose counters are too high.
+    /// The index of the line whose counters are too high, or whose shares are others.
     pub line: Option<u64>,
+    /// The datanet whose contributors have other shares.
+    pub datanet: Option<String>,
     /// The node that served that line.
     pub node: Option<String>,
     /// The account that claims it.
     pub claimant: String,
     /// The account that it is claimed of: the licensee, or the owner of the node.
     pub accused: String,
-    /// What the line cost, 9 decimals: no more is paid back.
+    /// The most that the node's bond pays, 9 decimals.
     pub price: String,
     /// The SHA-256 of the evidence, which the claimant shows.
     pub evidence: String,
