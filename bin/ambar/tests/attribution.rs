@@ -123,7 +123,10 @@ fn a_receipt_is_checked_with_the_records_and_a_false_one_is_claimed() {
         (text(&shown, "claim"), text(&shown, "datanet")),
         ("misattributed".into(), case.datanet.clone())
     );
-    let receipt = person.json(&["receipt", "show", &case.receipt, "--as", "app"]);
+    let receipt = until("a later block draws", || {
+        let receipt = person.json(&["receipt", "show", &case.receipt, "--as", "app"]);
+        receipt["audit"].is_boolean().then_some(receipt)
+    });
     let royalty = nano(&text(&receipt["lines"][0], "royalty"));
     assert_eq!(nano(&text(&shown, "price")), 50 * royalty, "{shown}");
     person.json(&["dispute", "resolve", &dispute, "--uphold", "--reason", "It does."]);

@@ -53,6 +53,8 @@ macro_rules! domains {
 domains! {
     /// The inception record of an account; its hash is the account id.
     Account = "account" / 1,
+    /// Whether a call is drawn for an audit.
+    Audit = "audit" / 1,
     /// The signature of an agent or of a channel's session key over a call.
     Authorisation = "authorisation" / 2,
     /// The gateway's signature over a batch header.

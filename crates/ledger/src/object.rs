@@ -12,8 +12,8 @@ mod volume;
 
 pub use department::{Budget, Department, Member, Role};
 pub use dispute::{
-    AUDIT_ONE_IN, Claim, DISPUTE_DAYS, DISPUTE_DEPOSITS, DISPUTE_TEXT_BYTES_MAX, Dispute,
-    DisputeBook, DisputeState, Misattributed, Ruled, dispute_deposit,
+    Claim, DISPUTE_DAYS, DISPUTE_DEPOSITS, DISPUTE_TEXT_BYTES_MAX, Dispute, DisputeBook,
+    DisputeState, Misattributed, Ruled, dispute_deposit,
 };
 pub use licensing::{Backing, Channel, Grant, Lease, QuotaCount, Revocation, Revocations};
 pub use lineage::{ANCESTORS_MAX, Ancestor, Ancestry};

@@ -7,6 +7,7 @@
 //!
 //! **Invariant**: the payouts of a leaf sum to its price exactly, whatever the counters.
 
+pub mod audit;
 pub mod batch;
 pub mod bill;
 pub mod checkpoint;

@@ -125,12 +125,18 @@ async fn show(context: &Context, args: &ShowArgs) -> Outcome {
 
 fn describe(receipt: &Receipt) -> String {
     let settled = receipt.settled.map_or("not yet".into(), |height| format!("in block {height}"));
+    let audit = match receipt.audit {
+        Some(true) => "drawn: check it with `ambar attribution verify`",
+        Some(false) => "not drawn",
+        None => "-",
+    };
     let head = pairs(&[
         ("receipt", receipt.id.clone()),
         ("payer", receipt.payer.clone()),
         ("time", receipt.time.clone()),
         ("outcome", receipt.outcome.clone()),
         ("settled", settled),
+        ("audit", audit.into()),
         ("work", format!("{} MU", receipt.mu)),
         ("price", format!("{} credits", receipt.price)),
     ]);

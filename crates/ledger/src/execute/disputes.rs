@@ -14,9 +14,9 @@ use super::nodes::check_council;
 use crate::execution::Party;
 use crate::key::Key;
 use crate::object::{
-    AUDIT_ONE_IN, Balance, Batch, Claim, DISPUTE_TEXT_BYTES_MAX, Datanet, Dispute, DisputeBook,
-    DisputeState, Grant, Line, Misattributed, Node, Parameters, Royalty, Ruled, Version,
-    dispute_deposit, reserved,
+    Balance, Batch, Claim, DISPUTE_TEXT_BYTES_MAX, Datanet, Dispute, DisputeBook, DisputeState,
+    Grant, Line, Misattributed, Node, Parameters, Royalty, Ruled, Version, dispute_deposit,
+    reserved,
 };
 use crate::postings;
 use crate::refusal::{Refusal, Stop};
@@ -25,6 +25,7 @@ use crate::transaction::{OpenDispute, ResolveDispute, Ruling};
 use crate::view::{View, stored_terms};
 use ambar_base::{Amount, Digest, Encode, ErrorCode, Price, tree};
 use ambar_licence::Revocation;
+use ambar_receipt::audit::AUDIT_ONE_IN;
 use ambar_receipt::{CallOutcome, Leaf, Line as CallLine};
 
 /// Whom a claim is of, and what it can cost them.

@@ -7,10 +7,6 @@ use ambar_base::{Amount, Cid, Digest, Domain, Encode, Height, Moment, Price, cho
 pub const DISPUTE_DEPOSITS: u64 = 1_000;
 /// Days of consensus time after which an open dispute can lapse.
 pub const DISPUTE_DAYS: u64 = 30;
-/// Of how many calls one is drawn for an audit of whom it paid, and so how many times what was
-/// shared a node can lose by one that does not reproduce: whoever cheats always loses, on average,
-/// what it gave away.
-pub const AUDIT_ONE_IN: u64 = 50;
 /// Longest statement of a claimant, and longest reason of the council, bytes.
 pub const DISPUTE_TEXT_BYTES_MAX: usize = 512;
 
@@ -55,7 +51,7 @@ record! {
         pub node: Option<u64>,
         /// The capsule version that was called.
         pub capsule: Cid,
-        /// The most that the node's bond pays: what the line cost, or [`AUDIT_ONE_IN`] times its
+        /// The most that the node's bond pays: what the line cost, or [`AUDIT_ONE_IN`](ambar_receipt::audit::AUDIT_ONE_IN) times its
         /// royalty.
         pub price: Price,
         /// The SHA-256 of the evidence.

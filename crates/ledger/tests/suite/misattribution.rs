@@ -4,9 +4,10 @@ use super::disputes::{Case, case};
 use crate::world::{dataset, terms};
 use ambar_base::{Amount, Cid, ErrorCode, Price};
 use ambar_capsule::{Contributor, ContributorTable};
-use ambar_ledger::object::{AUDIT_ONE_IN, Claim, Misattributed};
+use ambar_ledger::object::{Claim, Misattributed};
 use ambar_ledger::transaction::Ruling;
 use ambar_licence::Right;
+use ambar_receipt::audit::AUDIT_ONE_IN;
 
 /// The case with a datanet of ana's, to which cleo and somebody without a key have contributed.
 fn with_datanet() -> (Case, u64) {

@@ -17,6 +17,7 @@ use ambar_index::{Facts, Payout, ReceiptEntry, Subject, payouts};
 use ambar_ledger::Key;
 use ambar_ledger::object::Channel;
 use ambar_ledger::query::State as _;
+use ambar_receipt::audit::is_drawn;
 use ambar_receipt::{CallOutcome, Candidate, Leaf, Line, Routing, Verdict};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -157,10 +158,18 @@ pub(super) async fn one(
         price: leaf.price().unwrap_or_default().to_string(),
         mu: leaf.mu().unwrap_or_default().to_string(),
         settled: known.settled.as_ref().map(|entry| entry.height.0),
+        audit: drawn(&app, &known)?,
         payments: paid.collect::<Result<_, _>>()?,
         disputes: disputes::open(&app, &view, Subject::Receipt(leaf.channel, leaf.n))?,
         routing: routing(&known),
     }))
+}
+
+/// Whether it is drawn for an audit, as far as this node can say.
+fn drawn(app: &App, known: &Known) -> Result<Option<bool>, Failure> {
+    let Some(settled) = &known.settled else { return Ok(None) };
+    let after = app.consensus.block(settled.height.after(1))?;
+    Ok(after.map(|block| is_drawn(&block.finality.header.digest(), known.id)))
 }
 
 /// Why the nodes on the lines were chosen, as far as this node knows.

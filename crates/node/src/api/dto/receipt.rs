@@ -57,6 +57,9 @@ pub struct Receipt {
     pub mu: String,
     /// The block in which it settled; absent before that.
     pub settled: Option<u64>,
+    /// Whether it is drawn for an audit of whom it paid; absent until the block after the one in
+    /// which it settled, and where that is not kept.
+    pub audit: Option<bool>,
     /// Who was paid, once it settled. The amounts sum to the price.
     pub payments: Vec<Payment>,
     /// Open disputes about it.
