@@ -24,12 +24,51 @@ const FINDINGS_SHOWN_MAX: usize = 5;
 /// Longest path in the table, characters.
 const PATH_CHARS_MAX: usize = 48;
 
+/// What was found in a record.
+pub struct Looked {
+    /// With line and column, if a finding is at one place.
+    findings: Vec<(Finding, Option<(usize, usize)>)>,
+    pub verdict: Verdict,
+}
+
 /// A record and what was found in it.
 struct Record {
     path: String,
-    /// With line and column, if a finding is at one place.
-    findings: Vec<(Finding, Option<(usize, usize)>)>,
-    verdict: Verdict,
+    looked: Looked,
+}
+
+impl Looked {
+    /// What was found in these bytes.
+    pub fn at(bytes: &[u8], findings: Vec<Finding>, verdict: Verdict) -> Self {
+        let mut places = Places::new(bytes);
+        let place = |finding: Finding| (finding, finding.at().map(|at| places.of(at)));
+        Self { findings: findings.into_iter().map(place).collect(), verdict }
+    }
+
+    /// As scripts read it; `name` says what another record is called.
+    pub fn documents(&self, name: impl Fn(u32) -> String) -> Vec<Value> {
+        let document = |(finding, place): &(Finding, Option<(usize, usize)>)| {
+            json!({
+                "check": finding.check().text(),
+                "says": says(finding),
+                "of": finding.of().map(&name),
+                "byte": finding.at(),
+                "line": place.map(|(line, _)| line),
+                "column": place.map(|(_, column)| column),
+            })
+        };
+        self.findings.iter().map(document).collect()
+    }
+
+    /// Where each is, and what it says.
+    pub fn rows(&self, name: impl Fn(u32) -> String) -> Vec<[String; 2]> {
+        let row = |(finding, place): &(Finding, Option<(usize, usize)>)| {
+            let place = place.map(|(line, column)| format!("{line}:{column}"));
+            let of = finding.of().map(|of| format!(" {}", line(&name(of), PATH_CHARS_MAX)));
+            [place.unwrap_or("-".into()), says(finding) + &of.unwrap_or_default()]
+        };
+        self.findings.iter().map(row).collect()
+    }
 }
 
 /// All records of a directory.
@@ -65,17 +104,20 @@ impl Report {
     }
 
     fn count(&self, verdict: &str) -> usize {
-        self.records.iter().filter(|record| record.verdict.text() == verdict).count()
+        self.records.iter().filter(|record| record.looked.verdict.text() == verdict).count()
+    }
+
+    fn name(&self, number: u32) -> String {
+        self.records[number as usize].path.clone()
     }
 
     /// As scripts read it.
     pub fn document(&self) -> Value {
-        let records = self.records.iter().map(|record| {
-            let findings = record.findings.iter().map(|found| self.finding_document(found));
+        let records = self.records.iter().map(|Record { path, looked }| {
             json!({
-                "path": record.path,
-                "verdict": record.verdict.text(),
-                "findings": findings.collect::<Vec<_>>(),
+                "path": path,
+                "verdict": looked.verdict.text(),
+                "findings": looked.documents(|of| self.name(of)),
             })
         });
         json!({
@@ -88,33 +130,19 @@ impl Report {
         })
     }
 
-    fn finding_document(&self, (finding, place): &(Finding, Option<(usize, usize)>)) -> Value {
-        json!({
-            "check": finding.check().text(),
-            "says": says(finding),
-            "of": finding.of().map(|of| &self.records[of as usize].path),
-            "byte": finding.at(),
-            "line": place.map(|(line, _)| line),
-            "column": place.map(|(_, column)| column),
-        })
-    }
-
     /// As people read it: records with findings, then how many there are.
     pub fn text(&self) -> String {
         let columns =
             ["record", "verdict", "line:column", "finding"].map(|name| (name, Side::Left));
         let mut table = Table::new(&columns);
-        for record in &self.records {
-            let verdict = record.verdict.text();
-            let path = line(&record.path, PATH_CHARS_MAX);
-            for (finding, place) in record.findings.iter().take(FINDINGS_SHOWN_MAX) {
-                let place = place.map(|(line, column)| format!("{line}:{column}"));
-                let of = finding.of().map(|of| &self.records[of as usize].path);
-                let of = of.map(|of| format!(" {}", line(of, PATH_CHARS_MAX)));
-                let said = says(finding) + &of.unwrap_or_default();
-                table.row([path.clone(), verdict.into(), place.unwrap_or("-".into()), said]);
+        for Record { path, looked } in &self.records {
+            let verdict = looked.verdict.text();
+            let path = line(path, PATH_CHARS_MAX);
+            let rows = looked.rows(|of| self.name(of));
+            let more = rows.len().saturating_sub(FINDINGS_SHOWN_MAX);
+            for [place, said] in rows.into_iter().take(FINDINGS_SHOWN_MAX) {
+                table.row([path.clone(), verdict.into(), place, said]);
             }
-            let more = record.findings.len().saturating_sub(FINDINGS_SHOWN_MAX);
             if more > 0 {
                 let said = format!("{more} more; --json shows all");
                 table.row([path, verdict.into(), "-".into(), said]);
@@ -172,7 +200,10 @@ fn record(
         Ok(bytes) => bytes,
         Err(finding) => {
             let verdict = Verdict::of(&[finding], rules);
-            return Ok(Record { path, findings: vec![(finding, None)], verdict });
+            return Ok(Record {
+                path,
+                looked: Looked { findings: vec![(finding, None)], verdict },
+            });
         }
     };
     let assessed = assess(&bytes, rules, seen, whole);
@@ -182,10 +213,8 @@ fn record(
     {
         seen.add(number, print).or_fail(ErrorCode::LimitExceeded)?;
     }
-    let mut places = Places::new(&bytes);
-    let place = |finding: Finding| (finding, finding.at().map(|at| places.of(at)));
-    let findings = assessed.findings.into_iter().map(place).collect();
-    Ok(Record { path, findings, verdict: assessed.verdict })
+    let looked = Looked::at(&bytes, assessed.findings, assessed.verdict);
+    Ok(Record { path, looked })
 }
 
 /// A finding in words, without its place and the record that it names.

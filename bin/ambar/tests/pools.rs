@@ -224,3 +224,44 @@ fn contributors_change_the_rules_and_others_go_on_from_them() {
     }
     refused(&life.run(&["datanet", "show", "nothing"]), "there is no capsule nothing");
 }
+
+/// A copy in capitals has other bytes, so that the ledger takes it for another content.
+#[test]
+fn a_reviewer_is_told_what_a_record_is_a_copy_of() {
+    let life = Life::open();
+    let letter = "The keeper of the light wrote home each spring, when the boats came with oil \
+                  and flour, and told of birds, of wrecks, and of the long nights in between.\n";
+    let submit = |name: &str, said: &str, who: &str| {
+        life.datanet(&["join", "speeches"], who).json();
+        let file = life.market.write(name, said);
+        let submit = ["submit", "speeches", &file, "--licence", "CC0-1.0", "--source", "own"];
+        text(&life.datanet(&submit, who).json()["submissions"][0], "submission")
+    };
+    let first = submit("letter.txt", letter, "ben");
+    let look = |submission: &str| life.datanet(&["inspect", "speeches", submission], "app");
+    let alone = look(&first).json();
+    assert_eq!((&alone["standing"], &alone["verdict"]), (&0.into(), &"accept".into()), "{alone}");
+    life.review(&first, &["--accept"]);
+
+    let copy = submit("copy.txt", &letter.to_uppercase(), "cleo");
+    for _ in 0..2 {
+        // The second time from what the home has kept.
+        let copied = look(&copy).json();
+        assert_eq!((&copied["standing"], &copied["verdict"]), (&1.into(), &"reject".into()));
+        let of = copied["findings"].as_array().unwrap().iter().find_map(|one| one["of"].as_str());
+        assert_eq!(of, Some("0 letter.txt"), "{copied:#}");
+    }
+    let kept = fs::read_dir(life.market.home().join("pools")).unwrap().next().unwrap().unwrap();
+    fs::write(kept.path(), "damaged").unwrap();
+    assert_eq!(look(&copy).json()["verdict"], "reject");
+    let accept = life.datanet(&["review", "speeches", &copy, "--accept"], "app");
+    accept.failed(2, "document_invalid");
+    assert!(accept.err.contains("0 letter.txt") && accept.err.contains("--anyway"), "{accept:?}");
+    refused(&life.datanet(&["inspect", "speeches", &copy], "ben"), "not_authorised");
+    life.review(&copy, &["--accept", "--anyway"]);
+    assert_eq!(look(&copy).json()["standing"], 2);
+    // What is taken back is nobody's copy.
+    life.datanet(&["withdraw", "speeches", &first], "ben").json();
+    let left = look(&copy).json();
+    assert_eq!((&left["standing"], &left["verdict"]), (&1.into(), &"accept".into()), "{left:#}");
+}

@@ -1,6 +1,7 @@
 //! The part of `ambar datanet` that gathers records: pools, who belongs to them, how their rules
 //! change.
 
+mod inspect;
 mod records;
 mod show;
 
@@ -62,6 +63,14 @@ pub enum Command {
     /// Read a submitted record, as its contributor, reviewer or steward
     #[command(after_help = "Example:\n  ambar datanet read speeches 0 --as rita")]
     Read(records::ReadArgs),
+    /// Look for what speaks against a submitted record, also beside the records that stand
+    #[command(
+        long_about = "Look for what speaks against a submitted record: copies of what stands, \
+            boilerplate, filler, text that addresses a model, languages, personal data.\n\n\
+            The records that stand are read once; what is kept of them lies in your home.",
+        after_help = "Example:\n  ambar datanet inspect speeches 0 --as rita"
+    )]
+    Inspect(inspect::InspectArgs),
     /// Decide on a submitted record, as a reviewer
     #[command(
         override_usage = "ambar datanet review <POOL> <SUBMISSION> <--accept|--reject <REASON>>",
@@ -238,6 +247,7 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
         Command::Submit(args) => records::submit(context, args).await,
         Command::Submissions(args) => records::list(context, args).await,
         Command::Read(args) => records::read(context, args).await,
+        Command::Inspect(args) => inspect::inspect(context, args).await,
         Command::Review(args) => records::review(context, args).await,
         Command::Withdraw(args) => records::withdraw(context, args).await,
         Command::Snapshot(args) => records::snapshot(context, args).await,

@@ -1,5 +1,6 @@
 //! Records on their way into a pool, and out of it again.
 
+use super::inspect::look;
 use super::show::more;
 use super::{Owner, pool_of};
 use crate::context::Context;
@@ -98,6 +99,12 @@ pub struct ReviewArgs {
     submission: String,
     #[command(flatten)]
     said: Said,
+    /// The rules of quality that the pool names, a file [default: the program's]
+    #[arg(long, value_name = "FILE", conflicts_with = "reject")]
+    quality: Option<PathBuf>,
+    /// Accept what the rules of quality would refuse, too
+    #[arg(long, conflicts_with = "reject")]
+    anyway: bool,
     #[command(flatten)]
     owner: Owner,
 }
@@ -215,21 +222,7 @@ pub(super) async fn submit(context: &Context, args: &SubmitArgs) -> Outcome {
 
 /// Says what reviewers would find, and refuses what they would refuse: it would cost a deposit.
 async fn check(context: &Context, args: &SubmitArgs, pool: &Pool) -> Outcome {
-    let rules = match &args.quality {
-        None => Rules::default(),
-        Some(file) => {
-            let text = files::read_text(file, RULES_BYTES_MAX)?;
-            let named = pool.rules.quality.as_ref();
-            if named.is_some_and(|named| *named != Digest::of(text.as_bytes()).to_string()) {
-                let file = file.display();
-                return Err(Failure::input(format!("{file} is not the file that the pool names")));
-            }
-            text.parse()?
-        }
-    };
-    if args.quality.is_none() && pool.rules.quality.is_some() {
-        context.note("the pool has rules of quality of its own: name their file with --quality");
-    }
+    let rules = rules_of(context, pool, args.quality.as_deref())?;
     let report = quality::check(&args.path, rules).await?;
     if let Some(warning) = report.warning(&args.path) {
         context.note(&warning);
@@ -240,6 +233,24 @@ async fn check(context: &Context, args: &SubmitArgs, pool: &Pool) -> Outcome {
     report.conclude().map_err(|failure| {
         failure.helping("correct or leave out those records, or submit them with --anyway")
     })
+}
+
+/// The rules of quality that a pool names, from their file, or those of the program.
+pub(super) fn rules_of(context: &Context, pool: &Pool, file: Option<&Path>) -> Outcome<Rules> {
+    let named = pool.rules.quality.as_ref();
+    let Some(file) = file else {
+        if named.is_some() {
+            context
+                .note("the pool has rules of quality of its own: name their file with --quality");
+        }
+        return Ok(Rules::default());
+    };
+    let text = files::read_text(file, RULES_BYTES_MAX)?;
+    if named.is_some_and(|named| *named != Digest::of(text.as_bytes()).to_string()) {
+        let file = file.display();
+        return Err(Failure::input(format!("{file} is not the file that the pool names")));
+    }
+    Ok(text.parse()?)
 }
 
 async fn commit(signer: &Signer, pool: u64, entries: &[Entry]) -> Outcome<Vec<u64>> {
@@ -335,7 +346,7 @@ pub(super) async fn read(context: &Context, args: &ReadArgs) -> Outcome {
 }
 
 /// A record's content, compared with what the ledger says of it.
-async fn content(signer: &Signer, pool: &str, submission: &str) -> Outcome<Vec<u8>> {
+pub(super) async fn content(signer: &Signer, pool: &str, submission: &str) -> Outcome<Vec<u8>> {
     let at = number("submission", submission)?;
     let after = at.checked_sub(1).map(|before| before.to_string());
     let part = signer.client().submissions(pool, after.as_deref()).await?;
@@ -359,11 +370,18 @@ async fn fetched(signer: &Signer, pool: &str, submission: &str, root: &str) -> O
 
 pub(super) async fn review(context: &Context, args: &ReviewArgs) -> Outcome {
     let signer = context.signer(args.owner.key.as_deref()).await?;
-    let (pool, _) = pool_of(&signer, &args.pool).await?;
+    let (pool, found) = pool_of(&signer, &args.pool).await?;
     let submission = number("submission", &args.submission)?;
     let verdict = match &args.said.reject {
         Some(reason) => Verdict::Reject(reason.clone()),
-        None => Verdict::Accept,
+        None => {
+            if !args.anyway {
+                let rules = rules_of(context, &found, args.quality.as_deref())?;
+                let looked = look(context, &signer, &found, &args.submission, &rules).await?;
+                looked.conclude(context)?;
+            }
+            Verdict::Accept
+        }
     };
     let review = Operation::ReviewRecord(ReviewRecord { pool, submission, verdict });
     let submitted = signer.submit(vec![review]).await?;
@@ -421,7 +439,7 @@ pub(super) async fn snapshot(context: &Context, args: &SnapshotArgs) -> Outcome 
 }
 
 /// The records that stand, in the order of their submissions.
-async fn standing(signer: &Signer, pool: &str) -> Outcome<Vec<Submission>> {
+pub(super) async fn standing(signer: &Signer, pool: &str) -> Outcome<Vec<Submission>> {
     let (mut standing, mut after) = (Vec::new(), None);
     loop {
         let part = signer.client().submissions(pool, after.as_deref()).await?;
