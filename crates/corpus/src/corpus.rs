@@ -12,8 +12,8 @@ use crate::trace::{self, Place};
 use ambar_attribution::record::{self as leaves, RecordLeaf, chunks_tree};
 use ambar_attribution::span::OUTPUT_BYTES_MAX;
 use ambar_attribution::{
-    Evidence, Passage, RetrievalEvidence, RetrievalParameters, SpanEvidence, SpanParameters,
-    SpanProof,
+    CorpusModelEvidence, CorpusModelParameters, Evidence, Passage, RetrievalEvidence,
+    RetrievalParameters, SpanEvidence, SpanParameters, SpanProof,
 };
 use ambar_base::Digest;
 use ambar_base::tree::Tree;
@@ -270,6 +270,19 @@ impl Corpus {
         Together::of(vec![self])?.trace(output, digest, parameters)
     }
 
+    /// What the model over these records says of an answer: see [`Together::replay`].
+    ///
+    /// `digests` stand for question and answer in the evidence, as in [`Self::retrieve`].
+    pub fn replay(
+        &self,
+        texts: (&str, &[u8]),
+        digests: (Digest, Digest),
+        parameters: &CorpusModelParameters,
+    ) -> Result<CorpusModelEvidence, CorpusError> {
+        let mut evidence = Together::of(vec![self])?.replay(texts, digests, parameters)?;
+        Ok(evidence.pop().expect("there is evidence of each corpus"))
+    }
+
     /// The segments as they are searched.
     pub(crate) fn places(&self) -> Result<Vec<Place<'_>>, CorpusError> {
         let place = |part| Ok(Place { part, suffixes: part.segment.suffixes()? });
@@ -328,7 +341,9 @@ impl Corpus {
     }
 
     /// Whether searching this corpus for `text` (the question or the answer) gives exactly
-    /// `evidence`: what an auditor with the records asks.
+    /// `evidence`: what an auditor with the records asks. For the corpus model the text is the
+    /// question and the answer with a zero byte between them, and the corpus is all that the
+    /// model draws from.
     pub fn confirms(&self, evidence: &Evidence, text: &[u8]) -> Result<bool, CorpusError> {
         match evidence {
             Evidence::Retrieval(claimed) => {
@@ -337,6 +352,15 @@ impl Corpus {
             }
             Evidence::VerbatimSpan(claimed) => {
                 Ok(self.trace(text, claimed.output, &claimed.parameters)? == *claimed)
+            }
+            Evidence::CorpusModel(claimed) => {
+                let between = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+                let (prompt, output) = text.split_at(between);
+                let output = output.strip_prefix(&[0]).unwrap_or_default();
+                let prompt = &String::from_utf8_lossy(prompt);
+                let digests = (claimed.prompt, claimed.output);
+                let found = self.replay((prompt, output), digests, &claimed.parameters)?;
+                Ok(found == *claimed)
             }
         }
     }
