@@ -187,6 +187,9 @@ impl<'a> Language<'a> {
     ) -> Result<Self, CorpusError> {
         parameters.check()?;
         let (places, owners) = corpora.places()?;
+        for place in &places {
+            place.part.alive(place.suffixes.positions);
+        }
         Ok(Self { places, owners, parameters })
     }
 
