@@ -20,6 +20,7 @@ mod journal;
 mod ledger;
 mod load;
 mod machine;
+mod model;
 mod node;
 mod pace;
 mod plan;

@@ -1,6 +1,7 @@
-//! The corpus over the presidents: building, tracing answers, retrieving passages. Building
+//! The corpus over the presidents: building, tracing answers, retrieving passages, writing. Building
 //! is CPU time of the one thread used; searches are elapsed.
 
+use crate::model;
 use crate::plan::Plan;
 use crate::presidents;
 use crate::table::{Table, Target, percentile};
@@ -35,6 +36,10 @@ pub fn run(plan: &Plan) -> Result<Table> {
     let corpus = build(&mut table, &place.path().join("corpus"), &documents, plan.pick(5, 2))?;
     trace(&mut table, &corpus, &documents, plan.pick(5, 2))?;
     retrieve(&mut table, &corpus, &names, plan.pick(5, 2))?;
+    let mut random = Random(2);
+    let texts: Vec<_> = (0..ANSWERS).map(|_| answer(&documents, &mut random)).collect();
+    model::measure(&mut table, &corpus, &texts, plan.pick(5, 2))?;
+    model::copies(&mut table, &corpus, &texts)?;
     Ok(table)
 }
 

@@ -115,6 +115,7 @@ pub fn ask(
     let all = questions.rounds * questions.patterns.len();
     table.note(format!("{found} of {all} patterns stand there as whole words"));
     prove(table, &corpus, &questions.answers, &spans)?;
+    crate::model::measure(table, &corpus, &questions.answers, questions.rounds)?;
     let plain = |span: &ambar_attribution::Span| {
         (span.start as usize, span.end as usize, span.count as usize)
     };

@@ -1,6 +1,7 @@
 //! Evidence as a document: canonical bytes, an id of its own, and nothing accepted that
 //! no method gives.
 
+use crate::corpus_model::CorpusModelEvidence;
 use crate::method::{Attributor, Claim, Method};
 use crate::retrieval::RetrievalEvidence;
 use crate::span::SpanEvidence;
@@ -36,6 +37,8 @@ pub enum Evidence {
     Retrieval(RetrievalEvidence),
     /// Stretches of the answer found word for word.
     VerbatimSpan(SpanEvidence),
+    /// Words of the answer behind the words before them.
+    CorpusModel(CorpusModelEvidence),
 }
 
 impl Evidence {
@@ -57,6 +60,7 @@ impl Evidence {
         match self {
             Self::Retrieval(evidence) => evidence.check(),
             Self::VerbatimSpan(evidence) => evidence.check(),
+            Self::CorpusModel(evidence) => evidence.check(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Evidence {
         match self {
             Self::Retrieval(evidence) => evidence.corpus,
             Self::VerbatimSpan(evidence) => evidence.corpus,
+            Self::CorpusModel(evidence) => evidence.corpus,
         }
     }
 
@@ -79,6 +84,7 @@ impl Evidence {
         match self {
             Self::Retrieval(evidence) => evidence,
             Self::VerbatimSpan(evidence) => evidence,
+            Self::CorpusModel(evidence) => evidence,
         }
     }
 }
@@ -97,11 +103,14 @@ impl Attributor for Evidence {
 mod tests {
     use super::*;
     use crate::span::{OCCURRENCES_MAX, OUTPUT_BYTES_MAX, Occurrence, SPANS_MAX, Span};
-    use crate::{retrieval, span};
+    use crate::{corpus_model, retrieval, span};
 
-    fn samples() -> [Evidence; 2] {
-        let retrieval = Evidence::Retrieval(retrieval::tests::sample());
-        [retrieval, Evidence::VerbatimSpan(span::tests::sample())]
+    fn samples() -> [Evidence; 3] {
+        [
+            Evidence::Retrieval(retrieval::tests::sample()),
+            Evidence::VerbatimSpan(span::tests::sample()),
+            Evidence::CorpusModel(corpus_model::tests::sample()),
+        ]
     }
 
     #[test]
@@ -121,6 +130,7 @@ mod tests {
         let expect = [
             "8b517e066d57a4951431b95c2603f9794d63700b18582cb376be05ea3636c2d5",
             "ca3ccd2a4959391ce80b450cbb0ec3001a0108c182df993cda45ef8584673166",
+            "46ac785eaa5b7bfe1ef93982b5cad11952f79cbc8c95d3d6e2d9785e003031fb",
         ];
         assert_eq!(samples().map(|evidence| evidence.root().to_string()), expect);
     }
@@ -153,6 +163,22 @@ mod tests {
         };
         largest.spans = (0..SPANS_MAX).map(span).collect();
         let bytes = Evidence::VerbatimSpan(largest).encode();
+        assert!(Evidence::decode(&bytes).is_ok(), "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn the_largest_evidence_of_the_corpus_model_fits() {
+        use crate::corpus_model::{CONTRIBUTORS_MAX, STEPS_MAX, Step, TOKEN, Tally};
+        let Evidence::CorpusModel(mut largest) = samples()[2].clone() else { unreachable!() };
+        largest.corpus_bytes = u64::MAX;
+        let (context_count, word_count) = (u64::MAX, u64::MAX);
+        largest.steps =
+            vec![Step { context_words: 0, context_count, word_count }; STEPS_MAX as usize];
+        let last = u32::MAX - CONTRIBUTORS_MAX;
+        let tally = |i| Tally { contributor: last + i, credit: TOKEN };
+        largest.tallies = (0..CONTRIBUTORS_MAX).map(tally).collect();
+        (largest.unlisted, largest.elsewhere) = (TOKEN * 4_000, TOKEN * 96);
+        let bytes = Evidence::CorpusModel(largest).encode();
         assert!(Evidence::decode(&bytes).is_ok(), "{} bytes", bytes.len());
     }
 }

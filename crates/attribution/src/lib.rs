@@ -15,6 +15,7 @@
 //! **Invariant**: evidence, total weight, mix, call and datanet determine the shares to
 //! the last unit, whatever the order of the inputs.
 
+pub mod corpus_model;
 pub mod evidence;
 pub mod logarithm;
 pub mod method;
@@ -25,6 +26,7 @@ pub mod shares;
 pub mod span;
 pub mod verify;
 
+pub use corpus_model::{CorpusModelEvidence, CorpusModelParameters, Step, Tally};
 pub use evidence::{Evidence, EvidenceError};
 pub use method::{Attributor, Claim, Method};
 pub use proof::{Proven, SpanProof};

@@ -11,12 +11,15 @@ choice! {
         Retrieval = 1,
         /// Stretches of the answer that stand word for word in the corpus.
         VerbatimSpan = 2,
+        /// Words of the answer that follow in the corpus where a model that is the corpus would
+        /// take them from.
+        CorpusModel = 3,
     }
 }
 
 impl Method {
     /// Every method, ascending.
-    pub const ALL: &'static [Self] = &[Self::Retrieval, Self::VerbatimSpan];
+    pub const ALL: &'static [Self] = &[Self::Retrieval, Self::VerbatimSpan, Self::CorpusModel];
 
     /// The number used on the wire.
     #[must_use]
@@ -24,6 +27,7 @@ impl Method {
         match self {
             Self::Retrieval => 1,
             Self::VerbatimSpan => 2,
+            Self::CorpusModel => 3,
         }
     }
 
@@ -39,6 +43,7 @@ impl Method {
         match self {
             Self::Retrieval => "retrieval",
             Self::VerbatimSpan => "verbatim-span",
+            Self::CorpusModel => "corpus-model",
         }
     }
 
@@ -53,6 +58,11 @@ impl Method {
             Self::VerbatimSpan => {
                 "stretches of the answer stand word for word in records of this contributor: \
                  evidence of use, not of causal influence"
+            }
+            Self::CorpusModel => {
+                "words of the answer follow in records of this contributor on the words before \
+                 them: exactly where an answer of the corpus model was drawn from, of any other \
+                 answer evidence of use, not of causal influence"
             }
         }
     }
@@ -100,6 +110,7 @@ mod tests {
         };
         check(Method::Retrieval, 1, "retrieval");
         check(Method::VerbatimSpan, 2, "verbatim-span");
+        check(Method::CorpusModel, 3, "corpus-model");
         assert_eq!(Method::named("influence"), None);
         assert!(decode::<Method>(&[0]).is_err());
     }

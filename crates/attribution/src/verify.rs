@@ -167,6 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn changed_tallies_are_another_evidence() {
+        let mix = [(Method::CorpusModel, Weight::ONE)];
+        let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
+        let mut drawn = crate::corpus_model::tests::sample();
+        let honest = Evidence::CorpusModel(drawn.clone());
+        let claimed =
+            shares(Weight(1_000_001), &mix, std::slice::from_ref(&honest), call, datanet).unwrap();
+        let verified = |evidence: &Evidence| {
+            verify(&claimed, &[&evidence.encode()], Weight(1_000_001), &mix, call, datanet)
+        };
+        assert_eq!(verified(&honest), Ok(()));
+        // Credit moved between contributors: the sum holds, the root does not.
+        drawn.tallies[0].credit -= 9;
+        drawn.tallies[1].credit += 9;
+        let moved = Evidence::CorpusModel(drawn.clone());
+        assert!(matches!(verified(&moved), Err(VerifyError::Root { .. })));
+        drawn.tallies[1].credit += 1;
+        let more = verified(&Evidence::CorpusModel(drawn));
+        assert!(matches!(more, Err(VerifyError::Evidence(_))));
+    }
+
+    #[test]
     fn another_total_call_or_evidence_fails() {
         assert!(matches!(verified(&honest(), Weight(1_000_002)), Err(VerifyError::Weight { .. })));
         let nothing = verify(&honest(), &[], Weight(1), &MIX, Digest::ZERO, Cid::of(b"datanet"));

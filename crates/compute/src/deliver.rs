@@ -1,5 +1,5 @@
 //! Hands text to the listener and counts it; the one place where an engine
-//! that runs on tokio waits for a slow reader.
+//! that runs on tokio, of this crate or another, waits for a slow reader.
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -8,7 +8,7 @@ use crate::engine::{Event, Usage};
 
 /// Sends `text` unless it is empty, and counts its bytes once they are sent.
 /// False: nobody wants it, the job is cancelled.
-pub(crate) async fn deliver(
+pub async fn deliver(
     text: String,
     usage: &mut Usage,
     events: &mpsc::Sender<Event>,

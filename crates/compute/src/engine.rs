@@ -314,7 +314,7 @@ impl Count {
 /// What an engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineInfo {
-    /// `gguf`, `embed`, `upstream` or `null`.
+    /// `gguf`, `embed`, `upstream`, `corpus` or `null`.
     pub kind: &'static str,
     /// The model's own name, as its file or its server gives it.
     pub model: String,

@@ -136,6 +136,12 @@ pub enum Failure {
         /// What the library said.
         reason: String,
     },
+    /// The records that a model consists of are not all at hand.
+    #[error("the records that the model draws from are not here: {reason}")]
+    NoRecords {
+        /// Which, or where they are.
+        reason: String,
+    },
     /// The inference library failed while it worked.
     #[error("the inference library failed: {reason}")]
     Inference {

@@ -12,7 +12,7 @@
 //! the caller learns how much was produced up to then, and text that was sent
 //! is always whole UTF-8.
 
-mod deliver;
+pub mod deliver;
 pub mod embed;
 pub mod engine;
 pub mod error;
@@ -30,5 +30,5 @@ pub use engine::{
 };
 pub use error::{EngineError, Failure};
 pub use extras::{Extras, Piece};
-pub use spec::{EngineOptions, EngineSpec, SpecError};
+pub use spec::{CorpusOptions, EngineOptions, EngineSpec, SpecError};
 pub use vectors::{EmbedJob, Embeddings};

@@ -103,6 +103,15 @@ pub const UPSTREAM_FRAME_BYTES_MAX: usize = 1 << 20;
 /// Longest wait that an upstream may ask for, milliseconds.
 pub const UPSTREAM_RETRY_AFTER_MS_MAX: u64 = 600_000;
 
+/// Longest context of a language model that is records, in words, unless configured.
+pub const CORPUS_CONTEXT_WORDS_DEFAULT: u32 = 4;
+/// Longest context of a language model that is records, in words.
+pub const CORPUS_CONTEXT_WORDS_MAX: u32 = 16;
+/// How often a context must stand in the records, unless configured.
+pub const CORPUS_COUNT_DEFAULT: u32 = 2;
+/// Most often that a context may have to stand in the records.
+pub const CORPUS_COUNT_MAX: u32 = 1_000;
+
 /// Most words that the null engine answers with.
 pub const NULL_TOKENS_MAX: u32 = 1_000_000;
 /// Longest pause of the null engine before each word, in milliseconds.

@@ -12,8 +12,8 @@ use crate::trace::{self, Place};
 use ambar_attribution::record::{self as leaves, RecordLeaf, chunks_tree};
 use ambar_attribution::span::OUTPUT_BYTES_MAX;
 use ambar_attribution::{
-    Evidence, Passage, RetrievalEvidence, RetrievalParameters, SpanEvidence, SpanParameters,
-    SpanProof,
+    CorpusModelEvidence, CorpusModelParameters, Evidence, Passage, RetrievalEvidence,
+    RetrievalParameters, SpanEvidence, SpanParameters, SpanProof,
 };
 use ambar_base::Digest;
 use ambar_base::tree::Tree;
@@ -270,6 +270,19 @@ impl Corpus {
         Together::of(vec![self])?.trace(output, digest, parameters)
     }
 
+    /// What the model over these records says of an answer: see [`Together::replay`].
+    ///
+    /// `digests` stand for question and answer in the evidence, as in [`Self::retrieve`].
+    pub fn replay(
+        &self,
+        texts: (&str, &[u8]),
+        digests: (Digest, Digest),
+        parameters: &CorpusModelParameters,
+    ) -> Result<CorpusModelEvidence, CorpusError> {
+        let mut evidence = Together::of(vec![self])?.replay(texts, digests, parameters)?;
+        Ok(evidence.pop().expect("there is evidence of each corpus"))
+    }
+
     /// The segments as they are searched.
     pub(crate) fn places(&self) -> Result<Vec<Place<'_>>, CorpusError> {
         let place = |part| Ok(Place { part, suffixes: part.segment.suffixes()? });
@@ -327,19 +340,33 @@ impl Corpus {
         proof.ok_or(CorpusError::NoSuchSpan { document, offset, bytes })
     }
 
-    /// Whether searching this corpus for `text` (the question or the answer) gives exactly
-    /// `evidence`: what an auditor with the records asks.
-    pub fn confirms(&self, evidence: &Evidence, text: &[u8]) -> Result<bool, CorpusError> {
+    /// Whether searching this corpus for what was said gives exactly `evidence`: what an auditor
+    /// with the records asks. For the corpus model the corpus is all that the model draws from.
+    pub fn confirms(&self, evidence: &Evidence, said: Said<'_>) -> Result<bool, CorpusError> {
+        let Said { question, answer } = said;
         match evidence {
             Evidence::Retrieval(claimed) => {
-                let (found, _) = self.retrieve(text, claimed.query, &claimed.parameters)?;
-                Ok(found == *claimed)
+                let found = self.retrieve(question.as_bytes(), claimed.query, &claimed.parameters);
+                Ok(found?.0 == *claimed)
             }
             Evidence::VerbatimSpan(claimed) => {
-                Ok(self.trace(text, claimed.output, &claimed.parameters)? == *claimed)
+                Ok(self.trace(answer, claimed.output, &claimed.parameters)? == *claimed)
+            }
+            Evidence::CorpusModel(claimed) => {
+                let digests = (claimed.prompt, claimed.output);
+                Ok(self.replay((question, answer), digests, &claimed.parameters)? == *claimed)
             }
         }
     }
+}
+
+/// What was said in a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// What was asked last, or the text to continue.
+    pub question: &'a str,
+    /// The answer.
+    pub answer: &'a [u8],
 }
 
 pub(crate) fn check_length(

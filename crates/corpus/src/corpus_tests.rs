@@ -36,6 +36,10 @@ const WAR: &str = "The war with Mexico began upon the Rio Grande. Our army cross
 const BANK: &str = "The bank of the people failed. Every bank closed its doors on Monday.";
 const PEACE: &str = "Peace with Mexico was made at Guadalupe Hidalgo, and the army came home.";
 
+fn answered(answer: &str) -> Said<'_> {
+    Said { question: "", answer: answer.as_bytes() }
+}
+
 #[test]
 fn a_corpus_survives_its_builder() {
     let (directory, corpus) = built(&[WAR, BANK, PEACE]);
@@ -124,7 +128,7 @@ fn questions_find_their_passages() {
         assert!(texts.iter().zip(&found).all(|(text, d)| *text == [WAR, BANK, PEACE][*d as usize]));
         let evidence = Evidence::Retrieval(evidence);
         assert_eq!(Evidence::decode(&evidence.encode()).as_ref(), Ok(&evidence));
-        assert!(corpus.confirms(&evidence, query.as_bytes()).unwrap());
+        assert!(corpus.confirms(&evidence, Said { question: query, answer: b"" }).unwrap());
     };
     check("Why did the bank close?", &[1]);
     check("the war with Mexico", &[0, 2]);
@@ -156,7 +160,7 @@ fn spans_are_whole_words() {
             expect.iter().map(|(text, n, d)| (text.to_string(), *n, d.to_vec())).collect();
         assert_eq!(found, expect, "{output}");
         assert_eq!(evidence.check(), Ok(()));
-        assert!(corpus.confirms(&Evidence::VerbatimSpan(evidence), output.as_bytes()).unwrap());
+        assert!(corpus.confirms(&Evidence::VerbatimSpan(evidence), answered(output)).unwrap());
     };
     check("He said: our army crossed", &[("army crossed", 1, &[0])]);
     check("with Mexico", &[("with Mexico", 2, &[0, 2])]);
@@ -203,9 +207,9 @@ fn other_text_or_corpus_is_not_confirmed() {
     let (_two, other) = built(&[WAR, BANK, PEACE]);
     let evidence = corpus.trace(WAR.as_bytes(), Digest::ZERO, &SpanParameters::default()).unwrap();
     let evidence = Evidence::VerbatimSpan(evidence);
-    assert!(corpus.confirms(&evidence, WAR.as_bytes()).unwrap());
-    assert!(!corpus.confirms(&evidence, BANK.as_bytes()).unwrap());
-    assert!(!other.confirms(&evidence, WAR.as_bytes()).unwrap());
+    assert!(corpus.confirms(&evidence, answered(WAR)).unwrap());
+    assert!(!corpus.confirms(&evidence, answered(BANK)).unwrap());
+    assert!(!other.confirms(&evidence, answered(WAR)).unwrap());
 }
 
 #[test]

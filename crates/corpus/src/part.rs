@@ -1,9 +1,11 @@
 //! A segment as one corpus sees it: which of its documents live there, and as which.
 
+use crate::alive::Alive;
+use crate::integers::Integers;
 use crate::record::DocumentEntry;
 use crate::retrieve::PASSAGE_INTEGERS;
 use crate::segment::Segment;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Stands for no document of the corpus.
 pub const DEAD: u32 = u32::MAX;
@@ -16,6 +18,8 @@ pub struct Part {
     numbers: Vec<u32>,
     /// What lives, if not all does.
     thinned: Option<Thinned>,
+    /// Which suffixes are of what lives, if not all are, once somebody asks.
+    alive: OnceLock<Alive>,
 }
 
 /// What is left of a segment.
@@ -29,7 +33,7 @@ struct Thinned {
 impl Part {
     /// A segment whose documents have these numbers.
     pub fn new(segment: Arc<Segment>, numbers: Vec<u32>) -> Self {
-        let mut part = Self { segment, numbers, thinned: None };
+        let mut part = Self { segment, numbers, thinned: None, alive: OnceLock::new() };
         if part.numbers.contains(&DEAD) {
             part.thinned = Some(part.thin());
         }
@@ -55,6 +59,14 @@ impl Part {
         self.thinned.is_some()
     }
 
+    /// Which suffixes in this order are of live documents, unless all are. The first who asks
+    /// waits until each has been looked at.
+    pub fn alive(&self, suffixes: Integers<'_>) -> Option<&Alive> {
+        let lives = |index| self.live_at(suffixes.at(index)).is_some();
+        self.has_dead()
+            .then(|| self.alive.get_or_init(|| Alive::of((0..suffixes.len()).map(lives))))
+    }
+
     /// Whether a passage of the segment counts.
     pub fn passage_lives(&self, passage: u32) -> bool {
         self.thinned.as_ref().is_none_or(|thinned| thinned.passages[passage as usize])
@@ -71,10 +83,9 @@ impl Part {
     /// The document of the corpus that holds byte `at` of the segment's text, and the byte
     /// within it.
     pub fn live_at(&self, at: u32) -> Option<(u32, u32)> {
-        let starts = self.segment.starts();
-        let local = starts.partition_point(|start| *start <= at) - 1;
+        let (local, offset) = self.segment.document_at(at);
         let number = self.numbers[local];
-        (number != DEAD).then(|| (number, at - starts[local]))
+        (number != DEAD).then_some((number, offset))
     }
 
     /// The documents that live here: index in the corpus, index in the segment, entry.

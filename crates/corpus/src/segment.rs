@@ -42,7 +42,13 @@ pub struct Segment {
     entries: Vec<DocumentEntry>,
     /// First byte of each document in the text.
     starts: Vec<u32>,
+    /// The document that holds the first byte of each block of text.
+    blocks: Vec<u32>,
 }
+
+/// Bits of a place within a block of text: so few documents begin in one that finding the
+/// document of a place hardly searches.
+const BLOCK_BITS: u32 = 12;
 
 /// Where a file of a segment lies.
 fn path(directory: &Path, id: &Digest, kind: &Kind) -> PathBuf {
@@ -82,7 +88,8 @@ impl Segment {
         if Buckets::open(index.section(BUCKETS)).is_none() {
             return Err(CorpusError::damaged(index.path(), "section \"buckets\""));
         }
-        Ok(Self { records, index, entries, starts })
+        let blocks = blocks(&starts, records.section(TEXT).len());
+        Ok(Self { records, index, entries, starts, blocks })
     }
 
     /// Opens a segment whose index is made again if it is damaged, missing or of another
@@ -134,9 +141,13 @@ impl Segment {
         &self.entries
     }
 
-    /// Where each document starts in the text.
-    pub fn starts(&self) -> &[u32] {
-        &self.starts
+    /// The document that holds byte `at` of the text, and the byte within it.
+    pub fn document_at(&self, at: u32) -> (usize, u32) {
+        let block = (at >> BLOCK_BITS) as usize;
+        let first = self.blocks[block] as usize;
+        let last = self.blocks.get(block + 1).map_or(self.starts.len(), |next| *next as usize + 1);
+        let local = first + self.starts[first..last].partition_point(|start| *start <= at) - 1;
+        (local, at - self.starts[local])
     }
 
     /// The text of a document of this segment.
@@ -204,6 +215,15 @@ fn starts(entries: &[DocumentEntry], text_bytes: usize) -> Option<Vec<u32>> {
         at += u64::from(entry.bytes) + 1;
     }
     (at == text_bytes as u64).then_some(starts)
+}
+
+/// The document that holds the first byte of each block.
+fn blocks(starts: &[u32], text_bytes: usize) -> Vec<u32> {
+    let holds = |block: usize| {
+        let first = (block << BLOCK_BITS) as u64;
+        starts.partition_point(|start| u64::from(*start) <= first) as u32 - 1
+    };
+    (0..text_bytes.div_ceil(1 << BLOCK_BITS)).map(holds).collect()
 }
 
 fn write_index(

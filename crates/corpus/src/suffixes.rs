@@ -54,6 +54,11 @@ impl Matches {
     pub fn count(&self) -> usize {
         self.ranges.iter().map(|(low, high)| high - low).sum()
     }
+
+    /// Indices in the suffix array, ascending.
+    pub fn ranges(&self) -> &[(usize, usize)] {
+        &self.ranges
+    }
 }
 
 impl<'a> Suffixes<'a> {
@@ -130,6 +135,13 @@ impl<'a> Suffixes<'a> {
                 *range = (place(from), place(end));
             }
         }
+        Matches { ranges }
+    }
+
+    /// All suffixes: what stands behind no word at all.
+    pub fn everywhere(&self) -> Matches {
+        let mut ranges = SEPARATING.map(|_| (0, 0));
+        ranges[0] = (0, self.positions.len());
         Matches { ranges }
     }
 

@@ -64,6 +64,26 @@ impl<'a> Together<'a> {
         tree::root_of(self.corpora.iter().map(|corpus| corpus.root()).collect())
     }
 
+    /// The corpora in order.
+    pub(crate) fn corpora(&self) -> &[&'a Corpus] {
+        &self.corpora
+    }
+
+    /// Bytes of all records.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.corpora.iter().map(|corpus| corpus.text_bytes()).sum()
+    }
+
+    /// The segments as they are searched, and of which corpus each is.
+    pub(crate) fn places(&self) -> Result<(Vec<Place<'a>>, Vec<usize>), CorpusError> {
+        let (mut places, mut owners) = (Vec::new(), Vec::new());
+        for (index, corpus) in self.corpora.iter().enumerate() {
+            places.extend(corpus.places()?);
+            owners.resize(places.len(), index);
+        }
+        Ok((places, owners))
+    }
+
     /// As [`Corpus::trace`].
     pub fn trace(
         &self,
@@ -73,17 +93,13 @@ impl<'a> Together<'a> {
     ) -> Result<SpanEvidence, CorpusError> {
         parameters.check()?;
         check_length("answer", output, OUTPUT_BYTES_MAX as usize)?;
-        let (mut places, mut owners) = (Vec::new(), Vec::new());
-        for (index, corpus) in self.corpora.iter().enumerate() {
-            places.extend(corpus.places()?);
-            owners.resize(places.len(), index);
-        }
+        let (places, owners) = self.places()?;
         let found = trace::maximal(&places, output, parameters);
         let spans = trace::longest(found, parameters.spans_max)
             .into_iter()
             .map(|found| self.span(&places, &owners, &found, parameters.occurrences_max))
             .collect();
-        let corpus_bytes = self.corpora.iter().map(|corpus| corpus.text_bytes()).sum();
+        let corpus_bytes = self.text_bytes();
         let (corpus, output, parameters) = (self.root(), digest, *parameters);
         Ok(SpanEvidence { corpus, corpus_bytes, output, parameters, spans })
     }

@@ -63,6 +63,12 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = Word> + '_ {
     })
 }
 
+/// Number of words in a text.
+#[must_use]
+pub fn count(text: &str) -> u64 {
+    words(text.as_bytes()).count() as u64
+}
+
 /// The byte after the separating character at `at`: a symbol has up to two more bytes.
 fn character_end(text: &[u8], at: usize) -> usize {
     let more = if text[at] == SYMBOL_LEAD { 2 } else { 0 };

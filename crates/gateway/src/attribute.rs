@@ -9,7 +9,7 @@ use crate::routing::Dispatch;
 use crate::serving::{Offer, Serving};
 use crate::view::LedgerView;
 use ambar_attribution::span::{OUTPUT_BYTES_MAX, SpanParameters};
-use ambar_attribution::{Evidence, Method, SpanEvidence, shares};
+use ambar_attribution::{CorpusModelParameters, Evidence, Method, SpanEvidence, shares};
 use ambar_base::{Cid, Digest, Weight};
 use ambar_capsule::{Manifest, Party, SignedManifest};
 use ambar_corpus::Corpus;
@@ -36,16 +36,22 @@ pub struct Attribution<'a> {
     pub output: &'a str,
     /// What stands for the answer in the evidence.
     pub output_digest: Digest,
+    /// The last words that the model was given.
+    pub prompt: &'a str,
+    /// What stands for the question in the evidence.
+    pub prompt_digest: Digest,
+    /// How far a model that is records looks back: as the one that answered, if it is one.
+    pub model: CorpusModelParameters,
 }
 
-struct Datanet {
-    id: Cid,
-    records: Records,
+pub(crate) struct Datanet {
+    pub(crate) id: Cid,
+    pub(crate) records: Records,
     methods: Vec<(Method, Weight)>,
 }
 
 /// Where the records are.
-enum Records {
+pub(crate) enum Records {
     /// With whoever serves a part of the route.
     OnRoute(usize),
     /// Here.
@@ -54,6 +60,13 @@ enum Records {
 
 /// What was quoted of each datanet, looked up once.
 type Quoted = BTreeMap<u64, Option<SpanEvidence>>;
+
+impl Datanet {
+    /// Whether it pays by a method.
+    pub(crate) fn uses(&self, method: Method) -> bool {
+        self.methods.iter().any(|(used, _)| *used == method)
+    }
+}
 
 impl Attribution<'_> {
     /// Puts the shares into the lines; the documents behind them.
@@ -64,11 +77,18 @@ impl Attribution<'_> {
     ) -> Vec<Vec<u8>> {
         let (mut documents, mut quoted) = (Vec::new(), Quoted::new());
         for (part, line) in self.parts.iter().zip(lines) {
-            for (party, weight) in part.version.plan.entries() {
-                let Party::Datanet(number) = party else { continue };
-                let Some(datanet) = self.datanet(number) else { continue };
-                self.quote(dispatch, number, &datanet, &mut quoted).await;
-                let evidence = self.evidence(part, number, &datanet, &quoted);
+            let datanet = |(party, weight)| match party {
+                Party::Datanet(number) => Some((number, weight, self.datanet(number)?)),
+                _ => None,
+            };
+            let datanets: Vec<_> = part.version.plan.entries().filter_map(datanet).collect();
+            let pool: Vec<_> = datanets.iter().map(|(number, _, net)| (*number, net)).collect();
+            let mut drawn = self.drawn(dispatch, &pool).await;
+            for (number, weight, datanet) in &datanets {
+                let (number, weight) = (*number, *weight);
+                self.quote(dispatch, number, datanet, &mut quoted).await;
+                let mut evidence = self.evidence(part, number, datanet, &quoted);
+                evidence.extend(drawn.remove(&number).map(Evidence::CorpusModel));
                 let divided = shares(weight, &datanet.methods, &evidence, self.call, datanet.id);
                 let Ok(divided) = divided else { continue };
                 for piece in evidence {
@@ -126,8 +146,7 @@ impl Attribution<'_> {
         datanet: &Datanet,
         quoted: &mut Quoted,
     ) {
-        let pays = datanet.methods.iter().any(|(used, _)| *used == Method::VerbatimSpan);
-        if !pays || quoted.contains_key(&number) {
+        if !datanet.uses(Method::VerbatimSpan) || quoted.contains_key(&number) {
             return;
         }
         let (output, digest) = (cut(self.output, OUTPUT_BYTES_MAX as usize), self.output_digest);
@@ -149,11 +168,10 @@ impl Attribution<'_> {
         datanet: &Datanet,
         quoted: &Quoted,
     ) -> Vec<Evidence> {
-        let uses = |method| datanet.methods.iter().any(|(used, _)| *used == method);
         let mut evidence = Vec::new();
         if let Some(retrieved) = self.retrieved.filter(|_| part.number == number)
             && self.parts[retrieved.part].number == number
-            && uses(Method::Retrieval)
+            && datanet.uses(Method::Retrieval)
         {
             evidence.push(Evidence::Retrieval(retrieved.evidence.clone()));
         }
@@ -164,7 +182,7 @@ impl Attribution<'_> {
 }
 
 /// The longest start of a text that is not longer than `bytes_max`.
-fn cut(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     if text.len() <= bytes_max {
         return text;
     }

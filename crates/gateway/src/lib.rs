@@ -23,6 +23,7 @@ pub mod compose;
 pub mod counted;
 mod desk;
 pub mod dialect;
+mod drawn;
 mod enter;
 pub mod entrance;
 pub mod errand;

@@ -4,7 +4,7 @@
 use crate::answers::{AnswerBody, Sealer};
 use crate::attribute::Attribution;
 use crate::call::{CallError, CallEvent, Job, ReceiptId, Summary};
-use crate::compose::{Retrieved, Work};
+use crate::compose::{Retrieved, Work, question};
 use crate::counted::{Counted, check, counted};
 use crate::flow::{Place, Priority};
 use crate::gateway::Inner;
@@ -14,11 +14,14 @@ use crate::record::{Answer, Metered, Record};
 use crate::reservation::Reservation;
 use crate::route::Route;
 use crate::routing::Dispatch;
+use crate::serving::Offer;
 use crate::telemetry::{self, CallSpan, Stage};
 use crate::transcript::{Product, Transcript};
 use crate::view::LedgerView;
+use ambar_attribution::CorpusModelParameters;
 use ambar_base::{Digest, Encode, ErrorCode, Price};
 use ambar_compute::{Finish, Usage};
+use ambar_corpus::last_words;
 use ambar_licence::{DecisionRecord, Purpose, Territory};
 use ambar_receipt::{CountCheck, Counter, Counters, Details, Leaf, Voucher, opening};
 use std::pin::Pin;
@@ -231,6 +234,7 @@ impl Running {
         // The very bytes that the receipt hashes, so that whoever opens them finds the same.
         let said = if product.vectors.is_empty() { &output[..] } else { &[] };
         let said = String::from_utf8_lossy(said);
+        let prompt = self.asked(retrieved);
         let attribution = Attribution {
             view: &self.view,
             serving: &gateway.serving,
@@ -239,6 +243,9 @@ impl Running {
             retrieved,
             output: &said,
             output_digest: details.output,
+            prompt: last_words(&prompt),
+            prompt_digest: details.input,
+            model: self.drawing(),
         };
         let mut lines = meter::lines(&self.route, &dispatch.served(), &counters)?;
         let (_, network_fee) = meter::price(&self.route, &lines)?;
@@ -269,6 +276,26 @@ impl Running {
             capsule: self.route.parts[0].id.clone(),
             answer: self.answer(product, &counters),
         })
+    }
+
+    /// What the model was to go on from.
+    fn asked(&self, retrieved: Option<&Retrieved>) -> String {
+        match &self.job {
+            Job::Generate(options) => {
+                question(&self.work.prompt(&options.prompt, retrieved)).to_owned()
+            }
+            Job::Embed(_) => String::new(),
+        }
+    }
+
+    /// How the model that answers looks back in records, if it is here and is records; otherwise
+    /// how such a model looks back unless told.
+    fn drawing(&self) -> CorpusModelParameters {
+        let offer = self.work.model().and_then(|part| self.route.parts[part].here());
+        match offer {
+            Some(Offer::Engine(supply)) => supply.records().unwrap_or_default(),
+            _ => CorpusModelParameters::default(),
+        }
     }
 
     fn answer(&self, product: &Product, counters: &[Counters]) -> Answer {

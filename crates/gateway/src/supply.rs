@@ -5,6 +5,7 @@
 //! passthrough can let an engine work for free, because it does not compile.
 
 use crate::flow::{Turnstile, WAITING_PER_PAYER_DEFAULT};
+use ambar_attribution::CorpusModelParameters;
 use ambar_compute::{
     Count, EmbedJob, Engine, EngineError, EngineInfo, Failure, GenerateJob, Prompt,
 };
@@ -42,6 +43,7 @@ impl Default for QueueLimits {
 pub struct Supply {
     engine: Arc<dyn Engine>,
     turnstile: Turnstile,
+    records: Option<CorpusModelParameters>,
 }
 
 /// That somebody answers for what an engine is about to use.
@@ -61,10 +63,23 @@ impl Supply {
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, limits: QueueLimits) -> Self {
         let slots = match engine.describe().kind {
-            "gguf" | "embed" => SLOTS_HERE,
+            "gguf" | "embed" | "corpus" => SLOTS_HERE,
             _ => limits.upstream_calls,
         };
-        Self { engine, turnstile: Turnstile::new(slots, limits.waiting_per_payer) }
+        let turnstile = Turnstile::new(slots, limits.waiting_per_payer);
+        Self { engine, turnstile, records: None }
+    }
+
+    /// The same of an engine that is the records of the datasets that its capsule is built on.
+    #[must_use]
+    pub fn drawing(self, parameters: CorpusModelParameters) -> Self {
+        Self { records: Some(parameters), ..self }
+    }
+
+    /// How the engine looks back in records, if it is records.
+    #[must_use]
+    pub fn records(&self) -> Option<CorpusModelParameters> {
+        self.records
     }
 
     /// The queue before the engine.

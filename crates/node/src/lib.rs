@@ -15,6 +15,7 @@ pub mod chain_file;
 pub mod client;
 pub mod config;
 pub mod contributors;
+mod corpus_engine;
 mod custody;
 pub mod disk;
 mod endpoint;

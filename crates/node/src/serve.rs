@@ -2,6 +2,7 @@
 
 use crate::config::Served;
 use crate::contributors::{ContributorsError, ContributorsFile};
+use crate::corpus_engine::{self, CorpusEngine};
 use crate::custody::{Custody, CustodyError};
 use crate::engine_keys::{EngineKeyError, EngineKeys};
 use crate::error::NodeError;
@@ -10,10 +11,10 @@ use crate::home::{Home, private_directory, write_private};
 use crate::progress::{Busy, Gauge, Phase};
 use ambar_base::{AccountId, Cid, Coded, Digest, ErrorCode};
 use ambar_capsule::sealing::{OpenFileError, SealedContentError, VersionKey, open_file};
-use ambar_capsule::{Kind, Manifest, SignedManifest};
+use ambar_capsule::{Kind, Manifest, Party, SignedManifest};
 use ambar_compute::upstream::Secret;
-use ambar_compute::{EngineOptions, EngineSpec, Failure};
-use ambar_corpus::{Corpus, CorpusError, Listed, Progress, Stage};
+use ambar_compute::{CorpusOptions, EngineOptions, EngineSpec, Failure};
+use ambar_corpus::{CORPORA_MAX, Corpus, CorpusError, Listed, Progress, Stage};
 use ambar_gateway::view::LedgerView;
 use ambar_gateway::{Offer, Serving, Supply};
 use ambar_ledger::Key;
@@ -107,7 +108,7 @@ pub(crate) struct Kitchen<'a> {
     pub home: &'a Home,
     pub custody: &'a Custody,
     pub store: &'a Store,
-    pub serving: &'a Serving,
+    pub serving: &'a Arc<Serving>,
     pub view: LedgerView,
     pub gauge: &'a Gauge,
     /// How embedded models are run.
@@ -133,7 +134,10 @@ impl Kitchen<'_> {
     /// Serves everything that the configuration names. What cannot be served is logged and
     /// left out: the node starts without it.
     pub fn serve_all(&self, served: &BTreeMap<Cid, Served>) {
-        for (version, served) in served {
+        // Records first: there are models that are records.
+        let records = |(_, served): &(&Cid, &Served)| matches!(served, Served::Datanet);
+        let (first, then): (Vec<_>, Vec<_>) = served.iter().partition(records);
+        for (version, served) in first.into_iter().chain(then) {
             if let Err(error) = self.serve(version, served) {
                 tracing::error!(%version, %served, %error, "not served");
             }
@@ -158,7 +162,7 @@ impl Kitchen<'_> {
         let manifest = manifest(&self.view, number)?;
         let (offer, records) = match (manifest.kind(), served) {
             (Kind::Model, Served::Engine(spec)) => {
-                (self.engine((version, &manifest), spec, key)?, None)
+                (self.engine((version, number, &manifest), spec, key)?, None)
             }
             (Kind::Dataset, Served::Datanet) => {
                 let corpus = self.corpus(version, number, &manifest, &busy)?;
@@ -183,10 +187,14 @@ impl Kitchen<'_> {
     /// the model's own tokenizer if that is among the capsule's files.
     fn engine(
         &self,
-        (version, manifest): (&Cid, &Manifest),
+        (version, number, manifest): (&Cid, u64, &Manifest),
         spec: &EngineSpec,
         key: Option<&str>,
     ) -> Result<Offer, ServeError> {
+        if let EngineSpec::Corpus(options) = spec {
+            key.map_or(Ok(()), |key| EngineKeys::check(spec, key))?;
+            return self.records(number, *options);
+        }
         let mut options = self.engines.clone();
         if matches!(spec, EngineSpec::Upstream { .. }) {
             options.bearer = match key {
@@ -203,6 +211,29 @@ impl Kitchen<'_> {
             EngineKeys::of(self.home).keep(version, spec, key)?;
         }
         Ok(Offer::Engine(Supply::new(engine, self.serving.limits())))
+    }
+
+    /// The model that is the records of the datasets that a version is built on, all of which
+    /// are served here.
+    fn records(&self, number: u64, options: CorpusOptions) -> Result<Offer, ServeError> {
+        let version: Version = self.view.must("version", number, &Key::Version(number))?;
+        let mut datasets = Vec::new();
+        for (party, _) in version.plan.entries() {
+            if let Party::Datanet(number) = party {
+                let dataset: Version = self.view.must("version", number, &Key::Version(number))?;
+                datasets.push(dataset.id);
+            }
+        }
+        if !(1..=CORPORA_MAX).contains(&datasets.len()) {
+            return Err(ServeError::Kind(
+                "a model that is records is built on 1 to 16 datasets: name them with --from",
+            ));
+        }
+        let parameters = corpus_engine::parameters(options);
+        let engine = CorpusEngine::new(self.serving, datasets, parameters);
+        engine.corpora()?;
+        let supply = Supply::new(Arc::new(engine), self.serving.limits());
+        Ok(Offer::Engine(supply.drawing(parameters)))
     }
 
     /// The tokenizer among a model's files, as a file of its own. A capsule that has none, or

@@ -2,7 +2,7 @@
 
 use super::{key, world};
 use crate::wire::{
-    Done, Embed, Errand, Failed, Frame, Generate, Retrieve, Retrieved, SignRequest, Trace,
+    Done, Embed, Errand, Failed, Frame, Generate, Replay, Retrieve, Retrieved, SignRequest, Trace,
     WirePiece, Work,
 };
 use ambar_base::{Digest, Encode, Height, Moment, NetworkId, Price, SecretKey, tree};
@@ -67,6 +67,14 @@ pub fn works() -> Vec<Work> {
             context_bytes_max: 4_096,
         }),
         Work::Trace(Trace { output: b"he said".to_vec(), digest: Digest([6; 32]) }),
+        Work::Replay(Replay {
+            prompt: "what he".into(),
+            output: b" said".to_vec(),
+            prompt_digest: Digest([5; 32]),
+            output_digest: Digest([6; 32]),
+            context_words_max: 4,
+            count_min: 2,
+        }),
     ]
 }
 

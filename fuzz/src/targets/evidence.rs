@@ -1,8 +1,11 @@
 //! Evidence behind shares: whatever is accepted divides exactly.
 
 use crate::{Reach, Target, promise};
+use ambar_attribution::corpus_model::TOKEN;
 use ambar_attribution::evidence::EVIDENCE_BYTES_MAX;
-use ambar_attribution::{Attributor, Evidence, shares};
+use ambar_attribution::{
+    Attributor, CorpusModelEvidence, CorpusModelParameters, Evidence, Step, Tally, shares,
+};
 use ambar_base::weight::CLAIM_MAX;
 use ambar_base::{Cid, Digest, Weight, weight};
 use ambar_receipt::verify::fixture;
@@ -12,7 +15,29 @@ pub(super) const TARGET: Target = Target { name: "evidence", seeds, attempt };
 const WHOLE: Weight = Weight(900_000_001);
 
 fn seeds() -> Vec<Vec<u8>> {
-    fixture::evidence().iter().map(Evidence::encode).collect()
+    fixture::evidence().iter().chain([&drawn()]).map(Evidence::encode).collect()
+}
+
+/// Two words of the corpus model, the second of which nobody has.
+fn drawn() -> Evidence {
+    let step = |context_words, context_count, word_count| Step {
+        context_words,
+        context_count,
+        word_count,
+    };
+    let tally = |contributor, credit| Tally { contributor, credit };
+    Evidence::CorpusModel(CorpusModelEvidence {
+        corpus: Digest::of(b"corpus"),
+        together: Digest::of(b"together"),
+        corpus_bytes: 1 << 20,
+        prompt: Digest::of(b"prompt"),
+        output: Digest::of(b"output"),
+        parameters: CorpusModelParameters::default(),
+        steps: vec![step(1, 9, 3), step(2, 3, 0)],
+        tallies: vec![tally(2, TOKEN / 2), tally(5, TOKEN / 4)],
+        unlisted: 0,
+        elsewhere: TOKEN / 4,
+    })
 }
 
 fn attempt(input: &[u8]) -> Reach {

@@ -15,7 +15,7 @@ use crate::table::{Side, Table};
 use crate::trust::Trust;
 use ambar_attribution::{Evidence, Method, SpanEvidence, SpanParameters};
 use ambar_base::{Digest, ErrorCode, codec};
-use ambar_corpus::{Corpus, Document};
+use ambar_corpus::{Corpus, Document, Said};
 use ambar_ledger::object::{Claim, Misattributed};
 use ambar_node::api::dto::Datanet;
 use ambar_node::client::Client;
@@ -288,7 +288,7 @@ async fn whose(client: &Client, datanet: &Datanet, declared: &ContributorsFile) 
 struct Texts {
     /// As the file says, and without the line break at its end.
     answers: Vec<Vec<u8>>,
-    question: Option<Vec<u8>>,
+    question: Option<String>,
 }
 
 impl Texts {
@@ -296,11 +296,9 @@ impl Texts {
         let answer = files::read(&args.answer, TEXT_BYTES_MAX)?;
         let shorter = answer.strip_suffix(b"\n").map(<[u8]>::to_vec);
         let question = args.question.as_deref();
-        let question = question.map(|file| files::read(file, TEXT_BYTES_MAX)).transpose()?;
-        let question = question.map(|text| match text.strip_suffix(b"\n") {
-            Some(shorter) => shorter.to_vec(),
-            None => text,
-        });
+        let question = question.map(|file| files::read_text(file, TEXT_BYTES_MAX)).transpose()?;
+        let question =
+            question.map(|text| text.strip_suffix('\n').map(str::to_owned).unwrap_or(text));
         Ok(Self { answers: [answer].into_iter().chain(shorter).collect(), question })
     }
 
@@ -329,10 +327,17 @@ impl Texts {
         let Some(question) = &self.question else {
             return Ok(Verdict::Unchecked("it takes the question"));
         };
-        if corpus.confirms(evidence, question)? {
-            return Ok(Verdict::Same("the same was found".into()));
+        for answer in &self.answers {
+            if corpus.confirms(evidence, Said { question, answer })? {
+                return Ok(Verdict::Same("the same was found".into()));
+            }
         }
-        Ok(Verdict::Differs("the question finds other passages in these records".into()))
+        match evidence {
+            Evidence::CorpusModel(evidence) if evidence.elsewhere > 0 => {
+                Ok(Verdict::Unchecked("the words were drawn from other datanets besides"))
+            }
+            _ => Ok(Verdict::Differs("these records say something else".into())),
+        }
     }
 
     fn spans(&self, corpus: &Corpus, claimed: Option<&SpanEvidence>) -> Outcome<Verdict> {

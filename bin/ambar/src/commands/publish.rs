@@ -9,6 +9,7 @@ use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
 use crate::quality;
 use crate::signer::Signer;
+use ambar_attribution::Method;
 use ambar_base::{Cid, Weight};
 use ambar_capsule::Kind;
 use ambar_capsule::manifest::Parent;
@@ -28,6 +29,8 @@ Examples:
   ambar publish cases/ --kind dataset --name Cases --terms cases.toml --sealed
   ambar publish card.md --kind model --name Big --terms model.toml \\
       --engine upstream:http://127.0.0.1:8000/v1#big --engine-key key.txt
+  ambar publish card.md --kind model --name Echo --terms model.toml \\
+      --engine corpus --from bafyrei…data=20%
   ambar publish ask/ --kind prompt --name Ask --terms ask.toml \\
       --uses bafyrei…model --uses bafyrei…data
 
@@ -70,8 +73,14 @@ pub struct PublishArgs {
     /// The part of a dataset's royalty that goes to its contributors
     #[arg(long, value_name = "SHARE", default_value = "90%")]
     contributors_share: Weight,
-    /// What the node serves a model with: gguf:PATH, embed:DIR, upstream:URL[#model] or
-    /// null; without it, a model that is files here is served from them
+    /// How much a method of attribution counts for a dataset: retrieval, verbatim-span or
+    /// corpus-model; may be repeated, and all must sum to 100%. Without it the first two count
+    /// a half each
+    #[arg(long = "method", value_name = "NAME=WEIGHT", value_parser = method)]
+    methods: Vec<(Method, Weight)>,
+    /// What the node serves a model with: gguf:PATH, embed:DIR, upstream:URL[#model], corpus
+    /// (the records of the datasets that it is built on) or null; without it, a model that is
+    /// files here is served from them
     #[arg(long, value_name = "SPEC")]
     engine: Option<EngineSpec>,
     #[command(flatten)]
@@ -124,6 +133,15 @@ fn parent(text: &str) -> Result<Parent, String> {
     Ok(Parent { share, version })
 }
 
+fn method(text: &str) -> Result<(Method, Weight), String> {
+    let (name, weight) =
+        text.split_once('=').ok_or("expected NAME=WEIGHT, such as retrieval=50%")?;
+    let names = || Method::ALL.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
+    let method = Method::named(name).ok_or_else(|| format!("`{name}` is none of {}", names()))?;
+    let weight = weight.parse().map_err(|error: ambar_base::weight::WeightError| error.to_string());
+    Ok((method, weight?))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape that clap asks for")]
 fn component(text: &str) -> Result<Used, String> {
     Ok(match text.split_once('=') {
@@ -144,6 +162,7 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         parents: args.parents.clone(),
         uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),
         contributors_share: args.contributors_share,
+        methods: args.methods.clone(),
         engine: args.engine.clone(),
         sealed: args.sealed,
         key_node: args.key_node.clone(),

@@ -119,6 +119,7 @@ impl Stall<'_> {
             parents: Vec::new(),
             uses: uses.iter().map(|id| (None, id.clone())).collect(),
             contributors_share: CONTRIBUTORS_SHARE,
+            methods: Vec::new(),
             engine: None,
             sealed: false,
             key_node: None,

@@ -17,6 +17,7 @@ use crate::interrupt;
 use crate::progress::{Progress, look};
 use crate::sealed;
 use crate::signer::{Signer, number, version_of};
+use ambar_attribution::Method;
 use ambar_base::{Cid, ErrorCode, PublicKey, Weight};
 use ambar_capsule::body::DatasetBody;
 use ambar_capsule::manifest::{Component, DatanetDeclaration, Parent, RoyaltyDeclaration};
@@ -59,6 +60,8 @@ pub struct Request {
     pub uses: Vec<(Option<String>, String)>,
     /// The part of a dataset's royalty that goes to its contributors.
     pub contributors_share: Weight,
+    /// How much each method of attribution counts for a dataset; nothing: the usual mix.
+    pub methods: Vec<(Method, Weight)>,
     /// What a model is served with.
     pub engine: Option<EngineSpec>,
     /// Whether only holders of a key read its files.
@@ -85,6 +88,10 @@ pub async fn publish(
     progress: &Progress,
 ) -> Outcome<Published> {
     interrupt::advise("nothing was published");
+    if matches!(request.engine, Some(EngineSpec::Corpus(_))) && request.parents.is_empty() {
+        return Err(Failure::input("a model that is records is built on datasets")
+            .helping("name them with --from ID=SHARE"));
+    }
     let derives = lineage::derives(signer, &request.terms, &request.parents).await?;
     let files = tree::files(&request.path)?;
     let key = request.sealed.then(sealed::draw).transpose()?;
@@ -228,7 +235,7 @@ impl Draft {
             creator: holder,
             datanet: self.contributors.as_ref().map(|table| DatanetDeclaration {
                 contributors: Cid::of(&table.encode()),
-                methods: methods(),
+                methods: methods(&request.methods),
                 share: request.contributors_share,
                 treasury: holder,
             }),
@@ -248,10 +255,15 @@ impl Draft {
     }
 }
 
-/// Both methods of attribution, each deciding a half.
-fn methods() -> Vec<(u16, Weight)> {
+/// How much each method of attribution counts, ascending: as was said, or a half for what is
+/// retrieved and for what is quoted.
+fn methods(said: &[(Method, Weight)]) -> Vec<(u16, Weight)> {
     let half = Weight(Weight::ONE.0 / 2);
-    ambar_attribution::Method::ALL.iter().map(|method| (u16::from(method.number()), half)).collect()
+    let standard = [(Method::Retrieval, half), (Method::VerbatimSpan, half)];
+    let mix = if said.is_empty() { &standard } else { said };
+    let mut mix: Vec<_> = mix.iter().map(|(m, weight)| (u16::from(m.number()), *weight)).collect();
+    mix.sort_unstable();
+    mix
 }
 
 fn prompt_text(files: &[SourceFile]) -> Outcome<String> {

@@ -28,7 +28,9 @@ pub fn body(files: &[SourceFile], engine: Option<&EngineSpec>) -> Outcome<ModelB
         return embedding(config.map(|file| file.path.as_path()));
     }
     match engine {
-        Some(EngineSpec::Upstream { .. } | EngineSpec::Null(_)) => Ok(service()),
+        Some(EngineSpec::Upstream { .. } | EngineSpec::Corpus(_) | EngineSpec::Null(_)) => {
+            Ok(service())
+        }
         _ => {
             Err(Failure::new(ErrorCode::ModelUnsupported, "no .gguf or .safetensors file is there")
                 .helping("publish the weights, or a model card with --engine upstream:URL"))

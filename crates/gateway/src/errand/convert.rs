@@ -3,8 +3,9 @@
 //! **Invariant**: whatever is sent comes back as it was; words that say no job and no piece are
 //! none, and become nothing.
 
-use super::wire::{Done, Embed, Generate, WirePiece};
+use super::wire::{Done, Embed, Generate, Replay, WirePiece};
 use crate::record::Answer;
+use ambar_attribution::CorpusModelParameters;
 use ambar_compute::{EmbedJob, Extras, Finish, GenerateJob, Message, Piece, Prompt, Role, Usage};
 use serde_json::{Map, Value};
 
@@ -78,6 +79,15 @@ impl Generate {
             extras: Extras { messages, fields, hints },
             ..GenerateJob::greedy(prompt, 1)
         })
+    }
+}
+
+impl Replay {
+    /// How far the model looks back.
+    #[must_use]
+    pub fn parameters(&self) -> CorpusModelParameters {
+        let Self { context_words_max, count_min, .. } = *self;
+        CorpusModelParameters { context_words_max, count_min }
     }
 }
 

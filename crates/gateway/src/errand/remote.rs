@@ -5,7 +5,7 @@
 //! has counted itself, so that it signs them.
 
 use super::wire::{
-    Cancel, Done, Embed, Errand, Failed, Frame, Frames, Generate, Retrieve, Trace, Work,
+    Cancel, Done, Embed, Errand, Failed, Frame, Frames, Generate, Replay, Retrieve, Trace, Work,
 };
 use super::{CANCEL_PATH, WORK_PATH};
 use crate::answers::AnswerBody;
@@ -186,7 +186,16 @@ impl Remote<'_> {
 
     /// Lets the node look for what an answer quotes.
     pub(crate) async fn trace(&self, output: Vec<u8>, digest: Digest) -> Result<Evidence, Trouble> {
-        let mut reading = self.ask(Work::Trace(Trace { output, digest })).await?;
+        self.evidence(Work::Trace(Trace { output, digest })).await
+    }
+
+    /// Lets the node look for where the words of an answer follow in its records.
+    pub(crate) async fn replay(&self, asked: Replay) -> Result<Evidence, Trouble> {
+        self.evidence(Work::Replay(asked)).await
+    }
+
+    async fn evidence(&self, work: Work) -> Result<Evidence, Trouble> {
+        let mut reading = self.ask(work).await?;
         match reading.next().await? {
             Frame::Traced(evidence) => {
                 Ok(Evidence::decode(&evidence).map_err(|error| broken(error.to_string()))?)

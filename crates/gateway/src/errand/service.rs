@@ -243,7 +243,7 @@ impl Errands {
     fn enter(&self, call: &OneCall, work: &Work) -> Result<CancellationToken, CallError> {
         let place = place(call);
         let kept = self.0.log.get(place).map_err(|error| CallError::of(&error))?;
-        if kept.is_some() != matches!(work, Work::Trace(_)) {
+        if kept.is_some() != matches!(work, Work::Trace(_) | Work::Replay(_)) {
             return refuse(ErrorCode::IdempotencyConflict, "the line was served, or was not yet");
         }
         let mut under_way = self.lock();

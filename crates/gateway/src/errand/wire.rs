@@ -40,6 +40,8 @@ choice! {
         Retrieve(Retrieve) = 3,
         /// Find what an answer quotes.
         Trace(Trace) = 4,
+        /// Find where the words of an answer follow in the records.
+        Replay(Replay) = 5,
     }
 }
 
@@ -107,6 +109,24 @@ record! {
     }
 }
 
+record! {
+    /// What is read again as a model that is the records would have written it.
+    pub struct Replay {
+        /// The last words of what was asked.
+        pub prompt: String,
+        /// The answer.
+        pub output: Vec<u8>,
+        /// What stands for what was asked in the evidence.
+        pub prompt_digest: Digest,
+        /// What stands for the answer.
+        pub output_digest: Digest,
+        /// Longest context, words.
+        pub context_words_max: u32,
+        /// How often a context must stand in the records.
+        pub count_min: u32,
+    }
+}
+
 choice! {
     /// A piece of the answer.
     pub enum Frame {
@@ -120,7 +140,7 @@ choice! {
         Vectors(Vec<Vec<u8>>) = 4,
         /// Evidence of a retrieval, and the passages.
         Retrieved(Retrieved) = 5,
-        /// Evidence of a trace.
+        /// Evidence of a trace or replay.
         Traced(Vec<u8>) = 6,
         /// The work is over, and durable here.
         Done(Done) = 7,

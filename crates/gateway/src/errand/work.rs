@@ -3,7 +3,7 @@
 
 use super::served::Served;
 use super::service::Admitted;
-use super::wire::{Done, Failed, Frame, Retrieve, Retrieved, Trace, WirePiece, Work};
+use super::wire::{Done, Failed, Frame, Replay, Retrieve, Retrieved, Trace, WirePiece, Work};
 use crate::answers::AnswerBody;
 use crate::call::{CallError, CallEvent};
 use crate::counted::{Counted, counted};
@@ -73,6 +73,7 @@ impl Admitted {
                 self.retrieve(corpus, asked, frames).await
             }
             (Work::Trace(asked), Some(Offer::Datanet(corpus))) => trace(corpus, asked).await,
+            (Work::Replay(asked), Some(Offer::Datanet(corpus))) => replay(corpus, asked).await,
             _ => refuse(ErrorCode::Unavailable, "this node has nothing to do that work with"),
         };
         if let Some(task) = impatient {
@@ -245,4 +246,16 @@ async fn trace(corpus: Arc<Corpus>, asked: Trace) -> Result<Frame, CallError> {
         .map_err(|_| CallError::new(ErrorCode::EngineFailed, "the search for quotations failed"))?;
     let evidence = traced.map_err(|error| CallError::of(&error))?;
     Ok(Frame::Traced(Evidence::VerbatimSpan(evidence).encode()))
+}
+
+async fn replay(corpus: Arc<Corpus>, asked: Replay) -> Result<Frame, CallError> {
+    let replayed = tokio::task::spawn_blocking(move || {
+        let digests = (asked.prompt_digest, asked.output_digest);
+        corpus.replay((&asked.prompt, &asked.output), digests, &asked.parameters())
+    });
+    let replayed = replayed
+        .await
+        .map_err(|_| CallError::new(ErrorCode::EngineFailed, "the answer was not read again"))?;
+    let evidence = replayed.map_err(|error| CallError::of(&error))?;
+    Ok(Frame::Traced(Evidence::CorpusModel(evidence).encode()))
 }

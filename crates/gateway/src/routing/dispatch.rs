@@ -5,7 +5,7 @@ use super::rank::{Offered, Ranked, rank};
 use crate::call::CallError;
 use crate::compose::Retrieved;
 use crate::errand::remote::{Remote, Trouble};
-use crate::errand::wire::Retrieve;
+use crate::errand::wire::{Replay, Retrieve};
 use crate::flow::{self, Priority};
 use crate::gateway::Inner;
 use crate::meter::ServedBy;
@@ -14,11 +14,12 @@ use crate::reservation::Reservation;
 use crate::route::{Part, Place, Route, Server};
 use crate::serving::Offer;
 use ambar_attribution::retrieval::RetrievalParameters;
-use ambar_attribution::{Evidence, SpanEvidence, SpanParameters};
+use ambar_attribution::{CorpusModelEvidence, Evidence, SpanEvidence, SpanParameters};
 use ambar_base::{Digest, ErrorCode, Price};
+use ambar_corpus::Corpus;
 use ambar_receipt::routing::{CANDIDATES_MAX, REASON_BYTES_MAX};
 use ambar_receipt::{Candidate, Counters, OneCall, Routing, Verdict, bill};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a part's work is about to use, and who has served which part.
@@ -282,6 +283,38 @@ impl<'a> Dispatch<'a> {
         }
     }
 
+    /// Who has served a part.
+    fn server(&self, part: usize) -> Option<&Server> {
+        let node = self.chosen().served[part].node;
+        self.route.parts[part].servers.iter().find(|server| server.node == node)
+    }
+
+    /// The records of a datanet on the route, if this node has served it.
+    pub(crate) fn corpus(&self, part: usize) -> Option<Arc<Corpus>> {
+        match &self.server(part)?.place {
+            Place::Here(Offer::Datanet(corpus)) => Some(Arc::clone(corpus)),
+            Place::Here(_) | Place::There(_) => None,
+        }
+    }
+
+    /// Where the words of an answer follow in the records of a datanet on the route, by the other
+    /// node that has served it.
+    pub(crate) async fn replay(&self, part: usize, asked: Replay) -> Option<CorpusModelEvidence> {
+        let server = self.server(part)?;
+        let Place::There(peer) = &server.place else { return None };
+        let (prompt, output) = (asked.prompt_digest, asked.output_digest);
+        let parameters = asked.parameters();
+        match self.remote(part, server, peer).replay(asked).await.ok()? {
+            Evidence::CorpusModel(found)
+                if (found.prompt, found.output, found.parameters)
+                    == (prompt, output, parameters) =>
+            {
+                Some(found)
+            }
+            _ => None,
+        }
+    }
+
     /// What an answer quotes of a datanet on the route, by the node that has served it.
     pub(crate) async fn trace(
         &self,
@@ -289,8 +322,7 @@ impl<'a> Dispatch<'a> {
         output: &str,
         digest: Digest,
     ) -> Option<SpanEvidence> {
-        let node = self.chosen().served[part].node;
-        let server = self.route.parts[part].servers.iter().find(|server| server.node == node)?;
+        let server = self.server(part)?;
         match &server.place {
             Place::Here(Offer::Datanet(corpus)) => {
                 corpus.trace(output.as_bytes(), digest, &SpanParameters::default()).ok()
