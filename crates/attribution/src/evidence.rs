@@ -1,8 +1,10 @@
 //! Evidence as a document: canonical bytes, an id of its own, and nothing accepted that
 //! no method gives.
 
+use crate::floor::FloorEvidence;
 use crate::method::{Attributor, Claim, Method};
 use crate::retrieval::RetrievalEvidence;
+use crate::sharing::Duplicates;
 use crate::span::SpanEvidence;
 use ambar_base::document::{self, DocumentError};
 use ambar_base::{Coded, Digest, Domain, ErrorCode};
@@ -36,6 +38,8 @@ pub enum Evidence {
     Retrieval(RetrievalEvidence),
     /// Stretches of the answer found word for word.
     VerbatimSpan(SpanEvidence),
+    /// Who was drawn by the rules of sharing.
+    CommonFloor(FloorEvidence),
 }
 
 impl Evidence {
@@ -57,6 +61,7 @@ impl Evidence {
         match self {
             Self::Retrieval(evidence) => evidence.check(),
             Self::VerbatimSpan(evidence) => evidence.check(),
+            Self::CommonFloor(evidence) => evidence.check(),
         }
     }
 
@@ -66,12 +71,13 @@ impl Evidence {
         Domain::Evidence.digest(&self.encode())
     }
 
-    /// Root of the corpus that was searched.
+    /// Root of the corpus that was searched, if one was.
     #[must_use]
-    pub fn corpus(&self) -> Digest {
+    pub fn corpus(&self) -> Option<Digest> {
         match self {
-            Self::Retrieval(evidence) => evidence.corpus,
-            Self::VerbatimSpan(evidence) => evidence.corpus,
+            Self::Retrieval(evidence) => Some(evidence.corpus),
+            Self::VerbatimSpan(evidence) => Some(evidence.corpus),
+            Self::CommonFloor(_) => None,
         }
     }
 
@@ -79,6 +85,7 @@ impl Evidence {
         match self {
             Self::Retrieval(evidence) => evidence,
             Self::VerbatimSpan(evidence) => evidence,
+            Self::CommonFloor(evidence) => evidence,
         }
     }
 }
@@ -91,17 +98,22 @@ impl Attributor for Evidence {
     fn claims(&self) -> Vec<Claim> {
         self.attributor().claims()
     }
+
+    fn claims_by(&self, rule: Duplicates) -> Vec<Claim> {
+        self.attributor().claims_by(rule)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::span::{OCCURRENCES_MAX, OUTPUT_BYTES_MAX, Occurrence, SPANS_MAX, Span};
-    use crate::{retrieval, span};
+    use crate::{floor, retrieval, span};
 
-    fn samples() -> [Evidence; 2] {
+    fn samples() -> [Evidence; 3] {
         let retrieval = Evidence::Retrieval(retrieval::tests::sample());
-        [retrieval, Evidence::VerbatimSpan(span::tests::sample())]
+        let spans = Evidence::VerbatimSpan(span::tests::sample());
+        [retrieval, spans, Evidence::CommonFloor(floor::tests::sample())]
     }
 
     #[test]
@@ -121,6 +133,7 @@ mod tests {
         let expect = [
             "8b517e066d57a4951431b95c2603f9794d63700b18582cb376be05ea3636c2d5",
             "ca3ccd2a4959391ce80b450cbb0ec3001a0108c182df993cda45ef8584673166",
+            "3f78d5f89d86be2f864f119bfda71c5acf7e1d443fcced4f5b3b5fc899fb8278",
         ];
         assert_eq!(samples().map(|evidence| evidence.root().to_string()), expect);
     }

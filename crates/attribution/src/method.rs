@@ -1,5 +1,6 @@
 //! The methods of attribution and what each of them means.
 
+use crate::sharing::Duplicates;
 use ambar_base::choice;
 
 choice! {
@@ -11,12 +12,14 @@ choice! {
         Retrieval = 1,
         /// Stretches of the answer that stand word for word in the corpus.
         VerbatimSpan = 2,
+        /// A draw among all contributors: a rule of sharing, not a part of any mix.
+        CommonFloor = 4,
     }
 }
 
 impl Method {
     /// Every method, ascending.
-    pub const ALL: &'static [Self] = &[Self::Retrieval, Self::VerbatimSpan];
+    pub const ALL: &'static [Self] = &[Self::Retrieval, Self::VerbatimSpan, Self::CommonFloor];
 
     /// The number used on the wire.
     #[must_use]
@@ -24,6 +27,7 @@ impl Method {
         match self {
             Self::Retrieval => 1,
             Self::VerbatimSpan => 2,
+            Self::CommonFloor => 4,
         }
     }
 
@@ -39,6 +43,7 @@ impl Method {
         match self {
             Self::Retrieval => "retrieval",
             Self::VerbatimSpan => "verbatim-span",
+            Self::CommonFloor => "common-floor",
         }
     }
 
@@ -53,6 +58,10 @@ impl Method {
             Self::VerbatimSpan => {
                 "stretches of the answer stand word for word in records of this contributor: \
                  evidence of use, not of causal influence"
+            }
+            Self::CommonFloor => {
+                "this contributor was drawn among all of the datanet, by its rules of sharing: \
+                 no evidence of use"
             }
         }
     }
@@ -82,6 +91,11 @@ pub trait Attributor {
     /// One claim per contributor that the evidence names with more than nothing,
     /// ascending by contributor.
     fn claims(&self) -> Vec<Claim>;
+
+    /// The same, where a rule says how records that hold the same words share.
+    fn claims_by(&self, _rule: Duplicates) -> Vec<Claim> {
+        self.claims()
+    }
 }
 
 #[cfg(test)]
@@ -96,10 +110,11 @@ mod tests {
             assert_eq!(method.to_bytes(), [number]);
             assert_eq!(decode(&[number]), Ok(method));
             assert_eq!(Method::named(name), Some(method));
-            assert!(method.meaning().ends_with("evidence of use, not of causal influence"));
+            assert!(method.meaning().contains("evidence of use"));
         };
         check(Method::Retrieval, 1, "retrieval");
         check(Method::VerbatimSpan, 2, "verbatim-span");
+        check(Method::CommonFloor, 4, "common-floor");
         assert_eq!(Method::named("influence"), None);
         assert!(decode::<Method>(&[0]).is_err());
     }
