@@ -8,6 +8,7 @@ use crate::files;
 use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
 use crate::quality;
+use crate::sharing::SharingArgs;
 use crate::signer::Signer;
 use ambar_base::{Cid, Weight};
 use ambar_capsule::Kind;
@@ -70,6 +71,8 @@ pub struct PublishArgs {
     /// The part of a dataset's royalty that goes to its contributors
     #[arg(long, value_name = "SHARE", default_value = "90%")]
     contributors_share: Weight,
+    #[command(flatten)]
+    sharing: SharingArgs,
     /// What the node serves a model with: gguf:PATH, embed:DIR, upstream:URL[#model] or
     /// null; without it, a model that is files here is served from them
     #[arg(long, value_name = "SPEC")]
@@ -134,6 +137,9 @@ fn component(text: &str) -> Result<Used, String> {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
+    if args.kind != Kind::Dataset && args.sharing.are_said() {
+        return Err(Failure::input("only a dataset has rules of sharing"));
+    }
     let request = Request {
         path: args.path.clone(),
         kind: args.kind,
@@ -144,6 +150,7 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         parents: args.parents.clone(),
         uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),
         contributors_share: args.contributors_share,
+        sharing: args.sharing,
         engine: args.engine.clone(),
         sealed: args.sealed,
         key_node: args.key_node.clone(),

@@ -184,6 +184,7 @@ fn why(heading: &Heading, payout: &Payout, market: &Market) -> String {
         (_, "verbatim span") => {
             format!("{} quoted in {calls}", counted(payout.bytes, "byte", "bytes"))
         }
+        (_, "common-floor") => format!("drawn among all in {calls}"),
         ("royalty", _) => {
             let name = heading.capsule.as_deref().map_or("a capsule", |id| market.name(id));
             format!("{calls} of {name}")

@@ -16,7 +16,9 @@ use crate::files;
 use crate::interrupt;
 use crate::progress::{Progress, look};
 use crate::sealed;
+use crate::sharing::SharingArgs;
 use crate::signer::{Signer, number, version_of};
+use ambar_attribution::{Method, Sharing};
 use ambar_base::{Cid, ErrorCode, PublicKey, Weight};
 use ambar_capsule::body::DatasetBody;
 use ambar_capsule::manifest::{Component, DatanetDeclaration, Parent, RoyaltyDeclaration};
@@ -29,6 +31,7 @@ use ambar_licence::Terms;
 use ambar_node::api::dto::Capsule;
 use ambar_node::contributors::{CONTRIBUTORS_BYTES_MAX, ContributorsFile};
 use ambar_node::files::CONTRIBUTORS_FILE;
+use ambar_receipt::sharing::declared;
 use contents::Contents;
 use prompt::{PROMPT_BYTES_MAX, PROMPT_FILE, Used};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +62,8 @@ pub struct Request {
     pub uses: Vec<(Option<String>, String)>,
     /// The part of a dataset's royalty that goes to its contributors.
     pub contributors_share: Weight,
+    /// How a dataset's evidence of use is shared, where its files do not say it.
+    pub sharing: SharingArgs,
     /// What a model is served with.
     pub engine: Option<EngineSpec>,
     /// Whether only holders of a key read its files.
@@ -148,6 +153,7 @@ async fn store(signer: &Signer, contents: &Contents, progress: &Progress) -> Out
 /// What only this kind says.
 struct Draft {
     body: Body,
+    sharing: Sharing,
     contributors: Option<ContributorTable>,
     uses: Vec<Component>,
     grants: Vec<u64>,
@@ -161,7 +167,7 @@ impl Draft {
         contents: &Contents,
     ) -> Outcome<Self> {
         let (body, roles) = match request.kind {
-            Kind::Dataset => return Self::dataset(signer, files, contents).await,
+            Kind::Dataset => return Self::dataset(signer, request, files, contents).await,
             Kind::Model => {
                 (Body::Model(model::body(files, request.engine.as_ref())?), BTreeMap::new())
             }
@@ -176,10 +182,15 @@ impl Draft {
             }
         };
         let (uses, grants) = components(signer, &roles, &request.uses).await?;
-        Ok(Self { body, contributors: None, uses, grants })
+        Ok(Self { body, sharing: Sharing::USUAL, contributors: None, uses, grants })
     }
 
-    async fn dataset(signer: &Signer, files: &[SourceFile], contents: &Contents) -> Outcome<Self> {
+    async fn dataset(
+        signer: &Signer,
+        request: &Request,
+        files: &[SourceFile],
+        contents: &Contents,
+    ) -> Outcome<Self> {
         let declared = match files.iter().find(|file| file.name == CONTRIBUTORS_FILE) {
             None => ContributorsFile::default(),
             Some(file) => {
@@ -187,6 +198,7 @@ impl Draft {
                 ContributorsFile::parse(&text)?
             }
         };
+        let sharing = request.sharing.of_records(&declared)?;
         // Refused here, before anything is published: records that no corpus is built of.
         if files.iter().all(|file| file.bytes == 0 || file.name == CONTRIBUTORS_FILE) {
             return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
@@ -202,7 +214,8 @@ impl Draft {
         let contributors: BTreeSet<_> = by_record.into_values().collect();
         let table = ContributorTable::new(contributors).or_fail(ErrorCode::DocumentInvalid)?;
         let body = Body::Dataset(DatasetBody { records, media_type: RECORD_MEDIA_TYPE.into() });
-        Ok(Self { body, contributors: Some(table), uses: Vec::new(), grants: Vec::new() })
+        let contributors = Some(table);
+        Ok(Self { body, sharing, contributors, uses: Vec::new(), grants: Vec::new() })
     }
 
     fn engine(&self, request: &Request) -> Option<EngineSpec> {
@@ -230,6 +243,7 @@ impl Draft {
                 contributors: Cid::of(&table.encode()),
                 methods: methods(),
                 share: request.contributors_share,
+                sharing: declared(self.sharing, table.entries().len() as u32),
                 treasury: holder,
             }),
             derived_from: request.parents.clone(),
@@ -248,10 +262,10 @@ impl Draft {
     }
 }
 
-/// Both methods of attribution, each deciding a half.
+/// Both methods that search the records, each deciding a half.
 fn methods() -> Vec<(u16, Weight)> {
     let half = Weight(Weight::ONE.0 / 2);
-    ambar_attribution::Method::ALL.iter().map(|method| (u16::from(method.number()), half)).collect()
+    [Method::Retrieval, Method::VerbatimSpan].map(|one| (u16::from(one.number()), half)).into()
 }
 
 fn prompt_text(files: &[SourceFile]) -> Outcome<String> {
