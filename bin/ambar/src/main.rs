@@ -29,6 +29,7 @@ mod publish;
 mod quality;
 mod sealed;
 mod sessions;
+mod sharing;
 mod signer;
 mod table;
 mod trust;

@@ -2,8 +2,10 @@
 //! no method gives.
 
 use crate::corpus_model::CorpusModelEvidence;
+use crate::floor::FloorEvidence;
 use crate::method::{Attributor, Claim, Method};
 use crate::retrieval::RetrievalEvidence;
+use crate::sharing::Duplicates;
 use crate::span::SpanEvidence;
 use ambar_base::document::{self, DocumentError};
 use ambar_base::{Coded, Digest, Domain, ErrorCode};
@@ -39,6 +41,8 @@ pub enum Evidence {
     VerbatimSpan(SpanEvidence),
     /// Words of the answer behind the words before them.
     CorpusModel(CorpusModelEvidence),
+    /// Who was drawn by the rules of sharing.
+    CommonFloor(FloorEvidence),
 }
 
 impl Evidence {
@@ -61,6 +65,7 @@ impl Evidence {
             Self::Retrieval(evidence) => evidence.check(),
             Self::VerbatimSpan(evidence) => evidence.check(),
             Self::CorpusModel(evidence) => evidence.check(),
+            Self::CommonFloor(evidence) => evidence.check(),
         }
     }
 
@@ -70,13 +75,14 @@ impl Evidence {
         Domain::Evidence.digest(&self.encode())
     }
 
-    /// Root of the corpus that was searched.
+    /// Root of the corpus that was searched, if one was.
     #[must_use]
-    pub fn corpus(&self) -> Digest {
+    pub fn corpus(&self) -> Option<Digest> {
         match self {
-            Self::Retrieval(evidence) => evidence.corpus,
-            Self::VerbatimSpan(evidence) => evidence.corpus,
-            Self::CorpusModel(evidence) => evidence.corpus,
+            Self::Retrieval(evidence) => Some(evidence.corpus),
+            Self::VerbatimSpan(evidence) => Some(evidence.corpus),
+            Self::CorpusModel(evidence) => Some(evidence.corpus),
+            Self::CommonFloor(_) => None,
         }
     }
 
@@ -85,6 +91,7 @@ impl Evidence {
             Self::Retrieval(evidence) => evidence,
             Self::VerbatimSpan(evidence) => evidence,
             Self::CorpusModel(evidence) => evidence,
+            Self::CommonFloor(evidence) => evidence,
         }
     }
 }
@@ -97,19 +104,24 @@ impl Attributor for Evidence {
     fn claims(&self) -> Vec<Claim> {
         self.attributor().claims()
     }
+
+    fn claims_by(&self, rule: Duplicates) -> Vec<Claim> {
+        self.attributor().claims_by(rule)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::span::{OCCURRENCES_MAX, OUTPUT_BYTES_MAX, Occurrence, SPANS_MAX, Span};
-    use crate::{corpus_model, retrieval, span};
+    use crate::{corpus_model, floor, retrieval, span};
 
-    fn samples() -> [Evidence; 3] {
+    fn samples() -> [Evidence; 4] {
         [
             Evidence::Retrieval(retrieval::tests::sample()),
             Evidence::VerbatimSpan(span::tests::sample()),
             Evidence::CorpusModel(corpus_model::tests::sample()),
+            Evidence::CommonFloor(floor::tests::sample()),
         ]
     }
 
@@ -131,6 +143,7 @@ mod tests {
             "8b517e066d57a4951431b95c2603f9794d63700b18582cb376be05ea3636c2d5",
             "ca3ccd2a4959391ce80b450cbb0ec3001a0108c182df993cda45ef8584673166",
             "46ac785eaa5b7bfe1ef93982b5cad11952f79cbc8c95d3d6e2d9785e003031fb",
+            "3f78d5f89d86be2f864f119bfda71c5acf7e1d443fcced4f5b3b5fc899fb8278",
         ];
         assert_eq!(samples().map(|evidence| evidence.root().to_string()), expect);
     }

@@ -1,5 +1,6 @@
 //! The methods of attribution and what each of them means.
 
+use crate::sharing::Duplicates;
 use ambar_base::choice;
 
 choice! {
@@ -14,12 +15,15 @@ choice! {
         /// Words of the answer that follow in the corpus where a model that is the corpus would
         /// take them from.
         CorpusModel = 3,
+        /// A draw among all contributors: a rule of sharing, not a part of any mix.
+        CommonFloor = 4,
     }
 }
 
 impl Method {
     /// Every method, ascending.
-    pub const ALL: &'static [Self] = &[Self::Retrieval, Self::VerbatimSpan, Self::CorpusModel];
+    pub const ALL: &'static [Self] =
+        &[Self::Retrieval, Self::VerbatimSpan, Self::CorpusModel, Self::CommonFloor];
 
     /// The number used on the wire.
     #[must_use]
@@ -28,6 +32,7 @@ impl Method {
             Self::Retrieval => 1,
             Self::VerbatimSpan => 2,
             Self::CorpusModel => 3,
+            Self::CommonFloor => 4,
         }
     }
 
@@ -44,6 +49,7 @@ impl Method {
             Self::Retrieval => "retrieval",
             Self::VerbatimSpan => "verbatim-span",
             Self::CorpusModel => "corpus-model",
+            Self::CommonFloor => "common-floor",
         }
     }
 
@@ -63,6 +69,10 @@ impl Method {
                 "words of the answer follow in records of this contributor on the words before \
                  them: exactly where an answer of the corpus model was drawn from, of any other \
                  answer evidence of use, not of causal influence"
+            }
+            Self::CommonFloor => {
+                "this contributor was drawn among all of the datanet, by its rules of sharing: \
+                 no evidence of use"
             }
         }
     }
@@ -92,6 +102,11 @@ pub trait Attributor {
     /// One claim per contributor that the evidence names with more than nothing,
     /// ascending by contributor.
     fn claims(&self) -> Vec<Claim>;
+
+    /// The same, where a rule says how records that hold the same words share.
+    fn claims_by(&self, _rule: Duplicates) -> Vec<Claim> {
+        self.claims()
+    }
 }
 
 #[cfg(test)]
@@ -106,11 +121,12 @@ mod tests {
             assert_eq!(method.to_bytes(), [number]);
             assert_eq!(decode(&[number]), Ok(method));
             assert_eq!(Method::named(name), Some(method));
-            assert!(method.meaning().ends_with("evidence of use, not of causal influence"));
+            assert!(method.meaning().contains("evidence of use"));
         };
         check(Method::Retrieval, 1, "retrieval");
         check(Method::VerbatimSpan, 2, "verbatim-span");
         check(Method::CorpusModel, 3, "corpus-model");
+        check(Method::CommonFloor, 4, "common-floor");
         assert_eq!(Method::named("influence"), None);
         assert!(decode::<Method>(&[0]).is_err());
     }

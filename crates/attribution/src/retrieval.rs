@@ -2,6 +2,11 @@
 //!
 //! Claims are proportional to scores. Whether the model looked at a passage is not known
 //! here; that it was given the passage is.
+//!
+//! A rule for duplicates changes nothing here. Two passages of one text were both given to the
+//! model, each with a title of its own, and a copy with one letter changed is another text: a
+//! rule that only a clumsy copy meets would protect nobody. A copied span is different, because
+//! a changed letter ends the span.
 
 use crate::evidence::EvidenceError;
 use crate::method::{Attributor, Claim, Method};

@@ -24,19 +24,35 @@ fn retrieval(scores: &[(u32, u64)]) -> Evidence {
 }
 
 fn spans(contributors: &[u32]) -> Evidence {
-    let span = |(i, contributor): (usize, &u32)| Span {
+    let alone: Vec<_> = contributors.iter().map(|contributor| vec![*contributor]).collect();
+    copied(&alone)
+}
+
+/// A span for each list of contributors whose records hold it, in the order of registration.
+fn copied(holders: &[Vec<u32>]) -> Evidence {
+    let at = |(document, contributor): (usize, &u32)| {
+        let document = document as u32;
+        Occurrence { document, contributor: *contributor, offset: 0 }
+    };
+    let span = |(i, holders): (usize, &Vec<u32>)| Span {
         start: 40 * i as u32,
         end: 40 * i as u32 + 30,
-        count: 1,
-        occurrences: vec![Occurrence { document: 0, contributor: *contributor, offset: 0 }],
+        count: holders.len() as u32,
+        occurrences: holders.iter().enumerate().map(at).collect(),
     };
     Evidence::VerbatimSpan(SpanEvidence {
         corpus: Digest::of(b"corpus"),
         corpus_bytes: 1 << 20,
         output: Digest::of(b"output"),
         parameters: SpanParameters::default(),
-        spans: contributors.iter().enumerate().map(span).collect(),
+        spans: holders.iter().enumerate().map(span).collect(),
     })
+}
+
+/// Under the rules that hold where nothing is said.
+fn usual<'a>(total: Weight, mix: &'a [(Method, Weight)]) -> Division<'a> {
+    let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
+    Division { total, mix, sharing: Sharing::USUAL, contributors: 200, call, datanet }
 }
 
 fn divided(
@@ -44,7 +60,7 @@ fn divided(
     mix: &[(Method, Weight)],
     evidence: &[Evidence],
 ) -> Result<Vec<MethodShares>, SharesError> {
-    shares(total, mix, evidence, Digest::of(b"call"), Cid::of(b"datanet"))
+    shares(&usual(total, mix), evidence).map(|divided| divided.shares)
 }
 
 fn weights(shares: &[MethodShares]) -> Vec<(Method, Vec<(u32, u32)>)> {
@@ -86,6 +102,11 @@ fn refuses_ambiguous_input() {
     check(&one, &[spans(&[1])], SharesError::NotInMix(Method::VerbatimSpan));
     let twice = [retrieval.clone(), retrieval];
     check(&one, &twice, SharesError::EvidenceRepeats(Method::Retrieval));
+    let floor = [one[0], (Method::CommonFloor, HALF)];
+    check(&floor, &[], SharesError::FloorInMix);
+    let sharing = Sharing { cap: Weight::ZERO, ..Sharing::USUAL };
+    let unsound = Division { sharing, ..usual(Weight::ONE, &one) };
+    assert_eq!(shares(&unsound, &[]), Err(SharesError::Sharing(SharingError::Cap)));
 }
 
 #[test]
@@ -110,9 +131,10 @@ proptest! {
         call: [u8; 32],
     ) {
         let mix = [(Method::Retrieval, Weight(part)), (Method::VerbatimSpan, Weight(1_000_000_000 - part))];
-        let (call, datanet) = (Digest(call), Cid::of(b"datanet"));
+        let whole = Division { call: Digest(call), ..usual(Weight(total), &mix) };
         let evidence = [retrieval(&scores), spans(&contributors)];
-        let all = shares(Weight(total), &mix, &evidence, call, datanet).unwrap();
+        let Divided { shares: all, drawn } = shares(&whole, &evidence).unwrap();
+        prop_assert_eq!(drawn, None);
         let sum: u32 = all.iter().flat_map(|share| &share.weights).map(|(_, weight)| weight.0).sum();
         prop_assert_eq!(sum, if all.is_empty() { 0 } else { total });
         let one_found = part > 0 && scores.iter().any(|(_, score)| *score > 0);
@@ -124,10 +146,11 @@ proptest! {
             prop_assert!(share.weights.iter().all(|(_, weight)| *weight > Weight::ZERO));
             prop_assert_eq!(&decode::<MethodShares>(&share.to_bytes()), &Ok(share.clone()));
         }
-        let (mut mix, mut evidence) = (mix, evidence);
-        mix.reverse();
+        let (mut turned, mut evidence) = (mix, evidence);
+        turned.reverse();
         evidence.reverse();
-        prop_assert_eq!(shares(Weight(total), &mix, &evidence, call, datanet), Ok(all));
+        let again = shares(&Division { mix: &turned, ..whole }, &evidence).unwrap();
+        prop_assert_eq!(again.shares, all);
     }
 
     #[test]
@@ -142,3 +165,6 @@ proptest! {
         prop_assert_eq!(plain(&scores), plain(&turned));
     }
 }
+
+#[path = "rules_tests.rs"]
+mod rules;

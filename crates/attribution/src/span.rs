@@ -3,13 +3,14 @@
 //!
 //! A span is worth its length times its rarity, log₂(corpus bytes / count). Where spans
 //! overlap each byte of the answer is paid once, to the longest span covering it (then
-//! the rarer, then the earlier). The worth is split equally over the distinct documents
-//! in which the span was found. Co-occurrence is all that this proves: a common phrase
+//! the rarer, then the earlier). The worth is split over the distinct documents in which the
+//! span was found, equally unless the datanet has another rule. Co-occurrence is all that this proves: a common phrase
 //! is little evidence, and a paraphrase leaves none.
 
 use crate::evidence::EvidenceError;
 use crate::logarithm::log2;
 use crate::method::{Attributor, Claim, Method};
+use crate::sharing::Duplicates;
 use ambar_base::Digest;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -195,12 +196,17 @@ impl Attributor for SpanEvidence {
 
     /// The sum over spans of paid bytes × rarity / distinct documents.
     fn claims(&self) -> Vec<Claim> {
+        self.claims_by(Duplicates::Equal)
+    }
+
+    fn claims_by(&self, rule: Duplicates) -> Vec<Claim> {
         let mut sums = BTreeMap::<u32, u128>::new();
         for (span, bytes) in self.spans.iter().zip(self.paid_bytes()) {
             let worth = (u128::from(bytes) * u128::from(self.rarity(span))) << SPLIT_BITS;
-            let part = worth / span.occurrences.len().max(1) as u128;
-            for occurrence in &span.occurrences {
-                *sums.entry(occurrence.contributor).or_default() += part;
+            let contributors: Vec<u32> =
+                span.occurrences.iter().map(|occurrence| occurrence.contributor).collect();
+            for (contributor, part) in rule.divide(worth, &contributors) {
+                *sums.entry(contributor).or_default() += part;
             }
         }
         let claim = |(contributor, raw)| Claim { contributor, raw };

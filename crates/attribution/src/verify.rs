@@ -3,8 +3,8 @@
 
 use crate::evidence::{Evidence, EvidenceError};
 use crate::method::{Attributor, Method};
-use crate::shares::{MethodShares, SharesError, shares};
-use ambar_base::{Cid, Coded, Digest, ErrorCode, Weight};
+use crate::shares::{Division, MethodShares, SharesError, shares};
+use ambar_base::{Coded, Digest, ErrorCode, Weight};
 
 /// Why claimed shares do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,19 +57,16 @@ impl Coded for VerifyError {
 }
 
 /// Computes shares again from evidence documents and compares them with those claimed.
-/// The parameters are those of [`shares`]; evidence that found nothing may be left out.
+/// Evidence that found nothing may be left out.
 pub fn verify(
     claimed: &[MethodShares],
     evidence: &[&[u8]],
-    total: Weight,
-    mix: &[(Method, Weight)],
-    call: Digest,
-    datanet: Cid,
+    division: &Division<'_>,
 ) -> Result<(), VerifyError> {
     let evidence: Vec<Evidence> =
         evidence.iter().map(|bytes| Evidence::decode(bytes)).collect::<Result<_, _>>()?;
     check_roots(claimed, &evidence)?;
-    let expected = shares(total, mix, &evidence, call, datanet)?;
+    let expected = shares(division, &evidence)?.shares;
     let methods = |shares: &[MethodShares]| shares.iter().map(|s| s.method).collect::<Vec<_>>();
     if methods(claimed) != methods(&expected) {
         let (claimed, expected) = (claimed.len(), expected.len());
@@ -97,6 +94,11 @@ fn compare(claimed: &MethodShares, expected: &MethodShares) -> Result<(), Verify
         return Ok(());
     }
     let method = claimed.method;
+    if claimed.evidence_root != expected.evidence_root {
+        // Its own evidence may be as claimed: that of a draw follows from the rest.
+        let (claimed, expected) = (claimed.evidence_root, expected.evidence_root);
+        return Err(VerifyError::Root { method, claimed, expected });
+    }
     let weight = |share: &MethodShares, contributor| {
         let found = share.weights.iter().find(|(other, _)| *other == contributor);
         found.map_or(Weight::ZERO, |(_, weight)| *weight)
@@ -118,28 +120,35 @@ mod tests {
     use super::*;
     use crate::{retrieval, span};
 
+    use crate::sharing::Sharing;
+    use ambar_base::Cid;
+
     const MIX: [(Method, Weight); 2] =
         [(Method::Retrieval, Weight(700_000_000)), (Method::VerbatimSpan, Weight(300_000_000))];
+
+    fn division(total: u32, sharing: Sharing) -> Division<'static> {
+        let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
+        Division { total: Weight(total), mix: &MIX, sharing, contributors: 6, call, datanet }
+    }
 
     fn evidence() -> [Evidence; 2] {
         let retrieval = Evidence::Retrieval(retrieval::tests::sample());
         [retrieval, Evidence::VerbatimSpan(span::tests::sample())]
     }
 
-    fn verified(claimed: &[MethodShares], total: Weight) -> Result<(), VerifyError> {
+    fn verified(claimed: &[MethodShares], total: u32) -> Result<(), VerifyError> {
         let bytes = evidence().map(|piece| piece.encode());
         let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
-        verify(claimed, &bytes, total, &MIX, Digest::of(b"call"), Cid::of(b"datanet"))
+        verify(claimed, &bytes, &division(total, Sharing::USUAL))
     }
 
     fn honest() -> Vec<MethodShares> {
-        let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
-        shares(Weight(1_000_001), &MIX, &evidence(), call, datanet).unwrap()
+        shares(&division(1_000_001, Sharing::USUAL), &evidence()).unwrap().shares
     }
 
     #[test]
     fn honest_shares_hold() {
-        assert_eq!(verified(&honest(), Weight(1_000_001)), Ok(()));
+        assert_eq!(verified(&honest(), 1_000_001), Ok(()));
     }
 
     #[test]
@@ -148,7 +157,7 @@ mod tests {
                      expect: &dyn Fn(&VerifyError) -> bool| {
             let mut claimed = honest();
             change(&mut claimed);
-            let error = verified(&claimed, Weight(1_000_001)).unwrap_err();
+            let error = verified(&claimed, 1_000_001).unwrap_err();
             assert!(expect(&error), "{error}");
         };
         check(&|s| s[0].weights[0].1.0 += 1, &|e| {
@@ -169,14 +178,11 @@ mod tests {
     #[test]
     fn changed_tallies_are_another_evidence() {
         let mix = [(Method::CorpusModel, Weight::ONE)];
-        let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
+        let division = Division { mix: &mix, ..division(1_000_001, Sharing::USUAL) };
         let mut drawn = crate::corpus_model::tests::sample();
         let honest = Evidence::CorpusModel(drawn.clone());
-        let claimed =
-            shares(Weight(1_000_001), &mix, std::slice::from_ref(&honest), call, datanet).unwrap();
-        let verified = |evidence: &Evidence| {
-            verify(&claimed, &[&evidence.encode()], Weight(1_000_001), &mix, call, datanet)
-        };
+        let claimed = shares(&division, std::slice::from_ref(&honest)).unwrap().shares;
+        let verified = |evidence: &Evidence| verify(&claimed, &[&evidence.encode()], &division);
         assert_eq!(verified(&honest), Ok(()));
         // Credit moved between contributors: the sum holds, the root does not.
         drawn.tallies[0].credit -= 9;
@@ -190,10 +196,43 @@ mod tests {
 
     #[test]
     fn another_total_call_or_evidence_fails() {
-        assert!(matches!(verified(&honest(), Weight(1_000_002)), Err(VerifyError::Weight { .. })));
-        let nothing = verify(&honest(), &[], Weight(1), &MIX, Digest::ZERO, Cid::of(b"datanet"));
+        assert!(matches!(verified(&honest(), 1_000_002), Err(VerifyError::Weight { .. })));
+        let one = division(1, Sharing::USUAL);
+        let nothing = verify(&honest(), &[], &one);
         assert_eq!(nothing, Err(VerifyError::Methods { claimed: 2, expected: 0 }));
-        let garbage = verify(&[], &[b"x"], Weight(1), &MIX, Digest::ZERO, Cid::of(b"datanet"));
-        assert!(matches!(garbage, Err(VerifyError::Evidence(_))));
+        assert!(matches!(verify(&[], &[b"x"], &one), Err(VerifyError::Evidence(_))));
+    }
+
+    /// Who was drawn is in the evidence, and follows from call, datanet and rules besides.
+    #[test]
+    fn a_draw_is_repeated() {
+        let sharing =
+            Sharing { floor: Weight(100_000_000), cap: Weight(200_000_000), ..Sharing::USUAL };
+        let whole = division(1_000_000_000, sharing);
+        let honest = shares(&whole, &evidence()).unwrap();
+        let bytes: Vec<Vec<u8>> =
+            evidence().iter().chain(&honest.drawn).map(Evidence::encode).collect();
+        let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+        let verified = |claimed: &[MethodShares], division| verify(claimed, &bytes, &division);
+        assert_eq!(honest.shares.len(), 3);
+        assert_eq!(verified(&honest.shares, whole), Ok(()));
+        let without = &honest.shares[..2];
+        assert!(matches!(verified(without, whole), Err(VerifyError::Methods { .. })));
+        let mut friend = honest.shares.clone();
+        friend[2].weights[0].0 = 5 - friend[2].weights[0].0;
+        assert!(matches!(verified(&friend, whole), Err(VerifyError::Weight { .. })));
+        let more = Division { contributors: 7, ..whole };
+        let floor = |error: &VerifyError| {
+            matches!(error, VerifyError::Root { method: Method::CommonFloor, .. })
+        };
+        assert!(verified(&honest.shares, more).is_err_and(|error| floor(&error)));
+        let other = Division { call: Digest::of(b"other"), ..whole };
+        assert!(verified(&honest.shares, other).is_err());
+        let fewer = Division { contributors: 2, ..whole };
+        let stranger = VerifyError::Shares(SharesError::Contributor(2));
+        assert_eq!(verified(&honest.shares, fewer), Err(stranger));
+        let looser = Sharing { cap: Weight(300_000_000), ..sharing };
+        let looser = Division { sharing: looser, ..whole };
+        assert!(verified(&honest.shares, looser).is_err());
     }
 }

@@ -77,6 +77,8 @@ domains! {
     Decision = "decision" / 1,
     /// The account of an organisation's department.
     Department = "department" / 1,
+    /// A draw among the contributors of a datanet.
+    Draw = "draw" / 1,
     /// Evidence behind attribution shares.
     Evidence = "evidence" / 1,
     /// The account of a contributor without a key.

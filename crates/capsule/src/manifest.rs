@@ -97,8 +97,46 @@ pub struct DatanetDeclaration {
     pub methods: Vec<(u16, Weight)>,
     /// The part of the royalty that goes to the contributors.
     pub share: Weight,
+    /// How evidence of use is shared, if not as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<SharingDeclaration>,
     /// Who is paid when a call used none of the records.
     pub treasury: AccountId,
+}
+
+/// Rules of sharing that differ from the usual ones: records that hold the same words share
+/// equally, there is no floor and no cap. What the rules do is the attribution's affair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharingDeclaration {
+    /// The most that one contributor gets by evidence, above zero.
+    pub cap: Weight,
+    /// How many contributors the table has: one of so many is drawn.
+    pub contributors: u32,
+    /// The rule for records that hold the same words, by number; 1 is the usual one.
+    pub duplicates: u16,
+    /// The part that goes to whoever is drawn, at most a half.
+    pub floor: Weight,
+}
+
+impl SharingDeclaration {
+    /// Whether it says only what holds without it.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.duplicates == 1 && self.floor == Weight::ZERO && self.cap == Weight::ONE
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        if self.is_usual() {
+            return Err(ManifestError::Rule("the usual rules of sharing are left out"));
+        }
+        let cap = Weight::ZERO < self.cap && self.cap <= Weight::ONE;
+        if cap && self.floor.0 <= Weight::ONE.0 / 2 && self.contributors > 0 {
+            return Ok(());
+        }
+        let rule = "the floor of sharing is at most 50%, the cap above 0%, and there is somebody";
+        Err(ManifestError::Rule(rule))
+    }
 }
 
 /// A parent and the share of the royalty that it takes.
@@ -315,6 +353,7 @@ impl Manifest {
         if datanet.share > Weight::ONE {
             return Err(ManifestError::Weights("the contributors' share"));
         }
+        datanet.sharing.as_ref().map_or(Ok(()), SharingDeclaration::check)?;
         check_whole("methods", datanet.methods.iter().map(|(_, weight)| *weight))
     }
 

@@ -41,9 +41,18 @@ fn dataset() -> Manifest {
         contributors: Cid::of(b"table"),
         methods: vec![(1, Weight(500_000_000)), (2, Weight(500_000_000))],
         share: Weight(900_000_000),
+        sharing: None,
         treasury: AccountId(Digest::of(b"treasury")),
     };
     Manifest { body: Body::Dataset(body), datanet: Some(datanet), ..model() }
+}
+
+fn shared() -> Manifest {
+    let mut manifest = dataset();
+    let cap = Weight(300_000_000);
+    let sharing = SharingDeclaration { cap, contributors: 7, duplicates: 2, floor: Weight(1) };
+    manifest.datanet.as_mut().unwrap().sharing = Some(sharing);
+    manifest
 }
 
 fn sealed(manifest: Manifest) -> Manifest {
@@ -66,7 +75,7 @@ fn prompt() -> Manifest {
 
 #[test]
 fn good_manifests_round_trip() {
-    for manifest in [model(), dataset(), prompt()] {
+    for manifest in [model(), dataset(), shared(), prompt()] {
         assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest.clone()));
     }
 }
@@ -122,6 +131,20 @@ fn rules() {
     );
     let methods = |m: &mut Manifest| m.datanet.as_mut().unwrap().methods.truncate(1);
     check(dataset(), methods, ManifestError::Weights("methods"));
+    let sharing = |change: fn(&mut SharingDeclaration), expect| {
+        let mut manifest = shared();
+        change(manifest.datanet.as_mut().unwrap().sharing.as_mut().unwrap());
+        assert_eq!(Manifest::decode(&manifest.encode()), Err(ManifestError::Rule(expect)));
+    };
+    let limits = "the floor of sharing is at most 50%, the cap above 0%, and there is somebody";
+    sharing(|s| s.floor = Weight(500_000_001), limits);
+    sharing(|s| s.cap = Weight::ZERO, limits);
+    sharing(|s| s.cap = Weight(1_000_000_001), limits);
+    sharing(|s| s.contributors = 0, limits);
+    let usual = |s: &mut SharingDeclaration| {
+        (s.cap, s.duplicates, s.floor) = (Weight::ONE, 1, Weight::ZERO);
+    };
+    sharing(usual, "the usual rules of sharing are left out");
 }
 
 #[test]
@@ -176,6 +199,12 @@ fn what_everybody_reads_is_not_sealed() {
 fn absence_has_one_spelling() {
     let plain = model().encode();
     assert!(!plain.windows(6).any(|window| window == b"sealed"));
+    let datanet = dataset().encode();
+    assert!(!datanet.windows(7).any(|window| window == b"sharing"));
+    assert_eq!(
+        shared().id().to_string(),
+        "bafyreiafa4vezdwn6pfahaqrfh54cmghn5thghe47iqgv33ac4jd2b5oba"
+    );
     assert_eq!(
         sealed(model()).id().to_string(),
         "bafyreieq5xzbde4zdgd3fqflfrmqw2dkumo3enoxgsfdoznysnvyo53tnu"

@@ -356,6 +356,8 @@ impl Corpus {
                 let digests = (claimed.prompt, claimed.output);
                 Ok(self.replay((question, answer), digests, &claimed.parameters)? == *claimed)
             }
+            // A draw is no search: its own numbers decide.
+            Evidence::CommonFloor(claimed) => Ok(claimed.check().is_ok()),
         }
     }
 }

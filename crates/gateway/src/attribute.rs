@@ -9,7 +9,9 @@ use crate::routing::Dispatch;
 use crate::serving::{Offer, Serving};
 use crate::view::LedgerView;
 use ambar_attribution::span::{OUTPUT_BYTES_MAX, SpanParameters};
-use ambar_attribution::{CorpusModelParameters, Evidence, Method, SpanEvidence, shares};
+use ambar_attribution::{
+    CorpusModelParameters, Divided, Division, Evidence, Method, Sharing, SpanEvidence, shares,
+};
 use ambar_base::{Cid, Digest, Weight};
 use ambar_capsule::{Manifest, Party, SignedManifest};
 use ambar_corpus::Corpus;
@@ -48,6 +50,17 @@ pub(crate) struct Datanet {
     pub(crate) id: Cid,
     pub(crate) records: Records,
     methods: Vec<(Method, Weight)>,
+    sharing: Sharing,
+    /// Among how many somebody is drawn.
+    contributors: u32,
+}
+
+impl Datanet {
+    fn division(&self, total: Weight, call: Digest) -> Division<'_> {
+        let Self { id, methods, sharing, contributors, .. } = self;
+        let (sharing, contributors) = (*sharing, *contributors);
+        Division { total, mix: methods, sharing, contributors, call, datanet: *id }
+    }
 }
 
 /// Where the records are.
@@ -89,9 +102,10 @@ impl Attribution<'_> {
                 self.quote(dispatch, number, datanet, &mut quoted).await;
                 let mut evidence = self.evidence(part, number, datanet, &quoted);
                 evidence.extend(drawn.remove(&number).map(Evidence::CorpusModel));
-                let divided = shares(weight, &datanet.methods, &evidence, self.call, datanet.id);
-                let Ok(divided) = divided else { continue };
-                for piece in evidence {
+                let division = datanet.division(weight, self.call);
+                let Ok(divided) = shares(&division, &evidence) else { continue };
+                let Divided { shares: divided, drawn } = divided;
+                for piece in evidence.into_iter().chain(drawn) {
                     if divided.iter().any(|shares| shares.evidence_root == piece.root()) {
                         documents.push(piece.encode());
                     }
@@ -122,10 +136,11 @@ impl Attribution<'_> {
         let method = |number: u16| {
             Method::ALL.iter().copied().find(|method| u16::from(method.number()) == number)
         };
-        let methods = manifest.datanet?.methods;
-        let methods =
-            methods.iter().filter_map(|(number, weight)| Some((method(*number)?, *weight)));
-        Some(Datanet { id, records, methods: methods.collect() })
+        let declared = manifest.datanet?;
+        let (sharing, contributors) = ambar_receipt::sharing(&declared).ok()?;
+        let methods = declared.methods.iter();
+        let methods = methods.filter_map(|(number, weight)| Some((method(*number)?, *weight)));
+        Some(Datanet { id, records, methods: methods.collect(), sharing, contributors })
     }
 
     fn elsewhere(&self, number: u64) -> Option<(Cid, Manifest, Records)> {

@@ -1,6 +1,11 @@
 //! `contributors.toml`: whose records a published directory holds.
 //!
 //! ```toml
+//! [sharing]                       # optional: how evidence of use is shared
+//! duplicates = "first"            # equal, first or halving
+//! floor = "5%"
+//! cap = "30%"
+//!
 //! [[record]]
 //! path = "speeches/1790.txt"
 //! name = "George Washington"      # or did = "did:key:…"
@@ -12,10 +17,12 @@
 //! serving node use this one reading, so that both give a record the same contributor.
 
 use crate::files::{CONTRIBUTORS_FILE, FileTable};
+use ambar_attribution::Sharing;
 use ambar_base::{AccountId, Coded, ErrorCode};
 use ambar_capsule::Contributor;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// Largest file, bytes.
 pub const CONTRIBUTORS_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -24,9 +31,23 @@ pub const CONTRIBUTORS_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContributorsFile {
+    /// The rules of sharing, if the file says them.
+    pub sharing: Option<SharingEntry>,
     /// The records.
     #[serde(default)]
     pub record: Vec<RecordEntry>,
+}
+
+/// Rules of sharing; the usual ones where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharingEntry {
+    /// How records that hold the same words share.
+    pub duplicates: Option<String>,
+    /// The part that goes to whoever is drawn, per cent.
+    pub floor: Option<String>,
+    /// The most that one contributor gets by evidence, per cent.
+    pub cap: Option<String>,
 }
 
 /// A record.
@@ -51,6 +72,9 @@ pub enum ContributorsError {
     /// Not such a file.
     #[error("{CONTRIBUTORS_FILE}: {0}")]
     Syntax(String),
+    /// Rules of sharing that are none.
+    #[error("{CONTRIBUTORS_FILE}: [sharing]: {0}")]
+    Sharing(String),
     /// A record names both or neither of DID and name.
     #[error("{CONTRIBUTORS_FILE}: {0} names either a did or a name")]
     Who(String),
@@ -82,6 +106,11 @@ impl ContributorsFile {
             return Err(ContributorsError::Syntax(message));
         }
         toml::from_str(text).map_err(|error| ContributorsError::Syntax(error.to_string()))
+    }
+
+    /// The rules of sharing, if it says any.
+    pub fn sharing(&self) -> Result<Option<Sharing>, ContributorsError> {
+        self.sharing.as_ref().map(SharingEntry::rules).transpose()
     }
 
     /// The DIDs that it names, each once.
@@ -124,10 +153,29 @@ impl ContributorsFile {
     }
 }
 
+impl SharingEntry {
+    fn rules(&self) -> Result<Sharing, ContributorsError> {
+        let usual = Sharing::USUAL;
+        let duplicates = or(self.duplicates.as_deref(), usual.duplicates)?;
+        let (floor, cap) =
+            (or(self.floor.as_deref(), usual.floor)?, or(self.cap.as_deref(), usual.cap)?);
+        let sharing = Sharing { duplicates, floor, cap };
+        sharing.check().map_err(|error| ContributorsError::Sharing(error.to_string()))?;
+        Ok(sharing)
+    }
+}
+
+/// What a text says, or what is usual.
+fn or<T: FromStr<Err: ToString>>(text: Option<&str>, usual: T) -> Result<T, ContributorsError> {
+    let parsed = text.map_or(Ok(usual), str::parse);
+    parsed.map_err(|error| ContributorsError::Sharing(error.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::files::FileEntry;
+    use ambar_base::Weight;
     use ambar_capsule::chunks::ContentRoot;
 
     fn files() -> FileTable {
@@ -174,5 +222,21 @@ mod tests {
         let missing = "[[record]]\npath = \"x\"\nname = \"A\"";
         check(missing, ContributorsError::NoFile("x".into()));
         assert!(matches!(read("[[record]]\npth = 1"), Err(ContributorsError::Syntax(_))));
+        for odd in ["duplicates = \"all\"", "floor = \"51%\"", "cap = \"0%\"", "cap = \"3\""] {
+            let file = ContributorsFile::parse(&format!("[sharing]\n{odd}\n")).unwrap();
+            let error = file.sharing().unwrap_err();
+            assert!(matches!(error, ContributorsError::Sharing(_)), "{odd}: {error}");
+        }
+        assert!(matches!(read("[sharing]\nflor = 1"), Err(ContributorsError::Syntax(_))));
+    }
+
+    #[test]
+    fn rules_of_sharing_are_read() {
+        let sharing = |text: &str| ContributorsFile::parse(text).unwrap().sharing().unwrap();
+        assert_eq!(sharing(""), None);
+        assert_eq!(sharing("[sharing]\n"), Some(Sharing::USUAL));
+        let text = "[sharing]\nduplicates = \"halving\"\nfloor = \"2.5%\"\ncap = \"30%\"\n";
+        let expect = Sharing::of(3, Weight(25_000_000), Weight(300_000_000)).unwrap();
+        assert_eq!(sharing(text), Some(expect));
     }
 }

@@ -1,6 +1,7 @@
 //! Pools, with submissions in every state.
 
-use ambar_base::{AccountId, Amount, Digest, Encode, Height, Moment, Price};
+use ambar_attribution::{Duplicates, Sharing};
+use ambar_base::{AccountId, Amount, Digest, Encode, Height, Moment, Price, Weight};
 use ambar_ledger::Key;
 use ambar_ledger::object::{
     Decided, Pool, PoolMember, PoolRecord, PoolRules, Proposal, Revealed, Source, Submission,
@@ -19,6 +20,11 @@ fn rules() -> PoolRules {
         bytes_max: 1_000,
         licences: vec!["CC0-1.0".into()],
         quality: Digest::ZERO,
+        sharing: Sharing {
+            duplicates: Duplicates::First,
+            floor: Weight(50_000_000),
+            cap: Weight(300_000_000),
+        },
     }
 }
 

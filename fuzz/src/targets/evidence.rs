@@ -4,7 +4,8 @@ use crate::{Reach, Target, promise};
 use ambar_attribution::corpus_model::TOKEN;
 use ambar_attribution::evidence::EVIDENCE_BYTES_MAX;
 use ambar_attribution::{
-    Attributor, CorpusModelEvidence, CorpusModelParameters, Evidence, Step, Tally, shares,
+    Attributor, CorpusModelEvidence, CorpusModelParameters, Division, Duplicates, Evidence,
+    Sharing, Step, Tally, shares,
 };
 use ambar_base::weight::CLAIM_MAX;
 use ambar_base::{Cid, Digest, Weight, weight};
@@ -13,13 +14,16 @@ use ambar_receipt::verify::fixture;
 pub(super) const TARGET: Target = Target { name: "evidence", seeds, attempt };
 
 const WHOLE: Weight = Weight(900_000_001);
+const FLOOR: Weight = Weight(50_000_001);
+const CAP: Weight = Weight(70_000_001);
 
 fn seeds() -> Vec<Vec<u8>> {
-    fixture::evidence().iter().chain([&drawn()]).map(Evidence::encode).collect()
+    let drawn = fixture::divided(Digest::of(b"call")).drawn;
+    fixture::evidence().iter().chain(&drawn).chain([&words()]).map(Evidence::encode).collect()
 }
 
 /// Two words of the corpus model, the second of which nobody has.
-fn drawn() -> Evidence {
+fn words() -> Evidence {
     let step = |context_words, context_count, word_count| Step {
         context_words,
         context_count,
@@ -48,11 +52,17 @@ fn attempt(input: &[u8]) -> Reach {
     assert!(claims.iter().all(|claim| claim.raw <= CLAIM_MAX), "a claim within the limit");
     let mix = [(evidence.method(), Weight::ONE)];
     let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
-    let Ok(found) = shares(WHOLE, &mix, &[evidence], call, datanet) else {
-        return Reach::Decoded;
-    };
-    let weights = found.iter().flat_map(|shares| &shares.weights).map(|(_, weight)| *weight);
-    let sum = weight::total(weights);
-    assert!(found.is_empty() || sum == Some(WHOLE), "shares sum to the whole: {sum:?}");
-    Reach::Used
+    let capped = |duplicates| Sharing { duplicates: *duplicates, floor: FLOOR, cap: CAP };
+    let rules = Duplicates::ALL.iter().map(capped).chain([Sharing::USUAL]);
+    let mut reach = Reach::Decoded;
+    for sharing in rules {
+        let (total, contributors) = (WHOLE, u32::MAX);
+        let division = Division { total, mix: &mix, sharing, contributors, call, datanet };
+        let Ok(found) = shares(&division, std::slice::from_ref(&evidence)) else { continue };
+        let weights = found.shares.iter().flat_map(|shares| &shares.weights);
+        let sum = weight::total(weights.map(|(_, weight)| *weight));
+        assert!(found.shares.is_empty() || sum == Some(WHOLE), "shares sum to the whole: {sum:?}");
+        reach = Reach::Used;
+    }
+    reach
 }

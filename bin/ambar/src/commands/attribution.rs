@@ -305,10 +305,8 @@ impl Texts {
     fn judge(&self, corpus: &Corpus, claimed: &Claimed, method: Method) -> Outcome<Verdict> {
         use ambar_attribution::Attributor as _;
         let evidence = claimed.evidence.iter().find(|evidence| evidence.method() == method);
-        if let Some(evidence) = evidence
-            && evidence.corpus() != corpus.root()
-        {
-            let (here, there) = (corpus.root(), evidence.corpus());
+        let here = corpus.root();
+        if let Some(there) = evidence.and_then(Evidence::corpus).filter(|root| *root != here) {
             let says = format!("other records were searched: root {there}, these have {here}");
             return Ok(Verdict::Differs(says));
         }

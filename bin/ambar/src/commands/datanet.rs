@@ -8,6 +8,7 @@ use crate::failure::{Failure, Outcome};
 use crate::files::{self, STANDARD};
 use crate::paint::{Paint, line, short};
 use crate::quality::{self, RULES_BYTES_MAX};
+use crate::sharing;
 use crate::table::{Side, Table, pairs};
 use ambar_attribution::SpanProof;
 use ambar_base::{Digest, ErrorCode};
@@ -112,7 +113,7 @@ async fn check_records(context: &Context, args: &CheckArgs) -> Outcome {
 }
 
 fn describe(datanet: &Datanet) -> String {
-    let head = pairs(&[
+    let mut head = vec![
         ("id", datanet.id.clone()),
         ("name", line(&datanet.name, NAME_CHARS_MAX)),
         ("owner", datanet.owner.clone()),
@@ -121,7 +122,8 @@ fn describe(datanet: &Datanet) -> String {
         ("contributors' share", datanet.share.clone()),
         ("methods", datanet.methods.join(", ")),
         ("records here", if datanet.served { "yes" } else { "no" }.to_owned()),
-    ]);
+    ];
+    head.extend(sharing::rows(&datanet.sharing));
     let columns = [("contributor", Side::Left), ("account", Side::Left), ("kind", Side::Left)];
     let mut table = Table::new(&columns);
     for contributor in &datanet.contributors {
@@ -129,7 +131,7 @@ fn describe(datanet: &Datanet) -> String {
         let who = contributor.name.as_deref().or(contributor.did.as_deref()).unwrap_or("-");
         table.row([line(who, NAME_CHARS_MAX), short(&contributor.account), kind.to_owned()]);
     }
-    format!("{head}\n{}", table.print("no contributors"))
+    format!("{}\n{}", pairs(&head), table.print("no contributors"))
 }
 
 /// Attributes a text.

@@ -8,7 +8,9 @@ mod show;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::files;
+use crate::sharing::{self, SharingArgs};
 use crate::signer::{Signer, made, number};
+use ambar_attribution::Sharing;
 use ambar_base::{AccountId, Digest, ErrorCode, Price};
 use ambar_ledger::Operation;
 use ambar_ledger::object::{PoolRules, RECORD_BYTES_MAX};
@@ -152,6 +154,8 @@ struct Rules {
     /// The rules of quality that reviewers go by, a file: its SHA-256 is kept
     #[arg(long, value_name = "FILE")]
     quality: Option<PathBuf>,
+    #[command(flatten)]
+    sharing: SharingArgs,
 }
 
 /// A new pool.
@@ -292,7 +296,12 @@ impl Rules {
         };
         let agreeing = self.agreeing.or(old.map(|old| old.agreeing)).unwrap_or(1);
         let bytes_max = self.bytes_max.or(old.map(|old| old.bytes_max)).unwrap_or(RECORD_BYTES_MAX);
-        let rules = PoolRules { open, agreeing, deposit, bytes_max, licences, quality };
+        let sharing = match old {
+            Some(old) => sharing::parsed(&old.sharing)?,
+            None => Sharing::OF_POOLS,
+        };
+        let sharing = self.sharing.over(sharing)?;
+        let rules = PoolRules { open, agreeing, deposit, bytes_max, licences, quality, sharing };
         Ok((rules, self.reviewers(signer, before).await?))
     }
 

@@ -8,6 +8,7 @@ use crate::files;
 use crate::progress::{Progress, watch};
 use crate::publish::{Published, Request, publish};
 use crate::quality;
+use crate::sharing::SharingArgs;
 use crate::signer::Signer;
 use ambar_attribution::Method;
 use ambar_base::{Cid, Weight};
@@ -78,6 +79,8 @@ pub struct PublishArgs {
     /// a half each
     #[arg(long = "method", value_name = "NAME=WEIGHT", value_parser = method)]
     methods: Vec<(Method, Weight)>,
+    #[command(flatten)]
+    sharing: SharingArgs,
     /// What the node serves a model with: gguf:PATH, embed:DIR, upstream:URL[#model], corpus
     /// (the records of the datasets that it is built on) or null; without it, a model that is
     /// files here is served from them
@@ -152,6 +155,9 @@ fn component(text: &str) -> Result<Used, String> {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
+    if args.kind != Kind::Dataset && args.sharing.are_said() {
+        return Err(Failure::input("only a dataset has rules of sharing"));
+    }
     let request = Request {
         path: args.path.clone(),
         kind: args.kind,
@@ -163,6 +169,7 @@ pub async fn run(context: &Context, args: &PublishArgs) -> Outcome {
         uses: args.uses.iter().map(|Used(role, id)| (role.clone(), id.clone())).collect(),
         contributors_share: args.contributors_share,
         methods: args.methods.clone(),
+        sharing: args.sharing,
         engine: args.engine.clone(),
         sealed: args.sealed,
         key_node: args.key_node.clone(),

@@ -8,6 +8,7 @@ use crate::commands::publish::serve;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::progress::Progress;
 use crate::publish::{Published, Request, publish};
+use crate::sharing::SharingArgs;
 use crate::signer::Signer;
 use ambar_base::{ErrorCode, Price, Weight};
 use ambar_capsule::Kind;
@@ -120,6 +121,7 @@ impl Stall<'_> {
             uses: uses.iter().map(|id| (None, id.clone())).collect(),
             contributors_share: CONTRIBUTORS_SHARE,
             methods: Vec::new(),
+            sharing: SharingArgs::default(),
             engine: None,
             sealed: false,
             key_node: None,

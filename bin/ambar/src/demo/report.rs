@@ -185,6 +185,7 @@ fn why(heading: &Heading, payout: &Payout, market: &Market) -> String {
             format!("{} quoted in {calls}", counted(payout.bytes, "byte", "bytes"))
         }
         (_, "corpus-model") => format!("words that follow in its records, in {calls}"),
+        (_, "common-floor") => format!("drawn among all in {calls}"),
         ("royalty", _) => {
             let name = heading.capsule.as_deref().map_or("a capsule", |id| market.name(id));
             format!("{calls} of {name}")

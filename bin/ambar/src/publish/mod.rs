@@ -16,8 +16,9 @@ use crate::files;
 use crate::interrupt;
 use crate::progress::{Progress, look};
 use crate::sealed;
+use crate::sharing::SharingArgs;
 use crate::signer::{Signer, number, version_of};
-use ambar_attribution::Method;
+use ambar_attribution::{Method, Sharing};
 use ambar_base::{Cid, ErrorCode, PublicKey, Weight};
 use ambar_capsule::body::DatasetBody;
 use ambar_capsule::manifest::{Component, DatanetDeclaration, Parent, RoyaltyDeclaration};
@@ -30,6 +31,7 @@ use ambar_licence::Terms;
 use ambar_node::api::dto::Capsule;
 use ambar_node::contributors::{CONTRIBUTORS_BYTES_MAX, ContributorsFile};
 use ambar_node::files::CONTRIBUTORS_FILE;
+use ambar_receipt::sharing::declared;
 use contents::Contents;
 use prompt::{PROMPT_BYTES_MAX, PROMPT_FILE, Used};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +64,8 @@ pub struct Request {
     pub contributors_share: Weight,
     /// How much each method of attribution counts for a dataset; nothing: the usual mix.
     pub methods: Vec<(Method, Weight)>,
+    /// How a dataset's evidence of use is shared, where its files do not say it.
+    pub sharing: SharingArgs,
     /// What a model is served with.
     pub engine: Option<EngineSpec>,
     /// Whether only holders of a key read its files.
@@ -155,6 +159,7 @@ async fn store(signer: &Signer, contents: &Contents, progress: &Progress) -> Out
 /// What only this kind says.
 struct Draft {
     body: Body,
+    sharing: Sharing,
     contributors: Option<ContributorTable>,
     uses: Vec<Component>,
     grants: Vec<u64>,
@@ -168,7 +173,7 @@ impl Draft {
         contents: &Contents,
     ) -> Outcome<Self> {
         let (body, roles) = match request.kind {
-            Kind::Dataset => return Self::dataset(signer, files, contents).await,
+            Kind::Dataset => return Self::dataset(signer, request, files, contents).await,
             Kind::Model => {
                 (Body::Model(model::body(files, request.engine.as_ref())?), BTreeMap::new())
             }
@@ -183,10 +188,15 @@ impl Draft {
             }
         };
         let (uses, grants) = components(signer, &roles, &request.uses).await?;
-        Ok(Self { body, contributors: None, uses, grants })
+        Ok(Self { body, sharing: Sharing::USUAL, contributors: None, uses, grants })
     }
 
-    async fn dataset(signer: &Signer, files: &[SourceFile], contents: &Contents) -> Outcome<Self> {
+    async fn dataset(
+        signer: &Signer,
+        request: &Request,
+        files: &[SourceFile],
+        contents: &Contents,
+    ) -> Outcome<Self> {
         let declared = match files.iter().find(|file| file.name == CONTRIBUTORS_FILE) {
             None => ContributorsFile::default(),
             Some(file) => {
@@ -194,6 +204,7 @@ impl Draft {
                 ContributorsFile::parse(&text)?
             }
         };
+        let sharing = request.sharing.of_records(&declared)?;
         // Refused here, before anything is published: records that no corpus is built of.
         if files.iter().all(|file| file.bytes == 0 || file.name == CONTRIBUTORS_FILE) {
             return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
@@ -209,7 +220,8 @@ impl Draft {
         let contributors: BTreeSet<_> = by_record.into_values().collect();
         let table = ContributorTable::new(contributors).or_fail(ErrorCode::DocumentInvalid)?;
         let body = Body::Dataset(DatasetBody { records, media_type: RECORD_MEDIA_TYPE.into() });
-        Ok(Self { body, contributors: Some(table), uses: Vec::new(), grants: Vec::new() })
+        let contributors = Some(table);
+        Ok(Self { body, sharing, contributors, uses: Vec::new(), grants: Vec::new() })
     }
 
     fn engine(&self, request: &Request) -> Option<EngineSpec> {
@@ -237,6 +249,7 @@ impl Draft {
                 contributors: Cid::of(&table.encode()),
                 methods: methods(&request.methods),
                 share: request.contributors_share,
+                sharing: declared(self.sharing, table.entries().len() as u32),
                 treasury: holder,
             }),
             derived_from: request.parents.clone(),

@@ -1,5 +1,6 @@
 //! What is asked of pools, in plain words.
 
+use crate::sharing;
 use ambar_ledger::Operation;
 use ambar_ledger::object::PoolRules;
 use ambar_ledger::transaction::{
@@ -50,7 +51,9 @@ pub(super) fn sentence(operation: &Operation) -> Option<String> {
 fn rules_of(rules: &PoolRules) -> String {
     let who = if rules.open { "anybody may join" } else { "the steward brings members in" };
     format!(
-        "{who}, {} reviews agree, {} credits are set aside for a record",
-        rules.agreeing, rules.deposit
+        "{who}, {} reviews agree, {} credits are set aside for a record, {}",
+        rules.agreeing,
+        rules.deposit,
+        sharing::words(&rules.sharing)
     )
 }

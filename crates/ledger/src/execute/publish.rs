@@ -13,6 +13,7 @@ use crate::refusal::{Refusal, Stop};
 use crate::result::{OperationResult, VersionResult};
 use crate::transaction::Publish;
 use crate::view::{View, stored_terms};
+use ambar_attribution::Method;
 use ambar_base::{Cid, ErrorCode, Moment, Weight};
 use ambar_capsule::manifest::{COMPONENTS_MAX, DatanetDeclaration, PARENTS_MAX};
 use ambar_capsule::{Contributor, ContributorTable, Manifest, Plan};
@@ -265,6 +266,7 @@ fn datanet_of(
 ) -> Result<(), Stop> {
     let Some(declaration) = &draft.manifest.datanet else { return Ok(()) };
     let table = contributors_of(record, declaration)?;
+    check_sharing(declaration, &table)?;
     let account = |contributor: &Contributor| contributor.account(first);
     view.require(table.entries().iter().map(|entry| Key::AccountNumber(account(entry))))?;
     let mut contributors = Vec::with_capacity(table.entries().len());
@@ -292,6 +294,28 @@ fn contributors_of(
     let bytes = record.contributors.as_ref().filter(named).ok_or_else(missing)?;
     ContributorTable::decode(bytes)
         .map_err(|error| Refusal::new(ErrorCode::ManifestInvalid, error.to_string()))
+}
+
+/// What nobody could share by is not published. A draw is among as many as there are.
+fn check_sharing(
+    declaration: &DatanetDeclaration,
+    table: &ContributorTable,
+) -> Result<(), Refusal> {
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::ManifestInvalid, message));
+    let floor = u16::from(Method::CommonFloor.number());
+    if declaration.methods.iter().any(|(method, _)| *method == floor) {
+        return refuse("the floor is a rule of sharing, and no method of the mix".into());
+    }
+    let Some(said) = &declaration.sharing else { return Ok(()) };
+    if let Err(error) = ambar_receipt::sharing(declaration) {
+        return refuse(error.to_string());
+    }
+    let entries = table.entries().len();
+    if said.contributors as usize != entries {
+        let contributors = said.contributors;
+        return refuse(format!("the table has {entries} contributors, not {contributors}"));
+    }
+    Ok(())
 }
 
 fn plan_of(draft: &Draft<'_>, line: &Line, parents: &[(Weight, Plan)]) -> Result<Plan, Refusal> {

@@ -3,6 +3,7 @@
 //! A pool is the life of a datanet between two versions: what stands in it becomes the records of
 //! the next dataset that its steward publishes.
 
+use ambar_attribution::Sharing;
 use ambar_base::{Amount, Digest, Domain, Encode, Height, Moment, Price, choice, record};
 use std::fmt;
 
@@ -35,6 +36,9 @@ record! {
         pub licences: Vec<String>,
         /// The SHA-256 of the rules of quality that reviewers go by; zero: those of the program.
         pub quality: Digest,
+        /// How calls of its snapshots pay contributors. The ledger keeps them; the manifest of a
+        /// version says what holds for it.
+        pub sharing: Sharing,
     }
 }
 
@@ -333,7 +337,8 @@ impl PoolRules {
         let licences = self.licences.len() <= LICENCES_MAX;
         let sound = licences && self.licences.iter().all(|licence| is_text(licence));
         let agreeing = (1..=REVIEWERS_MAX).contains(&usize::from(self.agreeing));
-        sound && agreeing && (1..=RECORD_BYTES_MAX).contains(&self.bytes_max)
+        let sharing = self.sharing.check().is_ok();
+        sound && agreeing && sharing && (1..=RECORD_BYTES_MAX).contains(&self.bytes_max)
     }
 
     /// Why a record is not for this pool, if it is not.

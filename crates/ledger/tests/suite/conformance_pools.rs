@@ -1,6 +1,7 @@
 //! The bytes of what is asked and kept of pools are for ever, as those in `conformance.rs` are.
 
-use ambar_base::{AccountId, Amount, Decode, Digest, Encode, Height, Moment, Price, codec};
+use ambar_attribution::{Duplicates, Sharing};
+use ambar_base::{AccountId, Amount, Decode, Digest, Encode, Height, Moment, Price, Weight, codec};
 use ambar_ledger::Key;
 use ambar_ledger::object::{
     Decided, Pool, PoolMember, PoolRecord, PoolRules, Proposal, Revealed, Source, Submission,
@@ -27,6 +28,7 @@ fn rules() -> PoolRules {
         bytes_max: 301,
         licences: vec!["CC0-1.0".into()],
         quality: Digest::of(b"quality"),
+        sharing: Sharing { duplicates: Duplicates::Halving, floor: Weight(303), cap: Weight(304) },
     }
 }
 
@@ -66,7 +68,7 @@ fn objects() {
         submissions: 11,
         proposals: 12,
     };
-    check(&pool, "64d502bcb018031ef0a2141cb4a0bb9d8bafae194214c617e648520209b98ca8");
+    check(&pool, "3a69c24574e07e076d6e1d9172fb345eb3bd87f5be9a1543f95631a1c82996f1");
     check(
         &PoolMember { joined: Height(300), records: 2 },
         "f2b25b205c150d457f266ab0d8b7f88e478bd60bdefa4f6db2cea6a847bd55d7",
@@ -81,7 +83,7 @@ fn objects() {
         noes: vec![7],
         passed: Some(Height(301)),
     };
-    check(&proposal, "100b616722f8e7ef99886e31cfd3d5c148d4913529618f12c88869fb046e2a76");
+    check(&proposal, "74a5f941df1811a0913f2baf9383a7aa1d0af3d297bb2f82cc3aca5c54604dc1");
     let keys = vec![
         Key::PoolBook,
         Key::Pool(1),
@@ -154,7 +156,7 @@ fn operations() {
         Operation::ProposeRules(ProposeRules { pool: 1, rules: rules(), reviewers: vec![who] }),
         Operation::VoteRules(VoteRules { pool: 1, proposal: 2, aye: true }),
     ];
-    check(&all, "60d19a36d719504c67c02ceb0ed7b7a124e2c41915fd40e379458d351dfb9af2");
+    check(&all, "1c1e31fc99c16b78dbfe3dfe74517446ab3eec61ef968efd2f35851119365f62");
     let results = vec![
         OperationResult::Pool(300),
         OperationResult::Submission(301),

@@ -2,7 +2,8 @@
 //! Every step checks the invariants of the whole state.
 
 use crate::world::World;
-use ambar_base::{Amount, Digest, ErrorCode, Price};
+use ambar_attribution::{Duplicates, Sharing};
+use ambar_base::{Amount, Digest, ErrorCode, Price, Weight};
 use ambar_ledger::object::{
     Pool, PoolMember, PoolRecord, PoolRules, Proposal, REVEAL_MS, Source, Submission,
     SubmissionState, commitment, reserved,
@@ -25,6 +26,7 @@ fn rules(agreeing: u16) -> PoolRules {
         bytes_max: 1_000,
         licences: vec!["CC0-1.0".into()],
         quality: Digest::ZERO,
+        sharing: Sharing::OF_POOLS,
     }
 }
 
@@ -338,12 +340,14 @@ fn names_and_rules_are_within_limits() {
     for name in ["", "Speeches", "-a", "a-", "a b", "a/b", "12", &"x".repeat(65)] {
         assert_eq!(code(case.create("ben", name, rules(1))), INVALID, "{name:?}");
     }
-    let wrong: [fn(&mut PoolRules); 5] = [
+    let wrong: [fn(&mut PoolRules); 7] = [
         |rules| rules.agreeing = 0,
         |rules| rules.agreeing = 3,
         |rules| rules.bytes_max = 0,
         |rules| rules.bytes_max = u64::MAX,
         |rules| rules.licences = vec![String::new()],
+        |rules| rules.sharing.floor = Weight(500_000_001),
+        |rules| rules.sharing.cap = Weight::ZERO,
     ];
     for change in wrong {
         let mut rules = rules(1);
@@ -388,7 +392,9 @@ impl Case {
 #[test]
 fn contributors_vote_the_rules_of_their_pool() {
     let mut case = case(1);
-    let changed = PoolRules { bytes_max: 500, ..rules(1) };
+    let (duplicates, floor) = (Duplicates::Halving, Weight(50_000_000));
+    let sharing = Sharing { duplicates, floor, cap: Weight(300_000_000) };
+    let changed = PoolRules { bytes_max: 500, sharing, ..rules(1) };
     assert_eq!(code(case.propose("ben", changed.clone())), NOT);
     // The steward is alone with the pool at first.
     case.propose("ana", PoolRules { bytes_max: 999, ..rules(1) }).unwrap();

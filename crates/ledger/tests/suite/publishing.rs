@@ -3,7 +3,9 @@
 use crate::world::{World, contributors, dataset, derived, key, model, prompt, terms};
 use ambar_base::{AccountId, Cid, Encode, ErrorCode, Price, Weight};
 use ambar_capsule::body::{AgentBody, Body};
-use ambar_capsule::manifest::{Component, RoyaltyDeclaration};
+use ambar_capsule::manifest::{
+    Component, DatanetDeclaration, RoyaltyDeclaration, SharingDeclaration,
+};
 use ambar_capsule::{Contributor, ContributorTable, Manifest, Party, SignedManifest};
 use ambar_ledger::object::{Datanet, Line, Version};
 use ambar_ledger::query::State;
@@ -337,6 +339,35 @@ fn a_dataset_shows_its_contributors() {
     let (number, _) = world.publish("ana", later, &rule, Some(&other), vec![]).unwrap();
     let datanet: Datanet = world.ledger.must("datanet", number, &Key::Datanet(number)).unwrap();
     assert_eq!(datanet.contributors, [escrow]);
+}
+
+#[test]
+fn rules_of_sharing_are_known_and_count_the_contributors() {
+    let mut world = people();
+    let (table, rule) = (contributors(&["Adams", "Monroe"]), terms(&CALL, 1, 0));
+    let good = SharingDeclaration {
+        cap: Weight(300_000_000),
+        contributors: 2,
+        duplicates: 2,
+        floor: Weight(50_000_000),
+    };
+    let mut attempt = |change: fn(&mut DatanetDeclaration)| {
+        let mut manifest = dataset(world.id("ana"), &table);
+        let declared = manifest.datanet.as_mut().unwrap();
+        declared.sharing = Some(good);
+        change(declared);
+        world.publish("ana", manifest, &rule, Some(&table), vec![]).err()
+    };
+    let mut check = |change: fn(&mut DatanetDeclaration), words: &str| {
+        let refusal = attempt(change).unwrap();
+        assert_eq!(refusal.code, ErrorCode::ManifestInvalid);
+        assert!(refusal.message.contains(words), "{}", refusal.message);
+    };
+    check(|d| d.sharing.as_mut().unwrap().duplicates = 4, "rule 4");
+    check(|d| d.sharing.as_mut().unwrap().contributors = 3, "2 contributors, not 3");
+    check(|d| d.sharing.as_mut().unwrap().cap = Weight::ZERO, "above 0%");
+    check(|d| d.methods[1].0 = 4, "no method of the mix");
+    assert_eq!(attempt(|_| {}), None);
 }
 
 #[test]

@@ -469,6 +469,7 @@ pub fn dataset(holder: AccountId, table: &ContributorTable) -> Manifest {
         contributors: Cid::of(&table.encode()),
         methods: vec![(1, half), (2, half)],
         share: Weight(900_000_000),
+        sharing: None,
         treasury: holder,
     };
     Manifest { datanet: Some(datanet), ..manifest(Body::Dataset(body), holder) }

@@ -3,7 +3,7 @@
 use super::App;
 use super::blobs::reads;
 use super::dto::{
-    CapsuleRow, Contributor, Datanet, TraceAnswer, TraceDatanet, TraceRequest, TraceShare,
+    self, CapsuleRow, Contributor, Datanet, TraceAnswer, TraceDatanet, TraceRequest, TraceShare,
     TraceSpan,
 };
 use super::extract::Octets;
@@ -13,7 +13,9 @@ use super::views::{
     self, LIMIT_DEFAULT, account_id, account_name, capsule_row, did, ledger, method_name,
 };
 use crate::serve::manifest;
-use ambar_attribution::{Evidence, Method, Occurrence, Span, SpanEvidence, SpanParameters, shares};
+use ambar_attribution::{
+    Division, Evidence, Method, Occurrence, Sharing, Span, SpanEvidence, SpanParameters, shares,
+};
 use ambar_base::{Cid, Digest, ErrorCode, Weight};
 use ambar_capsule::{Body, Manifest};
 use ambar_corpus::{CORPORA_MAX, Corpus, Stretch, Together};
@@ -64,6 +66,7 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(text): Path<String>) -
         records,
         share: declared.map_or(Weight::ZERO, |declared| declared.share).to_string(),
         methods,
+        sharing: dto::Sharing::of(&found.sharing()?),
         contributors: contributors.collect::<Result<_, _>>()?,
         served: app.serving.get(&found.version.id).is_some(),
         name: found.manifest.name,
@@ -74,6 +77,15 @@ struct Found {
     version: object::Version,
     manifest: Manifest,
     object: object::Datanet,
+}
+
+impl Found {
+    /// The rules of sharing that its manifest says.
+    fn sharing(&self) -> Result<Sharing, Failure> {
+        let declared = self.manifest.datanet.as_ref();
+        let said = declared.map_or(Ok((Sharing::USUAL, 0)), ambar_receipt::sharing);
+        Ok(said?.0)
+    }
 }
 
 fn find(view: &LedgerView, text: &str) -> Result<Found, Failure> {
@@ -155,7 +167,11 @@ fn answer(app: &App, party: &Party, request: &TraceRequest) -> Result<TraceAnswe
         prove(app, &view, party, &datanets, &places, &mut spans)?;
     }
     // With several, nobody is paid so: it tells how much of the text is whose.
-    let shares = divided(evidence, digest, datanets[0].found.version.id)?;
+    let sharing = match &datanets[..] {
+        [one] => Sharing { duplicates: one.found.sharing()?.duplicates, ..Sharing::USUAL },
+        _ => Sharing::USUAL,
+    };
+    let shares = divided(evidence, digest, datanets[0].found.version.id, sharing)?;
     let shares = shares.into_iter().map(|(index, weight)| {
         Ok(TraceShare { contributor: label(index)?, weight: weight.to_string() })
     });
@@ -243,14 +259,18 @@ fn prove(
     Ok(())
 }
 
-/// The whole divided by the verbatim spans alone, as a call with only this method would.
+/// The whole divided by the verbatim spans alone, by the datanet's rule for duplicates. A text is
+/// no call: nobody is drawn, and there is no cap.
 fn divided(
     evidence: SpanEvidence,
     call: Digest,
     datanet: Cid,
+    sharing: Sharing,
 ) -> Result<Vec<(u32, Weight)>, Failure> {
     let mix = [(Method::VerbatimSpan, Weight::ONE)];
     let evidence = [Evidence::VerbatimSpan(evidence)];
-    let shares = shares(Weight::ONE, &mix, &evidence, call, datanet)?;
+    let total = Weight::ONE;
+    let division = Division { total, mix: &mix, sharing, contributors: 0, call, datanet };
+    let shares = shares(&division, &evidence)?.shares;
     Ok(shares.into_iter().flat_map(|shares| shares.weights).collect())
 }

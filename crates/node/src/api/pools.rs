@@ -106,6 +106,7 @@ fn rules(rules: &PoolRules) -> dto::PoolRules {
         bytes_max: rules.bytes_max,
         licences: rules.licences.clone(),
         quality: (rules.quality != Digest::ZERO).then(|| rules.quality.to_string()),
+        sharing: dto::Sharing::of(&rules.sharing),
     }
 }
 

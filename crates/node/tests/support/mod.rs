@@ -219,6 +219,7 @@ pub fn dataset(creator: AccountId, content: Content, table: &ContributorTable) -
         contributors: Cid::of(&table.encode()),
         methods: vec![(1, half), (2, half)],
         share: Weight(900_000_000),
+        sharing: None,
         treasury: creator,
     };
     Manifest {

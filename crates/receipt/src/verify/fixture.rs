@@ -17,14 +17,16 @@ use crate::outcome::{BatchOutcome, TransactionOutcome};
 use crate::tariff::Tariff;
 use ambar_attribution::span::{Occurrence, Span as TextSpan, SpanEvidence, SpanParameters};
 use ambar_attribution::{
-    Evidence, Method, Passage, RetrievalEvidence, RetrievalParameters, shares,
+    Divided, Division, Evidence, Method, Passage, RetrievalEvidence, RetrievalParameters, shares,
 };
 use ambar_base::{
     AccountId, Checkpoint, Cid, Digest, Encode, Height, Moment, NetworkId, Price, SecretKey, Weight,
 };
 use ambar_capsule::body::{Body, DatasetBody};
 use ambar_capsule::chunks::ContentRoot;
-use ambar_capsule::manifest::{Content, DatanetDeclaration, RoyaltyDeclaration};
+use ambar_capsule::manifest::{
+    Content, DatanetDeclaration, RoyaltyDeclaration, SharingDeclaration,
+};
 use ambar_capsule::{Manifest, Party, Plan};
 use ambar_licence::{
     CallFacts, DecisionRecord, GrantView, Narrowing, PartFacts, PriceRule, Right, Spent, Terms,
@@ -37,6 +39,7 @@ pub const PROMPT: u64 = 10;
 pub const DATANET: u64 = 3;
 pub const MODEL: u64 = 5;
 pub const CHANNEL: u64 = 5;
+pub const CONTRIBUTORS: u32 = 7;
 pub const RATE: Weight = Weight(10_000_000);
 
 pub struct World {
@@ -88,6 +91,12 @@ pub fn manifest() -> Manifest {
             contributors: Cid::of(b"table"),
             methods: vec![(1, Weight(600_000_000)), (2, Weight(400_000_000))],
             share: Weight(900_000_000),
+            sharing: Some(SharingDeclaration {
+                cap: Weight(450_000_000),
+                contributors: CONTRIBUTORS,
+                duplicates: 3,
+                floor: Weight(50_000_000),
+            }),
             treasury: account("treasury"),
         }),
         derived_from: Vec::new(),
@@ -128,17 +137,24 @@ pub fn evidence() -> [Evidence; 2] {
     [Evidence::Retrieval(retrieval), Evidence::VerbatimSpan(spans)]
 }
 
-fn shares_of(call: Digest) -> Vec<Shares> {
+/// How a call's use of the datanet is shared, under rules with a floor and a cap.
+pub fn divided(call: Digest) -> Divided {
     let mix =
         [(Method::Retrieval, Weight(600_000_000)), (Method::VerbatimSpan, Weight(400_000_000))];
-    let found = shares(Weight(900_000_000), &mix, &evidence(), call, manifest().id()).unwrap();
+    let (total, datanet) = (Weight(900_000_000), manifest().id());
+    let (sharing, contributors) = crate::sharing(&manifest().datanet.unwrap()).unwrap();
+    let division = Division { total, mix: &mix, sharing, contributors, call, datanet };
+    shares(&division, &evidence()).unwrap()
+}
+
+fn shares_of(call: Digest) -> Vec<Shares> {
     let share = |share: ambar_attribution::MethodShares| Shares {
         datanet: DATANET,
         method: share.method.number().into(),
         weights: share.weights,
         evidence: share.evidence_root,
     };
-    found.into_iter().map(share).collect()
+    divided(call).shares.into_iter().map(share).collect()
 }
 
 fn line(version: u64, node: u64, counts: &[(Counter, u64)], ask: Price) -> Line {
@@ -257,7 +273,7 @@ fn facts(keys: &BTreeMap<u64, SecretKey>) -> Vec<Fact> {
         holder(2, "second holder", 800, None),
     ];
     facts.extend([1, 3, 4, 5].map(|line| holder(line, &format!("holder {line}"), 20, None)));
-    facts.extend([2, 5, 6].map(|index| {
+    facts.extend((0..CONTRIBUTORS).map(|index| {
         let account = account(&format!("contributor {index}"));
         Fact::Contributor(ContributorFact { datanet: DATANET, index, account })
     }));
@@ -275,10 +291,11 @@ fn facts(keys: &BTreeMap<u64, SecretKey>) -> Vec<Fact> {
     facts
 }
 
-fn preimages() -> Preimages {
+fn preimages(leaves: &[Leaf]) -> Preimages {
     let versions = [PROMPT, DATANET, MODEL];
+    let drawn = leaves.iter().filter_map(|leaf| divided(leaf.call).drawn);
     Preimages {
-        evidence: evidence().map(|piece| piece.encode().into()).into(),
+        evidence: evidence().into_iter().chain(drawn).map(|piece| piece.encode().into()).collect(),
         manifests: vec![manifest().encode().into()],
         plans: versions.map(|version| plan(version).to_bytes().into()).into(),
         tariffs: vec![Tariff::standard().encode().into()],
@@ -302,10 +319,10 @@ impl World {
         Self {
             network: NetworkId(Digest::of(b"network")),
             bound: leaves.iter().map(|leaf| (details(leaf), decision(leaf))).collect(),
+            preimages: preimages(&leaves),
             leaves,
             facts: facts(&keys),
             keys,
-            preimages: preimages(),
             index: 2,
         }
     }

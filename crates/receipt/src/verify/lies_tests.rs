@@ -1,6 +1,8 @@
 //! Lies, each found by the check that is there for it.
 
-use super::fixture::{CHANNEL, DATANET, GATEWAY, MODEL, NODE, PROMPT, World, account, terms};
+use super::fixture::{
+    CHANNEL, CONTRIBUTORS, DATANET, GATEWAY, MODEL, NODE, PROMPT, World, account, terms,
+};
 use super::tests::{failed, unchecked, verified};
 use crate::counters::{Counter, Counters};
 use crate::export::ReceiptDocument;
@@ -53,6 +55,14 @@ fn lies_that_everybody_signed() {
         weights[1].1.0 -= 1_000;
     };
     check(favoured, &["shares"]);
+    // A friend, whom nobody drew.
+    let drawn = |world: &mut World| {
+        let floor = world.leaf().lines[1].shares.last_mut().unwrap();
+        assert_eq!((floor.method, floor.weights.len()), (4, 1), "the draw of the floor");
+        floor.weights[0].0 = CONTRIBUTORS - 1 - floor.weights[0].0;
+    };
+    check(drawn, &["shares"]);
+    check(|world| drop(world.leaf().lines[1].shares.pop()), &["split", "shares"]);
     let inflated = |world: &mut World| world.leaf().lines[1].shares[0].weights[0].1.0 += 1;
     check(inflated, &["split", "shares"]);
     check(|world| world.leaf().lines[1].shares.swap(0, 1), &["split", "shares"]);

@@ -8,8 +8,10 @@ use super::case::Case;
 use super::documents;
 use super::report::{Fault, Verdict};
 use crate::leaf::{Line, Shares};
-use ambar_attribution::{Method, MethodShares};
+use crate::sharing::sharing;
+use ambar_attribution::{Division, Method, MethodShares};
 use ambar_base::{Cid, Weight};
+use ambar_capsule::manifest::DatanetDeclaration;
 use ambar_capsule::{Party, Plan};
 use std::collections::BTreeMap;
 
@@ -75,13 +77,17 @@ impl Claim<'_> {
             let reason = format!("the ledger attests nothing of datanet {datanet} here");
             return Err(Fault::absent(reason));
         };
-        let mix = mix(case, version.id)?;
+        let declared = declared(case, version.id)?;
+        let mix = mix(&declared)?;
+        let (sharing, contributors) = sharing(&declared).map_err(Fault::failed)?;
         let plan: Plan = documents::plan(case, self.line.version)?;
         let total = plan.weight(Party::Datanet(datanet));
         let claimed = self.shares.iter().map(|share| method_shares(share));
         let claimed = claimed.collect::<Result<Vec<_>, _>>()?;
-        let call = case.leaf.call;
-        ambar_attribution::verify(&claimed, &evidence, total, &mix, call, version.id)
+        let (call, datanet_id) = (case.leaf.call, version.id);
+        let division =
+            Division { total, mix: &mix, sharing, contributors, call, datanet: datanet_id };
+        ambar_attribution::verify(&claimed, &evidence, &division)
             .map_err(|error| Fault::failed(format!("of datanet {datanet}, {error}")))
     }
 }
@@ -96,10 +102,13 @@ fn method_shares(shares: &Shares) -> Result<MethodShares, Fault> {
     Ok(MethodShares { method: method(shares.method)?, weights, evidence_root })
 }
 
-/// How the datanet mixes methods, by its manifest.
-fn mix(case: &Case<'_>, datanet: Cid) -> Result<Vec<(Method, Weight)>, Fault> {
-    let declaration = documents::manifest(case, datanet.0)?.datanet;
-    let declaration = declaration.ok_or_else(|| Fault::failed("the manifest is no datanet's"))?;
+fn declared(case: &Case<'_>, datanet: Cid) -> Result<DatanetDeclaration, Fault> {
+    let declared = documents::manifest(case, datanet.0)?.datanet;
+    declared.ok_or_else(|| Fault::failed("the manifest is no datanet's"))
+}
+
+/// How the datanet mixes methods.
+fn mix(declared: &DatanetDeclaration) -> Result<Vec<(Method, Weight)>, Fault> {
     let part = |(number, weight): &(u16, Weight)| Ok((method(*number)?, *weight));
-    declaration.methods.iter().map(part).collect()
+    declared.methods.iter().map(part).collect()
 }

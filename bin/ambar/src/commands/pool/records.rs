@@ -9,6 +9,7 @@ use crate::files;
 use crate::paint::{line, short};
 use crate::publish::tree;
 use crate::quality::{self, RULES_BYTES_MAX};
+use crate::sharing;
 use crate::signer::{Signer, number};
 use crate::table::{Side, Table};
 use ambar_base::{Digest, ErrorCode};
@@ -27,6 +28,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest title in a table, characters.
 const TITLE_CHARS_MAX: usize = 40;
+/// Digits of a submission's number in a file's name: more than any pool will have.
+const NUMBER_DIGITS: usize = 10;
 /// Letters of a file's name that are made of a title.
 const FILE_CHARS_MAX: usize = 80;
 
@@ -406,7 +409,7 @@ pub(super) async fn snapshot(context: &Context, args: &SnapshotArgs) -> Outcome 
         return Err(Failure::new(ErrorCode::DatasetEmpty, message));
     }
     std::fs::create_dir(&args.out).map_err(|error| Failure::file(&args.out, &error))?;
-    let mut table = String::new();
+    let mut table = sharing::table(&sharing::parsed(&pool.rules.sharing)?);
     for one in &standing {
         let Some(record) = &one.record else { continue };
         let bytes = fetched(&signer, &pool.number, &one.number, &record.content).await?;
@@ -452,12 +455,27 @@ pub(super) async fn standing(signer: &Signer, pool: &str) -> Outcome<Vec<Submiss
     }
 }
 
-/// A name for a record's file that no other record has.
+/// A name for a record's file that no other record has. Records of a datanet are in order of their
+/// paths, and those of a pool in the order in which they were committed.
 fn file_name(number: &str, title: &str) -> String {
     let plain = |letter: char| {
         let kept = letter.is_alphanumeric() || ".-_".contains(letter);
         if kept { letter } else { '_' }
     };
     let title: String = title.chars().map(plain).take(FILE_CHARS_MAX).collect();
-    format!("{number}-{title}")
+    format!("{number:0>NUMBER_DIGITS$}-{title}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_keep_the_order_of_submissions() {
+        let names = ["2", "10", "0", "9999"].map(|number| file_name(number, "a b/c.txt"));
+        assert_eq!(names[0], "0000000002-a_b_c.txt");
+        let mut sorted = names.clone();
+        sorted.sort();
+        assert_eq!(sorted, [&names[2], &names[0], &names[1], &names[3]].map(Clone::clone));
+    }
 }

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::paint::line;
+use crate::sharing;
 use crate::table::{Side, Table, pairs};
 use ambar_node::api::dto::{Pool, PoolRules, Proposal};
 
@@ -17,6 +18,7 @@ pub(super) async fn list(context: &Context, after: Option<&str>) -> Outcome {
             ("name", Side::Left),
             ("records", Side::Right),
             ("members", Side::Right),
+            ("sharing", Side::Left),
             ("theme", Side::Left),
         ];
         let mut table = Table::new(&columns);
@@ -26,6 +28,7 @@ pub(super) async fn list(context: &Context, after: Option<&str>) -> Outcome {
                 line(&pool.name, CHARS_MAX),
                 pool.records.to_string(),
                 pool.members.to_string(),
+                sharing::rows(&pool.rules.sharing).map(|(_, rule)| rule).join(" "),
                 line(&pool.theme, CHARS_MAX),
             ]);
         }
@@ -69,7 +72,8 @@ fn rules(rules: &PoolRules, reviewers: &[String]) -> String {
         ("licences", licences),
         ("rules of quality", rules.quality.clone().unwrap_or_else(|| "the program's".into())),
     ];
-    pairs(&fixed.into_iter().chain(reviewers).collect::<Vec<_>>())
+    let fixed = fixed.into_iter().chain(sharing::rows(&rules.sharing));
+    pairs(&fixed.chain(reviewers).collect::<Vec<_>>())
 }
 
 pub(super) async fn proposals(context: &Context, pool: &str, after: Option<&str>) -> Outcome {

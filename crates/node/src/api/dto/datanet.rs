@@ -20,10 +20,35 @@ pub struct Datanet {
     pub share: String,
     /// Attribution methods with the part that each decides.
     pub methods: Vec<String>,
+    /// How evidence of use is shared.
+    pub sharing: Sharing,
     /// The contributors by index.
     pub contributors: Vec<Contributor>,
     /// Whether this node has its records.
     pub served: bool,
+}
+
+/// Rules of sharing: of a version, what its manifest says; of a pool, what was voted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sharing {
+    /// `equal`, `first` or `halving`: how records that hold the same words share.
+    pub duplicates: String,
+    /// The part of a call's weight that goes to whoever is drawn among all contributors, per cent.
+    pub floor: String,
+    /// The most that one contributor gets of it by evidence, per cent.
+    pub cap: String,
+}
+
+impl Sharing {
+    /// The rules in words.
+    #[must_use]
+    pub fn of(rules: &ambar_attribution::Sharing) -> Self {
+        Self {
+            duplicates: rules.duplicates.to_string(),
+            floor: rules.floor.to_string(),
+            cap: rules.cap.to_string(),
+        }
+    }
 }
 
 /// A contributor.

@@ -31,8 +31,8 @@ pub use capsule::{
 };
 pub use certificate::{CertificateRevoked, RevokeCertificate};
 pub use datanet::{
-    Contributor, Datanet, ServingAnswer, ServingRequest, TraceAnswer, TraceDatanet, TraceRequest,
-    TraceShare, TraceSpan,
+    Contributor, Datanet, ServingAnswer, ServingRequest, Sharing, TraceAnswer, TraceDatanet,
+    TraceRequest, TraceShare, TraceSpan,
 };
 pub use department::{Department, DepartmentRow, Member, StatementAccount};
 pub use dispute::{Dispute, Disputes};

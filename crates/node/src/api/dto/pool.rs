@@ -1,5 +1,6 @@
 //! Pools, in which a datanet's records are gathered.
 
+use super::Sharing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,6 +50,8 @@ pub struct PoolRules {
     pub licences: Vec<String>,
     /// The SHA-256 of the rules of quality that reviewers go by, if they are not the program's.
     pub quality: Option<String>,
+    /// How calls of its snapshots pay contributors.
+    pub sharing: Sharing,
 }
 
 /// A part of the pools.
