@@ -56,6 +56,8 @@ pub enum Command {
             Whoever paid the call claims it, and whoever has contributed to the datanet. It is a \
             dispute, of the owner of the node that served the line; the council decides, and the \
             node's bond pays up to fifty times the line's royalty.",
+        override_usage = "ambar attribution challenge <RECEIPT> --datanet <DATANET> \
+            --evidence <FILE> --statement <TEXT>",
         after_help = "Example:\n  ambar attribution challenge 3-17 --datanet speeches \\\n    \
             --evidence report.json --statement \"quotes record 7, which it does not name\" --as me"
     )]
