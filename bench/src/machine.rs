@@ -62,6 +62,12 @@ fn rustc() -> String {
     text.ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".into())
 }
 
+/// The version of a crate that this program was built with.
+#[must_use]
+pub fn version(name: &str) -> Option<&'static str> {
+    locked(LOCK, name)
+}
+
 /// The version of a crate in a lock file.
 fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;

@@ -7,6 +7,7 @@
 //!
 //! **Invariant**: nothing here asserts on time. The exit code says whether something broke.
 
+mod attribution;
 mod bare;
 mod call_path;
 mod certificate;
@@ -163,6 +164,9 @@ fn main() -> Result<ExitCode> {
     // Load generators and mocks are not what is measured: nothing is to make them late.
     promptly::ask(promptly::SYNCS);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((attribution::ARGUMENT, rest)) = split(&arguments) {
+        return attribution::run(rest);
+    }
     if let Some(served) = serve(&arguments) {
         return served.map(|()| ExitCode::SUCCESS);
     }
@@ -187,6 +191,11 @@ fn main() -> Result<ExitCode> {
         gateway::isolate(&plan, &arguments)?;
     }
     Ok(measure(&plan))
+}
+
+/// The first argument and the others.
+fn split(arguments: &[String]) -> Option<(&str, &[String])> {
+    arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
 }
 
 /// Becomes one of the servers that benches start, if the arguments say so.

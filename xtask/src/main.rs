@@ -7,6 +7,7 @@
 //! Invariant: a task is one module and one row of [`TASKS`], so that the help
 //! text always lists exactly what exists.
 
+mod attribution_quality;
 mod bench;
 mod fuzz;
 mod program;
@@ -25,6 +26,11 @@ struct Task {
 
 /// Every task, in alphabetical order.
 const TASKS: &[Task] = &[
+    Task {
+        name: "attribution-quality",
+        summary: "measure attribution and attacks on it; writes a page of the book",
+        run: attribution_quality::run,
+    },
     Task {
         name: "bench",
         summary: "measure what the design promises about speed; --help lists what",
@@ -69,7 +75,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn help() -> String {
     let rows: String =
-        TASKS.iter().map(|task| format!("  {:<8} {}\n", task.name, task.summary)).collect();
+        TASKS.iter().map(|task| format!("  {:<19} {}\n", task.name, task.summary)).collect();
     format!("usage: cargo xtask TASK [ARGUMENT]...\n\n{rows}")
 }
 

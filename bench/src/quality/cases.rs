@@ -1,6 +1,7 @@
 //! Cases with known answers, made from real records by a seed: copies with words dropped,
 //! replaced and moved, excerpts, records joined, records under a foreign header, new records.
 
+use crate::trace::Random;
 use std::fmt;
 
 /// How many per cent of the words of copies are edited.
@@ -51,17 +52,6 @@ pub struct Case {
     pub text: String,
 }
 
-/// A generator of pseudo-random numbers (Knuth's MMIX constants), so that runs agree.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-}
-
 /// Every case: records with even numbers are known, the others are new.
 pub fn all(records: &[String]) -> Vec<Case> {
     let mut random = Random(1);
@@ -90,7 +80,7 @@ pub fn all(records: &[String]) -> Vec<Case> {
 }
 
 /// A copy: each word is edited with this probability, in one of three ways.
-fn edited(words: &[&str], per_cent: u8, random: &mut Random) -> String {
+pub fn edited(words: &[&str], per_cent: u8, random: &mut Random) -> String {
     let mut copy: Vec<&str> = Vec::with_capacity(words.len());
     for word in words {
         if random.below(100) >= usize::from(per_cent) {

@@ -3,7 +3,7 @@
 //!
 //! Every case is made from a seed, so that a figure here can be repeated anywhere.
 
-mod cases;
+pub mod cases;
 
 use crate::plan::Plan;
 use crate::presidents;

@@ -25,6 +25,8 @@ pub const TEMPERATURE_MAX: f32 = 2.0;
 pub const GENERATE_JOBS_QUEUED_MAX: usize = 64;
 /// Jobs of one party among them.
 pub const GENERATE_JOBS_PARTY_MAX: usize = GENERATE_JOBS_QUEUED_MAX / 2;
+/// Continuations of one prompt that are scored together.
+pub const CONTINUATIONS_MAX: usize = 64;
 /// Answers of one GGUF engine that are written together, unless configured.
 pub const STREAMS_DEFAULT: u32 = 4;
 /// Most answers of one GGUF engine that are written together.

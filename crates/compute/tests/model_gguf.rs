@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ambar_compute::gguf::{GgufEngine, GgufOptions};
-use ambar_compute::limits::GENERATE_JOBS_QUEUED_MAX;
+use ambar_compute::gguf::{GgufEngine, GgufOptions, Likelihood};
+use ambar_compute::limits::{CONTINUATIONS_MAX, GENERATE_JOBS_QUEUED_MAX};
 use ambar_compute::{
     Count, EmbedJob, Engine, EngineError, Event, Failure, Finish, GenerateJob, Generation, Message,
     Prompt, Role,
@@ -220,4 +220,60 @@ fn the_model_describes_itself() {
     assert_eq!((info.kind, info.can_generate, info.can_embed), ("gguf", true, false));
     assert!(!info.model.is_empty() && info.architecture.is_some());
     assert!(info.context_tokens.is_some_and(|tokens| tokens >= 512));
+}
+
+async fn scored(engine: &GgufEngine, prompt: &Prompt, texts: &[&str]) -> Vec<Likelihood> {
+    let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+    engine.log_likelihoods(prompt.clone(), texts, CancellationToken::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_likelier_scores_higher_in_whichever_company() {
+    let engine = engine();
+    let prompt = Prompt::user("What is the capital of France?");
+    let texts = ["The capital of France is Paris.", "The capital of France is Madrid.", ""];
+    let found = scored(&engine, &prompt, &texts).await;
+    assert!(found[0].log_likelihood > found[1].log_likelihood + 1.0, "{found:?}");
+    assert!(found[0].log_likelihood < 0.0 && found[0].tokens > 3, "{found:?}");
+    assert_eq!(found[2], Likelihood { tokens: 0, log_likelihood: 0.0 });
+    for (text, expect) in texts.iter().zip(&found) {
+        assert_eq!(scored(&engine, &prompt, &[text]).await, [*expect]);
+    }
+    let turned: Vec<_> = texts.iter().rev().copied().collect();
+    let again: Vec<_> = scored(&engine, &prompt, &turned).await.into_iter().rev().collect();
+    assert_eq!(again, found);
+}
+
+/// The probability of a text is that of its beginning, times that of the rest after it. More
+/// tokens than one piece, so that pieces add up.
+#[tokio::test]
+async fn likelihoods_multiply_along_a_text() {
+    let engine = engine();
+    let count =
+        |range: std::ops::Range<u32>| range.map(|number| format!(" {number},")).collect::<String>();
+    let text = |range| Prompt::Text(format!("Count:{}", count(range)));
+    let (rest, end) = (count(40..120), count(60..120));
+    let whole = scored(&engine, &text(1..40), &[&rest]).await[0];
+    let first = scored(&engine, &text(1..40), &[&count(40..60)]).await[0];
+    let second = scored(&engine, &text(1..60), &[&end]).await[0];
+    assert_eq!(whole.tokens, first.tokens + second.tokens);
+    assert!(whole.tokens > 64, "{whole:?}");
+    let sum = first.log_likelihood + second.log_likelihood;
+    assert!((whole.log_likelihood - sum).abs() < 0.05 * sum.abs(), "{whole:?} {sum}");
+}
+
+#[tokio::test]
+async fn scoring_is_cancelled_and_kept_within_the_context() {
+    let engine = engine();
+    let prompt = || Prompt::user("What is the capital of France?");
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let refused = engine.log_likelihoods(prompt(), vec!["Paris".into()], cancelled).await;
+    assert!(matches!(refused.unwrap_err(), Failure::Cancelled));
+    let words = "word ".repeat(engine.describe().context_tokens.unwrap() as usize);
+    let refused = engine.log_likelihoods(prompt(), vec![words], CancellationToken::new()).await;
+    assert!(matches!(refused.unwrap_err(), Failure::ContextTooLong { .. }));
+    let texts = vec!["x".to_owned(); CONTINUATIONS_MAX + 1];
+    let refused = engine.log_likelihoods(prompt(), texts, CancellationToken::new()).await;
+    assert!(matches!(refused.unwrap_err(), Failure::InvalidJob { .. }));
 }

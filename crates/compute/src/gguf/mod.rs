@@ -24,6 +24,7 @@ mod outlet;
 mod places;
 mod pool;
 mod queue;
+mod score;
 mod session;
 mod settings;
 mod slots;
@@ -40,12 +41,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 use llama_cpp_2::token::LlamaToken;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use bare::{BareModel, Speed, bare_decode};
 pub use header::{Header, HeaderError, Shape, read_header};
 pub use pool::{Pool, PoolUse};
+pub use score::Likelihood;
 
 use crate::deliver::deliver;
 use crate::engine::{
@@ -90,6 +92,8 @@ pub struct GgufEngine {
     member: Member,
     /// Places of jobs, running or waiting.
     places: Arc<Places>,
+    /// Held by whoever scores a text.
+    scoring: Mutex<()>,
 }
 
 impl GgufEngine {
@@ -123,7 +127,8 @@ impl GgufEngine {
         let settings = Settings::new(&options, header.context_tokens);
         let context = memory::context_bytes(&header.shape, header.embedding_width, settings);
         let member = Member::new(pool, &path, context, settings);
-        Ok(Self { path, header, settings, member, places: Arc::default() })
+        let (places, scoring) = (Arc::default(), Mutex::default());
+        Ok(Self { path, header, settings, member, places, scoring })
     }
 
     /// The checked header of the file.

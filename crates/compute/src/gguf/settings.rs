@@ -4,7 +4,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use llama_cpp_2::context::params::LlamaContextParams;
 
-use crate::limits::{CONTEXT_TOKENS_DEFAULT, PREFILL_BATCH_TOKENS, STREAMS_DEFAULT, STREAMS_MAX};
+use crate::limits::{
+    CONTEXT_TOKENS_DEFAULT, PREFILL_BATCH_TOKENS, PREFILL_PIECE_TOKENS, STREAMS_DEFAULT,
+    STREAMS_MAX,
+};
 
 use super::GgufOptions;
 
@@ -65,6 +68,17 @@ impl Settings {
             .with_n_ubatch(PREFILL_BATCH_TOKENS)
             .with_n_seq_max(self.streams)
             .with_kv_unified(false)
+            .with_n_threads(self.threads_decode)
+            .with_n_threads_batch(self.threads_prefill)
+            .with_no_perf(true)
+    }
+
+    /// A context of one sequence with this room, in which text is read piece by piece.
+    pub(super) fn scoring_params(self, room: NonZeroU32) -> LlamaContextParams {
+        LlamaContextParams::default()
+            .with_n_ctx(Some(room))
+            .with_n_batch(PREFILL_PIECE_TOKENS)
+            .with_n_ubatch(PREFILL_PIECE_TOKENS)
             .with_n_threads(self.threads_decode)
             .with_n_threads_batch(self.threads_prefill)
             .with_no_perf(true)
