@@ -165,9 +165,11 @@ mod tests {
 
     #[test]
     fn questions_are_made_of_telling_words() {
-        let text = |extra: &str| format!("harbour treaty colony {extra}");
-        let documents: Vec<_> =
-            (0..5).map(|at| record(at.to_string(), 0, text(&format!("single{at}")))).collect();
+        let alone = ["amber", "birch", "cedar", "ebony", "furze"];
+        let one = |(at, word): (usize, &&str)| {
+            record(at.to_string(), 0, format!("harbour treaty colony {word}"))
+        };
+        let documents: Vec<_> = alone.iter().enumerate().map(one).collect();
         let vocabulary = Vocabulary::of(&documents);
         assert_eq!(vocabulary.telling().collect::<Vec<_>>(), ["colony", "harbour", "treaty"]);
         let questions = vocabulary.questions(&documents, 1, 3);

@@ -34,7 +34,8 @@ fn ranks(values: &[f64]) -> Vec<f64> {
 
 /// The mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+    // The sum of nothing is a negative zero.
+    values.iter().fold(0.0, |sum, value| sum + value) / values.len().max(1) as f64
 }
 
 /// The mean and its 95 % interval by percentiles of resampled means (Efron, Annals of Statistics

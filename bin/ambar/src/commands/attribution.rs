@@ -56,8 +56,8 @@ pub enum Command {
             Whoever paid the call claims it, and whoever has contributed to the datanet. It is a \
             dispute, of the owner of the node that served the line; the council decides, and the \
             node's bond pays up to fifty times the line's royalty.",
-        override_usage = "ambar attribution challenge <RECEIPT> --datanet <DATANET> \
-            --evidence <FILE> --statement <TEXT>",
+        override_usage = "ambar attribution challenge <RECEIPT> --datanet <ID> --evidence <FILE> \
+            --statement <TEXT>",
         after_help = "Example:\n  ambar attribution challenge 3-17 --datanet speeches \\\n    \
             --evidence report.json --statement \"quotes record 7, which it does not name\" --as me"
     )]
@@ -70,7 +70,7 @@ pub struct VerifyArgs {
     /// The receipt's file, as `receipt export` wrote it
     file: PathBuf,
     /// The datanet, by id or registered name
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     datanet: String,
     /// Its records
     #[arg(long, value_name = "DIR")]
@@ -92,7 +92,7 @@ pub struct ChallengeArgs {
     /// The receipt's id, such as 3-17
     receipt: String,
     /// The datanet, by id or registered name
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     datanet: String,
     /// The line of the receipt that it is about, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
