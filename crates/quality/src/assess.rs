@@ -112,7 +112,7 @@ fn boilerplate(print: &Print, shingles: &Shingles, rules: &Rules, whole: &Seen) 
     let records = rules.boilerplate_records as usize;
     // The record counts itself, whether it is in the index or not.
     let others = records - usize::from(whole.exact(&print.digest).is_none());
-    let common = |hash: u64| is_licence(hash) || whole.standing(hash) >= others;
+    let common = |hash: u64| is_licence(hash) || whole.standing(hash, others) >= others;
     let kept = shingles.kept();
     let found: Vec<u32> =
         kept.iter().filter(|(hash, _)| common(*hash)).map(|(_, at)| *at).collect();

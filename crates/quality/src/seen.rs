@@ -10,10 +10,7 @@
 
 use crate::shingles::{Print, SIGNATURE_ROWS};
 use ambar_base::Digest;
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hash;
-use std::slice;
 
 /// Most records of one index.
 pub const RECORDS_MAX: usize = 1 << 20;
@@ -53,75 +50,10 @@ pub struct Match {
 pub struct Seen {
     records: BTreeMap<u32, Print>,
     digests: BTreeSet<(Digest, u32)>,
-    /// By band and its rows.
-    bands: Holders<(u8, [u32; BAND_ROWS])>,
-    /// By shingle.
-    shingles: Holders<u64>,
-}
-
-/// Which records hold something. It is looked up far more often than anything else here, so it is
-/// hashed; nothing goes through it in the order of its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Holders<K: Hash + Eq>(HashMap<K, Held>);
-
-/// By one record, as most shingles are, or by several, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Held {
-    One(u32),
-    // Boxed twice, because there are millions of the other kind.
-    #[expect(clippy::box_collection, reason = "half the size of every entry")]
-    Several(Box<Vec<u32>>),
-}
-
-impl<K: Hash + Eq> Default for Holders<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Hash + Eq> Holders<K> {
-    /// The records that hold it, ascending.
-    fn of(&self, key: &K) -> &[u32] {
-        match self.0.get(key) {
-            None => &[],
-            Some(Held::One(number)) => slice::from_ref(number),
-            Some(Held::Several(numbers)) => numbers,
-        }
-    }
-
-    fn add(&mut self, key: K, number: u32) {
-        match self.0.entry(key) {
-            Entry::Vacant(vacant) => drop(vacant.insert(Held::One(number))),
-            Entry::Occupied(mut occupied) => match occupied.get_mut() {
-                Held::One(other) => {
-                    let (least, most) = (number.min(*other), number.max(*other));
-                    occupied.insert(Held::Several(Box::new(vec![least, most])));
-                }
-                Held::Several(numbers) => {
-                    let place = numbers.partition_point(|known| *known < number);
-                    numbers.insert(place, number);
-                }
-            },
-        }
-    }
-
-    fn remove(&mut self, key: K, number: u32) {
-        let Entry::Occupied(mut occupied) = self.0.entry(key) else { return };
-        let left = match occupied.get_mut() {
-            Held::One(_) => None,
-            Held::Several(numbers) => {
-                numbers.retain(|known| *known != number);
-                if numbers.len() > 1 {
-                    return;
-                }
-                numbers.first().copied()
-            }
-        };
-        match left {
-            Some(last) => drop(occupied.insert(Held::One(last))),
-            None => drop(occupied.remove()),
-        }
-    }
+    /// Band, its rows, record.
+    bands: BTreeSet<(u8, [u32; BAND_ROWS], u32)>,
+    /// Shingle, record.
+    shingles: BTreeSet<(u64, u32)>,
 }
 
 impl Seen {
@@ -151,8 +83,8 @@ impl Seen {
             return Err(SeenError::Full);
         }
         self.digests.insert((print.digest, number));
-        bands(&print).for_each(|band| self.bands.add(band, number));
-        print.sketch.iter().for_each(|hash| self.shingles.add(*hash, number));
+        self.bands.extend(bands(&print).map(|(band, rows)| (band, rows, number)));
+        self.shingles.extend(print.sketch.iter().map(|hash| (*hash, number)));
         self.records.insert(number, print);
         Ok(())
     }
@@ -161,8 +93,12 @@ impl Seen {
     pub fn remove(&mut self, number: u32) -> Option<Print> {
         let print = self.records.remove(&number)?;
         self.digests.remove(&(print.digest, number));
-        bands(&print).for_each(|band| self.bands.remove(band, number));
-        print.sketch.iter().for_each(|hash| self.shingles.remove(*hash, number));
+        for (band, rows) in bands(&print) {
+            self.bands.remove(&(band, rows, number));
+        }
+        for hash in &print.sketch {
+            self.shingles.remove(&(*hash, number));
+        }
         Some(print)
     }
 
@@ -177,8 +113,9 @@ impl Seen {
     #[must_use]
     pub fn nearest(&self, print: &Print) -> Option<Match> {
         let mut candidates = BTreeSet::new();
-        for band in bands(print) {
-            candidates.extend(self.bands.of(&band).iter().take(BAND_RECORDS_MAX));
+        for (band, rows) in bands(print) {
+            let found = self.bands.range((band, rows, 0)..=(band, rows, u32::MAX));
+            candidates.extend(found.take(BAND_RECORDS_MAX).map(|(_, _, number)| *number));
         }
         let compared = candidates.into_iter().filter_map(|of| {
             let per_mille = self.records.get(&of)?.resemblance(print);
@@ -191,7 +128,7 @@ impl Seen {
     pub(crate) fn overlaps(&self, print: &Print) -> (Option<Match>, Option<Match>) {
         let mut shared: BTreeMap<u32, usize> = BTreeMap::new();
         for hash in &print.sketch {
-            let holders = self.shingles.of(hash);
+            let holders: Vec<u32> = self.holders(*hash).take(TELLING_RECORDS_MAX + 1).collect();
             if holders.len() <= TELLING_RECORDS_MAX {
                 holders.iter().for_each(|number| *shared.entry(*number).or_default() += 1);
             }
@@ -207,9 +144,13 @@ impl Seen {
         (in_it.max_by_key(most), of_it.max_by_key(most))
     }
 
-    /// In how many records' sketches a shingle stands.
-    pub(crate) fn standing(&self, hash: u64) -> usize {
-        self.shingles.of(&hash).len()
+    /// In how many records' sketches a shingle stands, counted up to `most`.
+    pub(crate) fn standing(&self, hash: u64, most: usize) -> usize {
+        self.holders(hash).take(most).count()
+    }
+
+    fn holders(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        self.shingles.range((hash, 0)..=(hash, u32::MAX)).map(|(_, number)| *number)
     }
 }
 
