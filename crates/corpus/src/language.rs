@@ -180,7 +180,7 @@ impl Found<'_> {
 
 impl<'a> Language<'a> {
     /// The model that draws from these corpora. If documents of theirs are dead, which places
-    /// live is worked out once for each corpus, which takes about a second for 200 MB.
+    /// live is worked out here, once for each corpus.
     pub fn of(
         corpora: &Together<'a>,
         parameters: CorpusModelParameters,
