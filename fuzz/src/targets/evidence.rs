@@ -52,7 +52,8 @@ fn attempt(input: &[u8]) -> Reach {
     assert!(claims.iter().all(|claim| claim.raw <= CLAIM_MAX), "a claim within the limit");
     let mix = [(evidence.method(), Weight::ONE)];
     let (call, datanet) = (Digest::of(b"call"), Cid::of(b"datanet"));
-    let capped = |duplicates: &Duplicates| Sharing { duplicates: *duplicates, floor: FLOOR, cap: CAP };
+    let capped =
+        |duplicates: &Duplicates| Sharing { duplicates: *duplicates, floor: FLOOR, cap: CAP };
     let rules = Duplicates::ALL.iter().map(capped).chain([Sharing::USUAL]);
     let mut reach = Reach::Decoded;
     for sharing in rules {
