@@ -39,10 +39,10 @@ fn order(scene: &Scene<'_>, added: &[Document]) -> Result<String> {
         (SpanParameters::default().occurrences_max, RetrievalParameters::default().passages_max);
     Ok(format!(
         "Bound: of a span the first {listed} records that hold it are paid and of passages the \
-         best {passages}, so later copies get at most {}/{listed} of the one half and \
-         {}/{passages} of the other, {:.1} %, of a call that one record answers. Order counts: if \
-         the seven copies stood before the speeches instead of after them, they would get {first} \
-         %.",
+         best {passages}, so later copies that are not better found than the original get at most \
+         {}/{listed} of the one half and {}/{passages} of the other, {:.1} %, of a call that one \
+         record answers. If the seven copies stood before the speeches instead of after them, \
+         they would get {first} %.",
         listed - 1,
         passages - 1,
         bound_of_copies(),
@@ -63,12 +63,12 @@ pub fn paraphrase(field: &Field<'_>, page: &mut Page) -> Result<()> {
          changing on a copy is not found, and what it still earns.",
     );
     page.table(&HEAD, &rows);
-    page.text(&format!(
-        "Bound: none but that of copies, {:.1} %, because what is not found counts as somebody's \
-         own words. What is quoted from the paraphrase is the paraphraser's; the more is changed, \
-         the less of the speech's own spans it shares.",
-        bound_of_copies(),
-    ));
+    page.text(
+        "Bound: none. What is not found counts as somebody's own words, and paraphrases that are \
+         better found than the original can take its place among the passages. What is quoted \
+         from the paraphrase is the paraphraser's; the more is changed, the less of the speech's \
+         own spans it shares.",
+    );
     Ok(())
 }
 
