@@ -1,5 +1,5 @@
-//! Pools count their members and records, hold deposits for what is open alone, and register each
-//! content once.
+//! Pools have sound rules, count their members and records, hold deposits for what is open alone,
+//! and register each content once.
 
 use super::{Violation, object};
 use crate::key::Key;
@@ -79,6 +79,7 @@ impl Pools {
             |(_, one): &(_, &Submission)| matches!(one.state, SubmissionState::Accepted(_));
         let held = |(_, one): (_, &Submission)| one.is_open() || one.deposit == Amount::ZERO;
         self.names.get(&pool.name) == Some(&number)
+            && pool.rules.is_sound()
             && pool.members == members.count() as u64
             && pool.contributors == standing
             && pool.records == theirs
