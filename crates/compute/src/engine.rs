@@ -381,12 +381,15 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Embeds each input. Cancelling is a failure, [`Failure::Cancelled`]:
-    /// there is no half of a vector.
+    /// there is no half of a vector. Unless an engine says otherwise, it only writes.
     fn embed(
         &self,
-        job: EmbedJob,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Embeddings, EngineError>>;
+        _job: EmbedJob,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
+        let failure = Failure::Unsupported { kind: self.describe().kind, operation: "embed" };
+        Box::pin(async { Err(failure.into()) })
+    }
 }
 
 #[cfg(test)]

@@ -96,12 +96,12 @@ impl Attribution<'_> {
             };
             let datanets: Vec<_> = part.version.plan.entries().filter_map(datanet).collect();
             let pool: Vec<_> = datanets.iter().map(|(number, _, net)| (*number, net)).collect();
-            let mut drawn = self.drawn(dispatch, &pool).await;
+            let mut words = self.drawn(dispatch, &pool).await;
             for (number, weight, datanet) in &datanets {
                 let (number, weight) = (*number, *weight);
                 self.quote(dispatch, number, datanet, &mut quoted).await;
                 let mut evidence = self.evidence(part, number, datanet, &quoted);
-                evidence.extend(drawn.remove(&number).map(Evidence::CorpusModel));
+                evidence.extend(words.remove(&number).map(Evidence::CorpusModel));
                 let division = datanet.division(weight, self.call);
                 let Ok(divided) = shares(&division, &evidence) else { continue };
                 let Divided { shares: divided, drawn } = divided;

@@ -16,7 +16,7 @@
 //! A record that is not listed is the publisher's; without the file all are. Publisher and
 //! serving node use this one reading, so that both give a record the same contributor.
 
-use crate::files::{CONTRIBUTORS_FILE, FileTable};
+use crate::files::CONTRIBUTORS_FILE;
 use ambar_attribution::Sharing;
 use ambar_base::{AccountId, Coded, ErrorCode};
 use ambar_capsule::Contributor;
@@ -124,15 +124,15 @@ impl ContributorsFile {
 
     /// The contributor of each record of a dataset, by path. Every file but this one is a
     /// record. `account` finds the account of a DID or account id.
-    pub fn by_path(
+    pub fn by_path<'a>(
         &self,
-        files: &FileTable,
+        files: impl IntoIterator<Item = &'a str>,
         publisher: AccountId,
         account: impl Fn(&str) -> Option<AccountId>,
     ) -> Result<BTreeMap<String, Contributor>, ContributorsError> {
-        let records = files.files.iter().filter(|file| file.path != CONTRIBUTORS_FILE);
+        let records = files.into_iter().filter(|path| *path != CONTRIBUTORS_FILE);
         let mut found: BTreeMap<String, Contributor> =
-            records.map(|file| (file.path.clone(), Contributor::Account(publisher))).collect();
+            records.map(|path| (path.to_owned(), Contributor::Account(publisher))).collect();
         let mut seen = std::collections::BTreeSet::new();
         for record in &self.record {
             let path = record.path.clone();
@@ -174,19 +174,9 @@ fn or<T: FromStr<Err: ToString>>(text: Option<&str>, usual: T) -> Result<T, Cont
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::FileEntry;
     use ambar_base::Weight;
-    use ambar_capsule::chunks::ContentRoot;
 
-    fn files() -> FileTable {
-        let entry = |path: &str| FileEntry {
-            bytes: 1,
-            path: path.into(),
-            root: ContentRoot::of(path.as_bytes()),
-        };
-        let paths = ["a.txt", "b.txt", "c.txt", CONTRIBUTORS_FILE];
-        FileTable::new(paths.map(entry).to_vec()).unwrap()
-    }
+    const FILES: [&str; 4] = ["a.txt", "b.txt", "c.txt", CONTRIBUTORS_FILE];
 
     fn account(name: &str) -> AccountId {
         AccountId::reserved(name)
@@ -194,7 +184,7 @@ mod tests {
 
     fn read(text: &str) -> Result<BTreeMap<String, Contributor>, ContributorsError> {
         let known = |did: &str| (did == "did:key:known").then(|| account("known"));
-        ContributorsFile::parse(text)?.by_path(&files(), account("publisher"), known)
+        ContributorsFile::parse(text)?.by_path(FILES, account("publisher"), known)
     }
 
     #[test]

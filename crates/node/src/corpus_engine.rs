@@ -13,8 +13,8 @@ use ambar_base::Cid;
 use ambar_compute::deliver::deliver;
 use ambar_compute::text::StopFilter;
 use ambar_compute::{
-    CorpusOptions, Count, EmbedJob, Embeddings, Engine, EngineError, EngineInfo, Event, Failure,
-    Finish, GenerateJob, Generation, Prompt, Usage,
+    CorpusOptions, Count, Engine, EngineError, EngineInfo, Event, Failure, Finish, GenerateJob,
+    Generation, Prompt, Usage,
 };
 use ambar_corpus::{Choice, Corpus, CorpusError, Language, Next, Random, Together, count_words};
 use ambar_gateway::compose::question;
@@ -255,15 +255,6 @@ impl Engine for CorpusEngine {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Generation, EngineError>> {
         self.run(job, events, cancel).boxed()
-    }
-
-    fn embed(
-        &self,
-        _: EmbedJob,
-        _: CancellationToken,
-    ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
-        let failure = Failure::Unsupported { kind: KIND, operation: "embed" };
-        async { Err(failure.into()) }.boxed()
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use ambar_compute::EmbedJob;
 use ambar_corpus::Document;
 use ambar_gateway::QueueLimits;
 use tempfile::TempDir;

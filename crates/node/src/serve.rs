@@ -340,7 +340,8 @@ impl Kitchen<'_> {
     ) -> Result<(Vec<u32>, Vec<Listed>), ServeError> {
         let account = |did: &str| self.view.account(did).ok().map(|(_, account, _)| account.id);
         let contributors = files.contributors()?;
-        let contributors = contributors.by_path(&files.table, manifest.creator, account)?;
+        let paths = files.table.files.iter().map(|file| file.path.as_str());
+        let contributors = contributors.by_path(paths, manifest.creator, account)?;
         let indices = self.indices(number)?;
         let version: Version = self.view.must("version", number, &Key::Version(number))?;
         let line: Line = self.view.must("version line", version.line, &Key::Line(version.line))?;

@@ -9,17 +9,17 @@ use super::dispute::{self, Case};
 use crate::context::Context;
 use crate::failure::{Failure, OrFail, Outcome};
 use crate::files;
-use crate::publish::tree;
+use crate::publish::{records, tree};
 use crate::signer::number;
 use crate::table::{Side, Table};
 use crate::trust::Trust;
-use ambar_attribution::{Evidence, Method, SpanEvidence, SpanParameters};
+use ambar_attribution::{Attributor as _, Evidence, Method, SpanEvidence, SpanParameters};
 use ambar_base::{Digest, ErrorCode, codec};
+use ambar_capsule::Contributor;
 use ambar_corpus::{Corpus, Document, Said};
 use ambar_ledger::object::{Claim, Misattributed};
-use ambar_node::api::dto::Datanet;
+use ambar_node::api::dto::{self, Datanet};
 use ambar_node::client::Client;
-use ambar_node::contributors::{CONTRIBUTORS_BYTES_MAX, ContributorsFile};
 use ambar_node::files::CONTRIBUTORS_FILE;
 use ambar_receipt::Leaf;
 use ambar_receipt::export::preimages::Kind;
@@ -27,7 +27,6 @@ use ambar_receipt::export::seal::ENVELOPE_BYTES_MAX;
 use ambar_receipt::export::{RECEIPT_BYTES_MAX, open};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Longest question or answer, bytes.
@@ -89,23 +88,11 @@ pub struct VerifyArgs {
 /// A claim.
 #[derive(Args, Debug)]
 pub struct ChallengeArgs {
-    /// The receipt's id, such as 3-17
-    receipt: String,
     /// The datanet, by id or registered name
     #[arg(long, value_name = "ID")]
     datanet: String,
-    /// The line of the receipt that it is about, from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    line: u64,
-    /// The evidence: its digest is stored, the file is not
-    #[arg(long, value_name = "FILE")]
-    evidence: PathBuf,
-    /// What you claim, at most 512 bytes
-    #[arg(long, value_name = "TEXT")]
-    statement: String,
-    /// Open it without being asked
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    case: Case,
     /// The key that claims
     #[arg(long = "as", value_name = "KEY")]
     key: Option<String>,
@@ -122,15 +109,8 @@ pub async fn run(context: &Context, command: &Command) -> Outcome {
 async fn challenge(context: &Context, args: &ChallengeArgs) -> Outcome {
     let signer = context.signer(args.key.as_deref()).await?;
     let datanet = numbered(signer.client(), &args.datanet).await?;
-    let case = Case {
-        receipt: &args.receipt,
-        line: args.line,
-        evidence: &args.evidence,
-        statement: &args.statement,
-        yes: args.yes,
-    };
-    let claim = Claim::Misattributed(Misattributed { line: args.line, datanet });
-    dispute::claim(context, &signer, &case, |_| claim).await
+    let claim = Claim::Misattributed(Misattributed { line: args.case.line, datanet });
+    dispute::claim(context, &signer, &args.case, |_| claim).await
 }
 
 /// The number of a version.
@@ -233,17 +213,13 @@ async fn indexed(
 ) -> Outcome<Corpus> {
     let mut sources = tree::files(records)?;
     sources.sort_by(|one, two| one.name.cmp(&two.name));
-    let declared = match sources.iter().find(|source| source.name == CONTRIBUTORS_FILE) {
-        Some(source) => {
-            let text = files::read_text(&source.path, CONTRIBUTORS_BYTES_MAX as u64)?;
-            ContributorsFile::parse(&text)?
-        }
-        None => ContributorsFile::default(),
-    };
+    let declared = records::declared(&sources)?;
+    let creator = client.capsule(&datanet.id).await?.creator;
+    let creator = creator.parse().or_fail(ErrorCode::BadGateway)?;
+    let whose = records::contributors(client, &declared, &sources, creator).await?;
     sources.retain(|source| source.name != CONTRIBUTORS_FILE);
-    let whose = whose(client, datanet, &declared).await?;
     let documents = sources.iter().map(|source| {
-        let contributor = whose.by_path.get(&source.name).copied().or(whose.rest);
+        let contributor = whose.get(&source.name).and_then(|who| index(datanet, who));
         let stranger = || {
             let message = format!("{} is of nobody in the datanet", source.name);
             Failure::new(ErrorCode::DocumentInvalid, message)
@@ -260,30 +236,13 @@ async fn indexed(
     Ok(work.await.or_fail(ErrorCode::Internal)??)
 }
 
-/// Contributors by index.
-struct Whose {
-    by_path: BTreeMap<String, u32>,
-    /// Of records that are not listed: they are the publisher's.
-    rest: Option<u32>,
-}
-
-async fn whose(client: &Client, datanet: &Datanet, declared: &ContributorsFile) -> Outcome<Whose> {
-    let index = |is: &dyn Fn(&ambar_node::api::dto::Contributor) -> bool| {
-        (0..).zip(&datanet.contributors).find(|(_, one)| is(one)).map(|(at, _)| at)
+/// The index of a contributor in a datanet's table.
+fn index(datanet: &Datanet, who: &Contributor) -> Option<u32> {
+    let is = |one: &dto::Contributor| match who {
+        Contributor::Account(id) => one.account == id.to_string(),
+        Contributor::Name(name) => one.did.is_none() && one.name.as_ref() == Some(name),
     };
-    let creator = client.capsule(&datanet.id).await?.creator;
-    let mut by_path = BTreeMap::new();
-    for record in &declared.record {
-        let at = match (&record.did, &record.name) {
-            (Some(did), _) => {
-                let account = client.account(did).await?.id;
-                index(&|one| one.account == account)
-            }
-            (None, name) => index(&|one| one.name == *name && name.is_some()),
-        };
-        by_path.extend(at.map(|at| (record.path.clone(), at)));
-    }
-    Ok(Whose { by_path, rest: index(&|one| one.account == creator) })
+    (0..).zip(&datanet.contributors).find(|(_, one)| is(one)).map(|(at, _)| at)
 }
 
 /// What the call was about.
@@ -305,7 +264,6 @@ impl Texts {
     }
 
     fn judge(&self, corpus: &Corpus, claimed: &Claimed, method: Method) -> Outcome<Verdict> {
-        use ambar_attribution::Attributor as _;
         let evidence = claimed.evidence.iter().find(|evidence| evidence.method() == method);
         let here = corpus.root();
         if let Some(there) = evidence.and_then(Evidence::corpus).filter(|root| *root != here) {

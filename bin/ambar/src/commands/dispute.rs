@@ -85,13 +85,22 @@ struct Claimed {
 /// A claim.
 #[derive(Args, Debug)]
 pub struct OpenArgs {
-    /// The receipt's id, such as 3-17
-    receipt: String,
     #[command(flatten)]
     claim: Claimed,
+    #[command(flatten)]
+    case: Case,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+/// A claim that is to be made about a line of a receipt.
+#[derive(Args, Debug)]
+pub struct Case {
+    /// The receipt's id, such as 3-17
+    receipt: String,
     /// The line of the receipt that it is about, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
-    line: u64,
+    pub(super) line: u64,
     /// The evidence: its digest is stored, the file is not
     #[arg(long, value_name = "FILE")]
     evidence: PathBuf,
@@ -101,8 +110,6 @@ pub struct OpenArgs {
     /// Open it without being asked
     #[arg(long)]
     yes: bool,
-    #[command(flatten)]
-    owner: Owner,
 }
 
 /// A dispute to show.
@@ -201,27 +208,11 @@ async fn act(context: &Context, owner: &Owner, operation: Operation, done: &str)
 
 async fn open(context: &Context, args: &OpenArgs) -> Outcome {
     let signer = context.signer(args.owner.key.as_deref()).await?;
-    let case = Case {
-        receipt: &args.receipt,
-        line: args.line,
-        evidence: &args.evidence,
-        statement: &args.statement,
-        yes: args.yes,
-    };
     let claimed = |grant| match args.claim.breach {
         true => Claim::Breach(grant),
-        false => Claim::Overstated(args.line),
+        false => Claim::Overstated(args.case.line),
     };
-    claim(context, &signer, &case, claimed).await
-}
-
-/// A claim that is to be made about a line of a receipt.
-pub(super) struct Case<'a> {
-    pub(super) receipt: &'a str,
-    pub(super) line: u64,
-    pub(super) evidence: &'a Path,
-    pub(super) statement: &'a str,
-    pub(super) yes: bool,
+    claim(context, &signer, &args.case, claimed).await
 }
 
 /// Says what is claimed and what it costs, and opens the dispute. `claimed` is told the grant of
@@ -229,13 +220,13 @@ pub(super) struct Case<'a> {
 pub(super) async fn claim(
     context: &Context,
     signer: &Signer,
-    case: &Case<'_>,
+    case: &Case,
     claimed: impl FnOnce(u64) -> Claim,
 ) -> Outcome {
-    let evidence = digest(case.evidence)?;
+    let evidence = digest(&case.evidence)?;
     let record = record(signer, case, evidence, claimed).await?;
     let deposit = signer.client().disputes(DisputeQuery::default()).await?.deposit;
-    context.note(&meaning(case.receipt, &record, &deposit));
+    context.note(&meaning(&case.receipt, &record, &deposit));
     if !case.yes {
         let help = "read what it means above and add --yes to open it";
         confirm("open this dispute?", "the dispute was not opened", help)?;
@@ -259,11 +250,11 @@ fn digest(path: &Path) -> Outcome<Digest> {
 /// The call as it settled, from its receipt.
 async fn record(
     signer: &Signer,
-    case: &Case<'_>,
+    case: &Case,
     evidence: Digest,
     claimed: impl FnOnce(u64) -> Claim,
 ) -> Outcome<OpenDispute> {
-    let file = signer.client().receipt_proof(case.receipt).await?;
+    let file = signer.client().receipt_proof(&case.receipt).await?;
     let document = open_receipt(&file).or_fail(ErrorCode::ReceiptInvalid)?.document;
     let batch: SignedBatch = codec::decode(&document.batch).or_fail(ErrorCode::ReceiptInvalid)?;
     let leaf: Leaf = codec::decode(&document.leaf).or_fail(ErrorCode::ReceiptInvalid)?;
@@ -280,7 +271,7 @@ async fn record(
         path: document.place.path,
         claim,
         evidence,
-        statement: case.statement.to_owned(),
+        statement: case.statement.clone(),
     })
 }
 

@@ -58,11 +58,8 @@ pub fn write_prompt(dir: &Path) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Progress;
-    use crate::publish::contents::Contents;
+    use crate::publish::records::declared;
     use crate::publish::tree;
-    use ambar_node::contributors::ContributorsFile;
-    use ambar_node::files::CONTRIBUTORS_FILE;
     use std::collections::BTreeSet;
 
     #[test]
@@ -70,12 +67,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         unpack_records(dir.path()).unwrap();
         let files = tree::files(dir.path()).unwrap();
-        let phase = Progress::silent().spinner("hashing");
-        let contents = Contents::read(&files, None, &phase.counter()).unwrap();
-        let text = fs::read_to_string(dir.path().join(CONTRIBUTORS_FILE)).unwrap();
         let publisher = ambar_base::AccountId::reserved("publisher");
-        let declared = ContributorsFile::parse(&text).unwrap();
-        let by_record = declared.by_path(contents.table(), publisher, |_| None).unwrap();
+        let paths = files.iter().map(|file| file.name.as_str());
+        let by_record = declared(&files).unwrap().by_path(paths, publisher, |_| None).unwrap();
         assert_eq!(by_record.len(), 233);
         assert_eq!(by_record.into_values().collect::<BTreeSet<_>>().len(), 43);
     }

@@ -9,6 +9,7 @@ pub mod lineage;
 pub mod model;
 pub mod program;
 pub mod prompt;
+pub mod records;
 pub mod tree;
 
 use crate::failure::{Failure, OrFail, Outcome};
@@ -29,7 +30,6 @@ use ambar_ledger::Operation;
 use ambar_ledger::transaction::{AllowServing, Publish};
 use ambar_licence::Terms;
 use ambar_node::api::dto::Capsule;
-use ambar_node::contributors::{CONTRIBUTORS_BYTES_MAX, ContributorsFile};
 use ambar_node::files::CONTRIBUTORS_FILE;
 use ambar_receipt::sharing::declared;
 use contents::Contents;
@@ -101,7 +101,7 @@ pub async fn publish(
     let key = request.sealed.then(sealed::draw).transpose()?;
     let contents = hashed(files.clone(), key.clone(), progress).await?;
     let phase = progress.spinner("checking what it is");
-    let draft = Draft::read(signer, request, &files, &contents).await?;
+    let draft = Draft::read(signer, request, &files).await?;
     let engine = draft.engine(request);
     let manifest = draft.manifest(signer, request, &contents)?;
     phase.finish("");
@@ -166,14 +166,9 @@ struct Draft {
 }
 
 impl Draft {
-    async fn read(
-        signer: &Signer,
-        request: &Request,
-        files: &[SourceFile],
-        contents: &Contents,
-    ) -> Outcome<Self> {
+    async fn read(signer: &Signer, request: &Request, files: &[SourceFile]) -> Outcome<Self> {
         let (body, roles) = match request.kind {
-            Kind::Dataset => return Self::dataset(signer, request, files, contents).await,
+            Kind::Dataset => return Self::dataset(signer, request, files).await,
             Kind::Model => {
                 (Body::Model(model::body(files, request.engine.as_ref())?), BTreeMap::new())
             }
@@ -191,31 +186,15 @@ impl Draft {
         Ok(Self { body, sharing: Sharing::USUAL, contributors: None, uses, grants })
     }
 
-    async fn dataset(
-        signer: &Signer,
-        request: &Request,
-        files: &[SourceFile],
-        contents: &Contents,
-    ) -> Outcome<Self> {
-        let declared = match files.iter().find(|file| file.name == CONTRIBUTORS_FILE) {
-            None => ContributorsFile::default(),
-            Some(file) => {
-                let text = files::read_text(&file.path, CONTRIBUTORS_BYTES_MAX as u64)?;
-                ContributorsFile::parse(&text)?
-            }
-        };
+    async fn dataset(signer: &Signer, request: &Request, files: &[SourceFile]) -> Outcome<Self> {
+        let declared = records::declared(files)?;
         let sharing = request.sharing.of_records(&declared)?;
         // Refused here, before anything is published: records that no corpus is built of.
         if files.iter().all(|file| file.bytes == 0 || file.name == CONTRIBUTORS_FILE) {
             return Err(Failure::new(ErrorCode::DatasetEmpty, "there are no records to publish"));
         }
-        let mut accounts = BTreeMap::new();
-        for did in declared.dids() {
-            let account = signer.client().account(did).await?;
-            accounts.insert(did.to_owned(), account.id.parse().or_fail(ErrorCode::BadGateway)?);
-        }
-        let account = |did: &str| accounts.get(did).copied();
-        let by_record = declared.by_path(contents.table(), signer.account, account)?;
+        let client = signer.client();
+        let by_record = records::contributors(client, &declared, files, signer.account).await?;
         let records = by_record.len() as u64;
         let contributors: BTreeSet<_> = by_record.into_values().collect();
         let table = ContributorTable::new(contributors).or_fail(ErrorCode::DocumentInvalid)?;

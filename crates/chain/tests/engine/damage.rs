@@ -54,7 +54,8 @@ fn used() -> Vec<usize> {
 }
 
 /// Opens a ledger whose view has one bit of every copy of `part` flipped, pages that nothing
-/// refers to any more included, and that has lost all else. The engine would wait for peers if it were given what cannot be final.
+/// refers to any more included, and that has lost all else. The engine would wait for peers if it
+/// were given what cannot be final.
 fn open_with_a_flip_in(part: &[u8], at: usize) -> Result<Chain, ambar_consensus::OpenError> {
     let mut bytes = LEDGER.0.clone();
     let copies = LEDGER.0.windows(part.len()).enumerate().filter(|(_, window)| *window == part);

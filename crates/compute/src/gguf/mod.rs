@@ -54,7 +54,6 @@ use crate::engine::{
     Count, Engine, EngineInfo, Event, Finish, GenerateJob, Generation, Prompt, Usage,
 };
 use crate::error::{EngineError, Failure};
-use crate::vectors::{EmbedJob, Embeddings};
 use lane::Lane;
 use places::Places;
 use pool::{Lease, Member, blocking};
@@ -331,14 +330,6 @@ impl Engine for GgufEngine {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Generation, EngineError>> {
         self.run(job, events, cancel).boxed()
-    }
-
-    fn embed(
-        &self,
-        _job: EmbedJob,
-        _cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<Embeddings, EngineError>> {
-        async { Err(Failure::Unsupported { kind: KIND, operation: "embed" }.into()) }.boxed()
     }
 }
 
